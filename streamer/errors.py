@@ -1,0 +1,92 @@
+"""Every error Streamer raises on purpose, in one tree. Each message says what to do next.
+
+StreamerError
+├── SettingsError          the settings contradict themselves or are out of range (all problems at once)
+├── InvalidEvent           an event breaks its contract (spec §1); carries the reject code
+├── DependencyMissing      an optional extra is not installed; names the install command
+├── Unavailable            something outside did not answer within its timeout
+│   ├── BrokerUnavailable
+│   └── RedisUnavailable
+├── DeliveryError          the broker did not take an event
+├── TopicsError            topics are missing, or their partitions or policies do not fit together
+├── StateError             stored state cannot be read
+│   ├── StateCorrupt       it does not decode
+│   └── StateTooNew        a newer Streamer wrote it
+└── DataSetError           a data set to replay is missing or not in its documented format
+"""
+
+from __future__ import annotations
+
+
+class StreamerError(Exception):
+    """Root of the tree: catch this to catch everything Streamer raises on purpose."""
+
+
+class SettingsError(StreamerError):
+    """Settings that cannot work. ``problems`` lists every one of them.
+
+    >>> print(SettingsError(["grace: must be >= 0 s, got -1"]))
+    1 setting cannot work:
+      - grace: must be >= 0 s, got -1
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
+        super().__init__(f"{count} cannot work:" + "".join(f"\n  - {p}" for p in problems))
+
+
+class InvalidEvent(StreamerError):
+    """An event that breaks its contract. ``code`` is the reject code of spec §1."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+        super().__init__(f"{code}: {detail}")
+
+
+class DependencyMissing(StreamerError):
+    """An optional part is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} is not installed: run  pip install 'streamer[{extra}]'")
+
+
+class Unavailable(StreamerError):
+    """Something outside this process did not answer within its timeout."""
+
+
+class BrokerUnavailable(Unavailable):
+    """No Kafka broker answered."""
+
+
+class RedisUnavailable(Unavailable):
+    """Redis did not answer."""
+
+
+class DeliveryError(StreamerError):
+    """The broker did not take an event; the event is not in Kafka."""
+
+
+class TopicsError(StreamerError):
+    """Topics are missing, or do not fit together. ``problems`` lists every one of them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class StateError(StreamerError):
+    """Stored state cannot be read."""
+
+
+class StateCorrupt(StateError):
+    """A stored record does not decode."""
+
+
+class StateTooNew(StateError):
+    """A stored record was written by a newer Streamer: upgrade this worker."""
+
+
+class DataSetError(StreamerError):
+    """A data set to replay is missing, or not in its documented format."""

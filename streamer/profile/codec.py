@@ -1,0 +1,90 @@
+"""How a profile is stored: three kinds of part, msgpack arrays with a leading schema version."""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from streamer.errors import StateCorrupt, StateTooNew
+from streamer.profile.records import Record, RecordKey
+from streamer.profile.session import Session
+from streamer.profile.tile import Tile
+
+VERSION: Final = 1
+"""An older version is upgraded on read, a newer one refused."""
+
+
+class Head(Struct, array_like=True):
+    """What a user's sealed sessions left besides counts.
+
+    ``frontier``: greatest ts sealed, −1 if none. ``days``: those that have tiles. ``listed``: (kind, value) ->
+    expiry (ms) of keys that were listed when last touched.
+    """
+
+    frontier: int
+    cohort: str | None
+    cohort_at: int
+    days: list[int]
+    listed: dict[tuple[str, str], int]
+    records: dict[RecordKey, Record]
+
+
+_T = TypeVar("_T")
+
+
+class PartCodec(Generic[_T]):
+    """Encodes and decodes one kind of part.
+
+    Args:
+        name: what to call it in errors.
+        decoder: of (version, body).
+    """
+
+    def __init__(self, name: str, decoder: msgspec.msgpack.Decoder[tuple[int, _T]]) -> None:
+        self._name = name
+        self._decode = decoder.decode
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def encode(self, body: _T) -> bytes:
+        return self._encode((VERSION, body))
+
+    def decode(self, raw: bytes) -> _T:
+        """The part in these bytes.
+
+        Raises:
+            StateTooNew: a newer Streamer wrote them.
+            StateCorrupt: they hold no such part.
+        """
+        try:
+            version, body = self._decode(raw)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            if _version_of(raw) > VERSION:
+                raise StateTooNew(
+                    f"a {self._name} was stored by a newer Streamer (schema {_version_of(raw)}, this one reads up to "
+                    f"{VERSION}): upgrade this worker"
+                ) from None
+            raise StateCorrupt(
+                f"a stored {self._name} does not decode ({error}): delete this worker's local state and restart; "
+                "if it comes from the changelog, erase the user"
+            ) from None
+        if version > VERSION:
+            raise StateTooNew(
+                f"a {self._name} was stored by a newer Streamer (schema {version}, this one reads up to {VERSION}): "
+                "upgrade this worker"
+            )
+        return body
+
+
+def _version_of(raw: bytes) -> int:
+    try:
+        version = msgspec.msgpack.decode(raw)[0]
+    except (msgspec.DecodeError, TypeError, IndexError, KeyError):
+        return 0
+    return version if isinstance(version, int) else 0
+
+
+HEAD: Final = PartCodec[Head]("head", msgspec.msgpack.Decoder(tuple[int, Head]))
+SESSIONS: Final = PartCodec[list[Session]]("list of open sessions", msgspec.msgpack.Decoder(tuple[int, list[Session]]))
+TILE: Final = PartCodec[Tile]("tile", msgspec.msgpack.Decoder(tuple[int, Tile]))

@@ -1,0 +1,222 @@
+"""Explicit evidence (spec §4, §5): which statement of a record contributes, and what it puts into which day.
+
+A record contributes once: at the seal of the session of the first action since the last undo whose item keys
+are known. Provisionally, before a seal, the same is asked of all open sessions together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import NamedTuple
+
+from streamer.profile.contribution import Baseline, session_ratings
+from streamer.profile.records import (
+    Acts,
+    Contribution,
+    ItemKeys,
+    Record,
+    RecordKey,
+    SessionRecord,
+    Statement,
+    statement_order,
+)
+from streamer.profile.rules import Rules
+from streamer.profile.session import Session
+from streamer.profile.tile import Tile, context_name
+from streamer.scoring.counts import CREATOR, TAG
+from streamer.signals import explicit
+from streamer.signals.interaction import Interaction, newest_standing_purchase
+from streamer.signals.rounding import micro
+
+
+class Change(NamedTuple):
+    """What happens to a record's contribution: the old one is taken back, a new one is made."""
+
+    key: RecordKey
+    removed: Contribution | None
+    added: Contribution | None
+
+
+class Evidence:
+    """Works out the changes that a set of sessions makes to the explicit evidence.
+
+    Args:
+        records: what sealed sessions and late events left.
+        sessions: the sealing session alone, or all open ones (provisionally).
+        baseline: R, decayed to today.
+        rules: the deployment's constants.
+    """
+
+    def __init__(
+        self, records: dict[RecordKey, Record], sessions: Sequence[Session], baseline: Baseline, rules: Rules
+    ) -> None:
+        self._records = records
+        self._baseline = baseline
+        self._rules = rules
+        self._parts: dict[RecordKey, list[tuple[Session, SessionRecord]]] = {}
+        for session in sessions:
+            for key, part in session.records.items():
+                self._parts.setdefault(key, []).append((session, part))
+        self._ratings: dict[int, tuple[int, int]] = {}
+        self._counted: dict[int, set[str]] = {}
+
+    def changes(self) -> list[Change]:
+        """All changes, in a fixed order; records that keep their contribution are left out."""
+        keys = set(self._parts)
+        keys |= {RecordKey(k.scope, k.target, "purchase") for k in self._parts if k.family == "return"}
+        found = (self._change(key) for key in sorted(keys))
+        return [change for change in found if change is not None]
+
+    def rating_positive(self, session: Session, key: RecordKey) -> bool:
+        """Whether the session's newest rating of this record speaks for the content (r' ≥ 0)."""
+        acts = session.records[key].acts
+        ratings, rating_sum = self._session_ratings(session)
+        return acts.rating >= 4 and explicit.rating_deviation(acts.rating, ratings, rating_sum) >= 0
+
+    def _change(self, key: RecordKey) -> Change | None:
+        record = self._records.get(key)
+        parts = self._parts.get(key, [])
+        undo = max([part.undo for _, part in parts] + [-1 if record is None else record.undo])
+        old = None if record is None else record.contributed
+        returns = self._returns(key) if key.family == "purchase" else ({}, -1)
+        removed = None
+        if old is not None and (old.ts <= undo or (key.family == "purchase" and not self._stands(key, undo, returns))):
+            removed = old
+        standing = None if removed is not None else old
+        candidates = sorted(
+            ((session, statement) for session, part in parts for statement in part.statements if statement.ts > undo),
+            key=lambda pair: statement_order(pair[1]),
+        )
+        if key.family == "rating":
+            candidates.sort(key=lambda pair: (pair[1].ts, pair[1].value), reverse=True)
+            if standing is not None and candidates and candidates[0][1].ts <= standing.ts:
+                candidates = []
+        elif standing is not None:
+            candidates = []
+        for session, statement in candidates:
+            if key.family == "purchase" and not _still_bought(statement, returns):
+                continue
+            contribution = self._contribution(key, session, statement)
+            if contribution is not None:
+                return Change(key, removed or standing, contribution)
+        return Change(key, removed, None) if removed is not None else None
+
+    def _returns(self, key: RecordKey) -> tuple[dict[str, int], int]:
+        """The returns of a purchase's content, by order, and when returns were last undone; late ones aside."""
+        key = RecordKey(key.scope, key.target, "return")
+        record = self._records.get(key)
+        acts = Acts()
+        undo = -1
+        if record is not None:
+            acts.merge(record.sealed)
+            undo = record.undo
+        for _, part in self._parts.get(key, []):
+            acts.merge(part.acts)
+            undo = max(undo, part.undo)
+        return acts.returns, undo
+
+    def _stands(self, key: RecordKey, undo: int, returns: tuple[dict[str, int], int]) -> bool:
+        record = self._records.get(key)
+        acts = Acts()
+        if record is not None:
+            acts.merge(record.sealed)
+        for _, part in self._parts.get(key, []):
+            acts.merge(part.acts)
+        return newest_standing_purchase(acts.purchases, undo, *returns) is not None
+
+    def _contribution(self, key: RecordKey, session: Session, statement: Statement) -> Contribution | None:
+        """What a statement contributes; None if its item keys are unknown."""
+        rules = self._rules
+        item = self._item(session, key)
+        if item is None:
+            part, device = statement.daypart, statement.device
+        else:
+            part, device = item.daypart, item.device
+        context = context_name(part if rules.by_daypart else "", device if rules.by_device else None)
+        amounts: list[tuple[str, str, float]]
+        if key.family == "follow":
+            amounts = [(CREATOR, key.target, explicit.FOLLOW_NATS)]
+        elif key.scope != "content":
+            amounts = [(key.scope, key.target, explicit.nats(explicit.WEIGHTS["dislike"]))]
+        else:
+            tags, creator = self._item_keys(key, statement, item)
+            keys = [(TAG, tag) for tag in sorted(tags)] + ([(CREATOR, creator)] if creator else [])
+            if not keys:
+                return None
+            amounts = self._shared(keys, explicit.nats(self._weight(key, session, statement)))
+        return Contribution(
+            statement.ts,
+            session.day,
+            tuple((kind, value, context if kind == TAG else "", micro(amount)) for kind, value, amount in amounts),
+        )
+
+    def _shared(self, keys: list[tuple[str, str]], nats: float) -> list[tuple[str, str, float]]:
+        """Evidence against every key of an item: the culprit already known takes the blame."""
+        if nats <= 0:
+            return [(kind, value, nats) for kind, value in keys]
+        innocent = [1 - self._baseline.disliked(kind, value) for kind, value in keys]
+        return [
+            (kind, value, explicit.blamed(nats, 1 - prod(innocent[:at] + innocent[at + 1 :])))
+            for at, (kind, value) in enumerate(keys)
+        ]
+
+    def _weight(self, key: RecordKey, session: Session, statement: Statement) -> float:
+        if key.family == "rating":
+            return explicit.rating_weight(statement.value, *self._session_ratings(session))
+        return explicit.WEIGHTS[key.family]
+
+    def _item_keys(self, key: RecordKey, statement: Statement, item: Interaction | None) -> tuple[tuple[str, ...], str]:
+        tags, creator = statement.tags, statement.creator
+        if item is not None:
+            tags = tags or item.tags
+            creator = creator or item.creator or ""
+        newest = self._newest_keys(key)
+        tags = tags or newest.tags
+        creator = creator or newest.creator
+        if key.family == "return":
+            bought = self._newest_keys(RecordKey(key.scope, key.target, "purchase"))
+            if not tags and not creator:
+                tags, creator = bought.tags, bought.creator
+        return tags, creator
+
+    def _newest_keys(self, key: RecordKey) -> ItemKeys:
+        keys = ItemKeys()
+        record = self._records.get(key)
+        if record is not None:
+            keys.merge(record.keys)
+        for _, part in self._parts.get(key, []):
+            keys.merge(part.keys)
+        return keys
+
+    def _item(self, session: Session, key: RecordKey) -> Interaction | None:
+        """The interaction of the statement's content, if it counts."""
+        if key.scope != "content":
+            return None
+        item = session.interactions.get(key.target)
+        if item is None or len(session.interactions) <= self._rules.session_items:
+            return item
+        counted = self._counted.get(id(session))
+        if counted is None:
+            counted = {i.content_id for i in session.counted(self._rules)}
+            self._counted[id(session)] = counted
+        return item if key.target in counted else None
+
+    def _session_ratings(self, session: Session) -> tuple[int, int]:
+        known = self._ratings.get(id(session))
+        if known is None:
+            known = session_ratings(session.counted(self._rules), self._baseline.rollup)
+            self._ratings[id(session)] = known
+        return known
+
+
+def _still_bought(statement: Statement, returns: tuple[dict[str, int], int]) -> bool:
+    """Whether one purchase statement stands by itself."""
+    return newest_standing_purchase({statement.order: statement.ts}, -1, *returns) is not None
+
+
+def add_evidence(tile: Tile, contribution: Contribution, sign: int) -> None:
+    """Adds (or, with sign −1, subtracts) a contribution to a tile."""
+    for kind, value, context, ld in contribution.parts:
+        if ld:
+            tile.cell_to_add(kind, value, context).ld += sign * ld

@@ -1,0 +1,279 @@
+"""One user's state: sessions join events, seals fold them into tiles, and what stands becomes a document.
+
+The head of this file is the life of an event: :meth:`Profile.apply` joins it to a session; as the watermark
+passes, :meth:`Profile.advance` closes and seals the session; :meth:`Profile.document` is what follows from it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+from streamer.errors import StateCorrupt
+from streamer.events import Dislike, Event, Feedback
+from streamer.profile import codec
+from streamer.profile.contribution import Baseline, contributions
+from streamer.profile.evidence import Evidence, add_evidence
+from streamer.profile.listing import relist
+from streamer.profile.records import Contribution, Record, RecordKey, SessionRecord
+from streamer.profile.rollup import Rollup
+from streamer.profile.rules import Rules
+from streamer.profile.session import Session
+from streamer.profile.standing import Standing, forgotten, lightest
+from streamer.profile.tile import Tile
+from streamer.profile.view import build
+from streamer.scoring.document import Document
+from streamer.settings import DAY_MS
+from streamer.signals import explicit
+
+
+class Outcome(enum.Enum):
+    """What became of one event."""
+
+    COUNTED = "counted"
+    LATE = "late"
+
+
+class Profile:
+    """All that is known of one user. No I/O and no clock: time comes in as watermarks (ms).
+
+    Args:
+        user_id: whose.
+        rules: the deployment's constants.
+    """
+
+    def __init__(self, user_id: str, rules: Rules) -> None:
+        self.user_id = user_id
+        self.rules = rules
+        self.frontier = -1
+        self.watermark = -1
+        self.cohort: str | None = None
+        self.cohort_at = -1
+        self.sessions: list[Session] = []
+        self.records: dict[RecordKey, Record] = {}
+        self.rollup = Rollup(rules.half_life_days, rules.window_days)
+        self.listed: dict[tuple[str, str], int] = {}
+        self._dirty_head = False
+        self._dirty_sessions = False
+        self._dirty_days: set[int] = set()
+
+    @classmethod
+    def load(
+        cls,
+        user_id: str,
+        rules: Rules,
+        head: bytes | None,
+        sessions: bytes | None,
+        tile: Callable[[int], bytes | None],
+    ) -> Profile:
+        """The profile in these stored parts.
+
+        Args:
+            user_id: whose.
+            rules: the deployment's constants.
+            head: part ``h``, None if there is none.
+            sessions: part ``s``, None if there is none.
+            tile: fetches part ``t<day>``.
+
+        Raises:
+            StateCorrupt: a part does not decode, or a tile the head names is missing.
+            StateTooNew: a newer Streamer wrote one.
+        """
+        profile = cls(user_id, rules)
+        if sessions is not None:
+            profile.sessions = codec.SESSIONS.decode(sessions)
+        if head is not None:
+            body = codec.HEAD.decode(head)
+            profile.frontier = body.frontier
+            profile.cohort, profile.cohort_at = body.cohort, body.cohort_at
+            profile.listed = body.listed
+            profile.records = body.records
+            tiles = []
+            for day in body.days:
+                raw = tile(day)
+                if raw is None:
+                    raise StateCorrupt(f"user {user_id!r}: the tile of day {day} is missing: erase the user")
+                tiles.append(codec.TILE.decode(raw))
+            profile.rollup = Rollup(rules.half_life_days, rules.window_days, tiles)
+        return profile
+
+    def apply(self, event: Event, watermark: int) -> Outcome:
+        """Takes in one event, in any order and any number of times.
+
+        Args:
+            event: one of this user's.
+            watermark: the partition's watermark, ms.
+        """
+        self.watermark = max(self.watermark, watermark)
+        joined = [session for session in self.sessions if session.takes(event, self.rules.gap_ms)]
+        if not joined and event.ts <= self.frontier:
+            self._apply_late(event)
+            return Outcome.LATE
+        self._dirty_sessions = True
+        if not joined:
+            joined = [Session.opened_by(event)]
+            self.sessions += joined
+        session = joined[0]
+        for other in joined[1:]:
+            session.join(other, self.rules)
+            self.sessions.remove(other)
+        session.add(event, self.rules)
+        return Outcome.COUNTED
+
+    def advance(self, watermark: int) -> None:
+        """Lets event time pass: closes and seals sessions, forgets what has left the window."""
+        self.watermark = max(self.watermark, watermark)
+        due = [session for session in self.sessions if self._sealed_at(session) <= self.watermark]
+        for session in sorted(due, key=lambda s: s.seal_order):
+            self._seal(session)
+        if self.past_window:
+            self._forget()
+
+    def deadline(self) -> int | None:
+        """The least watermark (ms) at which :meth:`advance` would change anything; None: there is none."""
+        if self.sessions:
+            return min(
+                closes if (closes := session.last + self.rules.gap_ms) > self.watermark else self._sealed_at(session)
+                for session in self.sessions
+            )
+        if self.frontier < 0:
+            return None
+        if not self.past_window:
+            return self.frontier + self.rules.window_ms
+        ends = [entry.until for _, entry in Standing(self.records).hard() if entry.until is not None]
+        return min((end for end in ends if end > self.watermark), default=None)
+
+    def document(self) -> Document | None:
+        """The document that follows from all known events; None if the user has none (spec §9)."""
+        return build(self)
+
+    @property
+    def newest(self) -> int:
+        """ts of the newest event counted, −1 if there is none."""
+        return max([self.frontier] + [session.last for session in self.sessions])
+
+    @property
+    def past_window(self) -> bool:
+        """Whether the newest event has left the window."""
+        return 0 <= self.newest <= self.watermark - self.rules.window_ms
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known of the user any more."""
+        return not self.sessions and not self.records and self.frontier < 0
+
+    @property
+    def dirty(self) -> bool:
+        """Whether :meth:`changes` would return anything."""
+        return self._dirty_head or self._dirty_sessions or bool(self._dirty_days)
+
+    def changes(self) -> dict[str, bytes | None]:
+        """The parts changed since the last call: name -> bytes, None = delete it.
+
+        Parts are ``h`` (head), ``s`` (open sessions) and ``t<day>`` (tiles). Those of one call must be stored
+        together or not at all: a tile without the frontier that says it is included would be counted twice.
+        """
+        parts: dict[str, bytes | None] = {}
+        for day in sorted(self._dirty_days):
+            tile = self.rollup.tiles.get(day)
+            parts[f"t{day}"] = None if tile is None else codec.TILE.encode(tile)
+        if self._dirty_sessions:
+            parts["s"] = codec.SESSIONS.encode(self.sessions) if self.sessions else None
+        if self._dirty_head:
+            parts["h"] = None if self.empty else codec.HEAD.encode(self._head())
+        self._dirty_days.clear()
+        self._dirty_sessions = self._dirty_head = False
+        return parts
+
+    def _head(self) -> codec.Head:
+        days = sorted(self.rollup.tiles)
+        return codec.Head(self.frontier, self.cohort, self.cohort_at, days, self.listed, self.records)
+
+    def _sealed_at(self, session: Session) -> int:
+        return session.last + self.rules.gap_ms + self.rules.grace_ms + 1
+
+    def _apply_late(self, event: Event) -> None:
+        """A late event is not counted; of a late dislike or feedback the record is kept, and an undo undoes."""
+        key = RecordKey.of(event) if isinstance(event, (Dislike, Feedback)) else None
+        if key is None:
+            return
+        assert isinstance(event, (Dislike, Feedback))
+        self._dirty_head = True
+        record = self.records.setdefault(key, Record())
+        record.add_late(event, isinstance(event, Feedback) and self._speaks_for(event))
+        contributed = record.contributed
+        if contributed is not None and contributed.ts <= record.undo:
+            record.contributed = None
+            relist(self.listed, self.rollup, self.rules.scorer, self._take_back(contributed), self.frontier)
+
+    def _speaks_for(self, event: Feedback) -> bool:
+        """Whether a late rating is positive by what R knows on its arrival."""
+        if event.value is None:
+            return False
+        rollup = self.rollup.as_of(self.newest // DAY_MS)
+        deviation = explicit.rating_deviation(event.value, rollup.ratings, rollup.rating_sum)
+        return event.value >= 4 and deviation >= 0
+
+    def _seal(self, session: Session) -> None:
+        """Folds a closed session into its day's tile, for good."""
+        rules, rollup = self.rules, self.rollup
+        gone, touched = rollup.leave(session.day)
+        self._dirty_days.update(gone)
+        for key in forgotten(self.records, [session], session.day - rules.window_days + 1, session.last):
+            del self.records[key]
+        baseline = Baseline(rollup, session.day, rules)
+        delta = contributions(session, baseline, True, rules)
+        evidence = Evidence(self.records, [session], baseline, rules)
+        changes = evidence.changes()
+        positive = {key: evidence.rating_positive(session, key) for key in session.records if key.family == "rating"}
+        for change in changes:
+            if change.added is not None:
+                add_evidence(delta, change.added, 1)
+        if delta != Tile(session.day):
+            touched |= rollup.fold(delta)
+            self._dirty_days.add(session.day)
+        self._seal_records(session.records, positive)
+        for change in changes:
+            if change.removed is not None:
+                touched |= self._take_back(change.removed)
+            self.records.setdefault(change.key, Record()).contributed = change.added
+        if session.day in rollup.tiles:
+            for kind, value, _ in rollup.evict(session.day, rules.tile_caps):
+                touched.add((kind, value))
+                rules.dropped[f"tile_{kind}s"] += 1
+        for key in lightest(self.records, rules.explicit_cap, session.last):
+            del self.records[key]
+            rules.dropped["explicit_records"] += 1
+        rules.dropped["session_items"] += max(0, len(session.interactions) - rules.session_items)
+        if session.cohort is not None and (session.cohort_at, session.cohort) > (self.cohort_at, self.cohort or ""):
+            self.cohort, self.cohort_at = session.cohort, session.cohort_at
+        self.frontier = max(self.frontier, session.last)
+        self.sessions.remove(session)
+        relist(self.listed, rollup, rules.scorer, touched, session.last)
+        self._dirty_head = self._dirty_sessions = True
+
+    def _seal_records(self, parts: dict[RecordKey, SessionRecord], positive: dict[RecordKey, bool]) -> None:
+        for key, part in parts.items():
+            self.records.setdefault(key, Record()).seal(part, positive.get(key, False))
+
+    def _take_back(self, contributed: Contribution) -> set[tuple[str, str]]:
+        """Takes a contribution back from its tile, exactly; returns the keys touched."""
+        touched: set[tuple[str, str]] = set()
+        for kind, value, context, ld in contributed.parts:
+            if self.rollup.take_back(contributed.day, kind, value, context, ld):
+                touched.add((kind, value))
+                self._dirty_days.add(contributed.day)
+        self.rollup.prune(contributed.day)
+        return touched
+
+    def _forget(self) -> None:
+        """Past the window: no counts stay, and of the records those that still exclude, or follow somebody."""
+        self._dirty_days.update(self.rollup.clear())
+        for key in forgotten(self.records, [], self.watermark // DAY_MS + 1, self.watermark):
+            del self.records[key]
+        for record in self.records.values():
+            record.contributed = None
+        self.listed.clear()
+        if not self.records:
+            self.frontier, self.cohort, self.cohort_at = -1, None, -1
+        self._dirty_head = True

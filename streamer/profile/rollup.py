@@ -1,0 +1,200 @@
+"""R: one user's tiles and their decayed sums, kept up to date instead of recomputed (spec §5).
+
+Sums live in a *rising frame* (forward decay; Cormode, Shkapenyuk, Srivastava, Xu 2009): a day's counts enter
+with weight 2^(day/half-life) and are scaled down once when read. Nothing has to be touched as days pass; a tile
+that leaves the window is subtracted.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+from typing import Final
+
+from streamer.profile.tile import Tile
+from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
+from streamer.settings import TileCaps
+
+ORIGIN_DAY: Final = 20_000
+"""Day of weight 1 in the rising frame; any would do, one of our years keeps the numbers near 1."""
+
+
+class Sums:
+    """Decayed o, e (engagements) and ld (nats) of one key in the rising frame, and the days that have counts."""
+
+    __slots__ = ("days", "e", "ld", "o")
+
+    def __init__(self) -> None:
+        self.o = 0.0
+        self.e = 0.0
+        self.ld = 0.0
+        self.days: list[int] = []
+
+
+class Rollup:
+    """The tiles of a user's sealed sessions, and what they add up to.
+
+    Args:
+        half_life_days: days after which evidence weighs half.
+        window_days: days after which it is gone.
+        tiles: the tiles to begin with.
+    """
+
+    def __init__(self, half_life_days: float, window_days: int, tiles: Iterable[Tile] = ()) -> None:
+        self.half_life_days = half_life_days
+        self.window_days = window_days
+        self.tiles: dict[int, Tile] = {}
+        self.keys: dict[tuple[str, str], Sums] = {}
+        self.content_days: dict[str, list[int]] = {}
+        self._trimmed: tuple[int, Rollup] | None = None
+        for tile in sorted(tiles, key=lambda t: t.day):
+            self.tiles[tile.day] = tile
+        self._recount_totals()
+        for tile in self.tiles.values():
+            for kind, value, cell in tile.cells():
+                self._sum(kind, value, tile.day, cell)
+
+    def weight(self, day: int) -> float:
+        """The weight of a day's counts in the rising frame."""
+        return float(2 ** ((day - ORIGIN_DAY) / self.half_life_days))
+
+    def scale(self, today: int) -> float:
+        """What turns a sum of the rising frame into one decayed to ``today``."""
+        return float(2 ** ((ORIGIN_DAY - today) / self.half_life_days))
+
+    def as_of(self, today: int) -> Rollup:
+        """R as seen on a day: itself, or a copy without the tiles that have left the window by then."""
+        if not self.tiles or min(self.tiles) > today - self.window_days:
+            return self
+        if self._trimmed is None or self._trimmed[0] != today:
+            kept = [tile for day, tile in self.tiles.items() if day > today - self.window_days]
+            self._trimmed = (today, Rollup(self.half_life_days, self.window_days, kept))
+        return self._trimmed[1]
+
+    def fold(self, delta: Tile) -> set[tuple[str, str]]:
+        """Adds a session's counts to their day. Returns the keys whose o, e or ld changed."""
+        self._trimmed = None
+        tile = self.tiles.setdefault(delta.day, Tile(delta.day))
+        tile.add(delta)
+        self._count(delta)
+        touched = set()
+        for kind, value, cell in delta.cells():
+            self._sum(kind, value, delta.day, cell)
+            if cell.has_evidence:
+                touched.add((kind, value))
+        return touched
+
+    def evict(self, day: int, caps: TileCaps) -> list[tuple[str, str, Cell]]:
+        """Applies the caps to a day's tile; returns what was dropped."""
+        dropped = self.tiles[day].evict(caps)
+        for kind, value, _ in dropped:
+            self._recount(kind, value)
+        return dropped
+
+    def take_back(self, day: int, kind: str, value: str, context: str, ld: int) -> bool:
+        """Takes ``ld`` millionths back from a key's day; False if that day is gone."""
+        tile = self.tiles.get(day)
+        if tile is None:
+            return False
+        self._trimmed = None
+        cell = tile.cell_to_add(kind, value, context)
+        cell.ld -= ld
+        if cell.empty:
+            if kind == TAG:
+                del tile.tags[value][context]
+                if not tile.tags[value]:
+                    del tile.tags[value]
+            else:
+                del (tile.creators if kind == CREATOR else tile.contents)[value]
+        self._add_day(kind, value, day)
+        self._recount(kind, value)
+        return True
+
+    def prune(self, day: int) -> None:
+        """Drops a day's tile if nothing is left in it."""
+        if self.tiles.get(day) == Tile(day):
+            del self.tiles[day]
+
+    def days(self, kind: str, value: str) -> list[tuple[int, Cell]]:
+        """A key's counts by day, ascending."""
+        if kind == CONTENT:
+            found = self.content_days.get(value, [])
+        else:
+            sums = self.keys.get((kind, value))
+            found = [] if sums is None else sums.days
+        return [(day, cell) for day in found if (cell := self.tiles[day].cell(kind, value)) is not None]
+
+    def leave(self, today: int) -> tuple[list[int], set[tuple[str, str]]]:
+        """Drops the tiles that have left the window; returns their days and the keys whose sums changed."""
+        gone = sorted(day for day in self.tiles if day <= today - self.window_days)
+        touched: set[tuple[str, str]] = set()
+        for day in gone:
+            self._trimmed = None
+            tile = self.tiles.pop(day)
+            for kind, value, cell in tile.cells():
+                self._recount(kind, value)
+                if cell.has_evidence:
+                    touched.add((kind, value))
+        if gone:
+            self._recount_totals()
+        return gone, touched
+
+    def clear(self) -> list[int]:
+        """Forgets everything; returns the days that had tiles."""
+        days = sorted(self.tiles)
+        self.__init__(self.half_life_days, self.window_days)  # type: ignore[misc]
+        return days
+
+    def _recount_totals(self) -> None:
+        self.totals: dict[str, float] = dict.fromkeys(_DECAYED_TOTALS, 0.0)
+        self.completions: dict[str, list[float]] = {}
+        self.ratings = 0
+        self.rating_sum = 0
+        for tile in self.tiles.values():
+            self._count(tile)
+
+    def _count(self, tile: Tile) -> None:
+        weight = self.weight(tile.day)
+        for name in _DECAYED_TOTALS:
+            self.totals[name] += getattr(tile.totals, name) * weight
+        self.ratings += tile.totals.ratings
+        self.rating_sum += tile.totals.rating_sum
+        for media, (n, total) in tile.completions.items():
+            sums = self.completions.setdefault(media, [0.0, 0.0])
+            sums[0] += n * weight
+            sums[1] += total * weight
+
+    def _add_day(self, kind: str, value: str, day: int) -> list[int]:
+        if kind == CONTENT:
+            days = self.content_days.setdefault(value, [])
+        else:
+            days = self.keys.setdefault((kind, value), Sums()).days
+        if not days or days[-1] < day:
+            days.append(day)
+        elif day not in days:
+            insort(days, day)
+        return days
+
+    def _sum(self, kind: str, value: str, day: int, cell: Cell) -> None:
+        self._add_day(kind, value, day)
+        if kind != CONTENT:
+            sums = self.keys[kind, value]
+            weight = self.weight(day) / 1e6
+            sums.o += cell.o * weight
+            sums.e += cell.e * weight
+            sums.ld += cell.ld * weight
+
+    def _recount(self, kind: str, value: str) -> None:
+        """Sums a key afresh from its tiles: after something was taken away, so that no rounding residue stays."""
+        days = self.content_days.pop(value, []) if kind == CONTENT else []
+        if kind != CONTENT:
+            sums = self.keys.pop((kind, value), None)
+            days = sums.days if sums is not None else []
+        for day in days:
+            tile = self.tiles.get(day)
+            cell = None if tile is None else tile.cell(kind, value)
+            if cell is not None and not cell.empty:
+                self._sum(kind, value, day, cell)
+
+
+_DECAYED_TOTALS: Final = ("theta", "starts", "engaged", "explained", "abandoned", "expected_abandoned")

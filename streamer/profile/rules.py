@@ -1,0 +1,42 @@
+"""All constants of one deployment, compiled from the settings once, so that nothing is decided per event."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from streamer.scoring.entries import Scorer
+from streamer.scoring.population import DEFAULT, Population
+from streamer.scoring.score import Expiry
+from streamer.settings import DAY_MS, Settings
+from streamer.signals.abandonment import Abandonment
+from streamer.signals.exposure import Attention, Gate
+from streamer.signals.outcome import OutcomeReader
+
+
+class Rules:
+    """What every profile of a process shares.
+
+    ``dropped`` counts evidence left out because of a cap (I6), by name of the cap.
+    """
+
+    def __init__(self, settings: Settings, population: Population = DEFAULT) -> None:
+        self.population = population
+        self.gate = Gate(settings)
+        self.attention = Attention(settings)
+        self.outcomes = OutcomeReader(Abandonment(settings), round(settings.min_session * 1000))
+        expiry = Expiry(settings.half_life_days, settings.window_days)
+        self.scorer = Scorer(settings.half_life_days, expiry, population.prior)
+        self.gap_ms = settings.session_gap * 1000
+        self.grace_ms = settings.grace * 1000
+        self.window_days = settings.window_days
+        self.window_ms = settings.window_days * DAY_MS
+        self.half_life_days = settings.half_life_days
+        self.session_items = settings.session_items
+        self.session_items_held = 4 * settings.session_items
+        self.explicit_cap = settings.explicit_cap
+        self.tile_caps = settings.tile_caps
+        self.by_daypart = "daypart" in settings.context_dimensions
+        self.by_device = "device" in settings.context_dimensions
+        self.avoid_tiers = frozenset(settings.avoid_tiers)
+        self.entries_max = settings.entries_max
+        self.dropped: Counter[str] = Counter()

@@ -1,0 +1,94 @@
+"""Sessions: a user's events joined by inactivity, one interaction per content (spec §2)."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from streamer.events import Dislike, Event, Feedback
+from streamer.profile.records import RecordKey, SessionRecord
+from streamer.profile.rules import Rules
+from streamer.settings import DAY_MS
+from streamer.signals.interaction import Interaction
+
+
+class Session(Struct, array_like=True):
+    """One session. ``start`` and ``last`` are the least and greatest ts (ms) of its events."""
+
+    session_id: str | None
+    day: int
+    start: int
+    last: int
+    interactions: dict[str, Interaction] = field(default_factory=dict)
+    records: dict[RecordKey, SessionRecord] = field(default_factory=dict)
+    cohort: str | None = None
+    cohort_at: int = -1
+
+    @classmethod
+    def opened_by(cls, event: Event) -> Session:
+        """A session whose bounds are those of one event, which has yet to be added."""
+        return cls(event.session_id, event.ts // DAY_MS, event.ts, event.ts)
+
+    @property
+    def seal_order(self) -> tuple[int, bool, str, int]:
+        """Sessions seal in this order: last, declared before derived, session id, start."""
+        return (self.last, self.session_id is None, self.session_id or "", self.start)
+
+    def takes(self, event: Event, gap_ms: int) -> bool:
+        """Whether the event falls in this session."""
+        return (
+            self.session_id == event.session_id
+            and self.start - gap_ms <= event.ts <= self.last + gap_ms
+            and event.ts // DAY_MS == self.day
+        )
+
+    def add(self, event: Event, rules: Rules) -> None:
+        """Joins an event that falls in this session."""
+        ts = event.ts
+        self.start = min(self.start, ts)
+        self.last = max(self.last, ts)
+        self._merge_cohort(ts, event.cohort)
+        content_id = event.content_id
+        if content_id is not None:
+            item = self.interactions.get(content_id)
+            if item is None:
+                item = self.interactions[content_id] = Interaction.opened_by(content_id, event)
+            item.merge(event, rules.gate, rules.attention)
+            self._bound(rules)
+        if isinstance(event, (Dislike, Feedback)):
+            key = RecordKey.of(event)
+            if key is not None:
+                record = self.records.get(key)
+                if record is None:
+                    record = self.records[key] = SessionRecord()
+                record.add(event)
+
+    def join(self, other: Session, rules: Rules) -> None:
+        """Takes in a session that turned out to be part of this one."""
+        self.start = min(self.start, other.start)
+        self.last = max(self.last, other.last)
+        self._merge_cohort(other.cohort_at, other.cohort)
+        for content_id, item in other.interactions.items():
+            mine = self.interactions.setdefault(content_id, item)
+            if mine is not item:
+                mine.join(item)
+        self._bound(rules)
+        for key, record in other.records.items():
+            mine_record = self.records.setdefault(key, record)
+            if mine_record is not record:
+                mine_record.join(record)
+
+    def counted(self, rules: Rules) -> list[Interaction]:
+        """The interactions that count: the earliest by (first, content id), at most ``session_items``."""
+        items = sorted(self.interactions.values(), key=lambda item: (item.first, item.content_id))
+        return items[: rules.session_items]
+
+    def _merge_cohort(self, ts: int, cohort: str | None) -> None:
+        if cohort is not None and (self.cohort is None or (ts, cohort) > (self.cohort_at, self.cohort)):
+            self.cohort_at, self.cohort = ts, cohort
+
+    def _bound(self, rules: Rules) -> None:
+        """Memory is bounded (I6): far more items than count are held, so that which ones count stays exact."""
+        while len(self.interactions) > rules.session_items_held:
+            latest = max(self.interactions.values(), key=lambda item: (item.first, item.content_id))
+            del self.interactions[latest.content_id]
+            rules.dropped["session_items"] += 1

@@ -1,0 +1,160 @@
+"""The document of a profile: R, plus what the open sessions add provisionally (spec §5, §7, §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from streamer.profile.contribution import Baseline, contributions
+from streamer.profile.evidence import Evidence, add_evidence
+from streamer.profile.rollup import Rollup
+from streamer.profile.standing import Standing, forgotten
+from streamer.profile.tile import Tile
+from streamer.scoring import entries
+from streamer.scoring.assemble import assemble
+from streamer.scoring.counts import CONTENT, CREATOR, Cell
+from streamer.scoring.document import Document, Entry
+from streamer.scoring.entries import content_entry
+from streamer.settings import DAY_MS
+from streamer.signals.rounding import places4
+
+if TYPE_CHECKING:
+    from streamer.profile.profile import Profile
+
+KNOWN_THETA = 20
+"""Examined exposures that make a user known: their document stays even when it lists nothing."""
+
+
+def build(profile: Profile) -> Document | None:
+    """The document that follows from a profile; None if it has none."""
+    as_of = profile.newest
+    if as_of < 0:
+        return None
+    if profile.past_window:
+        found = list(_hard_entries(Standing(profile.records, profile.sessions), profile.watermark))
+        return _assemble(profile, as_of, found, {}) if found else None
+    return _View(profile, as_of).document()
+
+
+class _View:
+    """R as of the day of the newest event, and a provisional tile for every day of an open session."""
+
+    def __init__(self, profile: Profile, as_of: int) -> None:
+        self._profile = profile
+        self._as_of = as_of
+        self._today = as_of // DAY_MS
+        rules = profile.rules
+        baseline = Baseline(profile.rollup, self._today, rules)
+        self._rollup: Rollup = baseline.rollup
+        self._provisional: dict[int, Tile] = {}
+        stated = False
+        for session in profile.sessions:
+            closed = profile.watermark >= session.last + rules.gap_ms
+            self._tile(session.day).add(contributions(session, baseline, closed, rules))
+            stated = stated or bool(session.records)
+        if stated:
+            self._add_evidence(baseline)
+        self._provisional = {d: tile for d, tile in self._provisional.items() if d > self._today - rules.window_days}
+
+    def _add_evidence(self, baseline: Baseline) -> None:
+        profile = self._profile
+        first_day = self._today - profile.rules.window_days + 1
+        absent = set(forgotten(profile.records, profile.sessions, first_day, self._as_of))
+        records = {key: record for key, record in profile.records.items() if key not in absent}
+        evidence = Evidence(records, profile.sessions, baseline, profile.rules)
+        for change in evidence.changes():
+            if change.added is not None:
+                add_evidence(self._tile(change.added.day), change.added, 1)
+            if change.removed is not None and change.removed.day in self._rollup.tiles:
+                add_evidence(self._tile(change.removed.day), change.removed, -1)
+        for session in profile.sessions:
+            for key, part in session.records.items():
+                if key.family == "rating":
+                    part.acts.rating_positive = evidence.rating_positive(session, key)
+
+    def document(self) -> Document | None:
+        profile, as_of = self._profile, self._as_of
+        standing = Standing(profile.records, profile.sessions)
+        found = list(_hard_entries(standing, as_of))
+        followed = standing.followed()
+        scorer = profile.rules.scorer
+        for kind, value in self._candidates():
+            days = self._days(kind, value)
+            if not days:
+                continue
+            entry: Entry | None
+            if kind == CONTENT:
+                entry = content_entry(value, days, as_of)
+            elif kind == CREATOR and value in followed:
+                continue
+            else:
+                was_listed = profile.listed.get((kind, value), -1) > as_of
+                entry = scorer.key_entry("creator" if kind == CREATOR else "tag", value, days, was_listed, as_of)
+            if entry is not None:
+                found.append(entry)
+        if not found and self._theta() < KNOWN_THETA:
+            return None
+        return _assemble(profile, as_of, found, self._completion())
+
+    def _candidates(self) -> Iterator[tuple[str, str]]:
+        """Every key that could have an entry."""
+        keys: dict[tuple[str, str], None] = dict.fromkeys(self._rollup.keys)
+        keys.update(dict.fromkeys((CONTENT, value) for value in self._rollup.content_days))
+        for tile in self._provisional.values():
+            keys.update(dict.fromkeys((kind, value) for kind, value, _ in tile.cells()))
+        return iter(keys)
+
+    def _days(self, kind: str, value: str) -> entries.Days:
+        """A key's counts by day, sealed and provisional, ascending, days without a nonzero number left out."""
+        by_day = dict(self._rollup.days(kind, value))
+        for day, tile in self._provisional.items():
+            cell = tile.cell(kind, value)
+            if cell is not None:
+                known = by_day.get(day)
+                by_day[day] = cell if known is None else _sum(known, cell)
+        return [(day, cell) for day, cell in sorted(by_day.items()) if not cell.empty]
+
+    def _theta(self) -> float:
+        """Examined exposures, decayed to today."""
+        rollup = self._rollup
+        theta = rollup.totals["theta"]
+        for day, tile in self._provisional.items():
+            theta += tile.totals.theta * rollup.weight(day)
+        return theta * rollup.scale(self._today) / 1000
+
+    def _completion(self) -> dict[str, float]:
+        """Decayed mean completion by media."""
+        sums = {media: list(pair) for media, pair in self._rollup.completions.items()}
+        for day, tile in self._provisional.items():
+            weight = self._rollup.weight(day)
+            for media, (n, total) in tile.completions.items():
+                pair = sums.setdefault(media, [0.0, 0.0])
+                pair[0] += n * weight
+                pair[1] += total * weight
+        return {media: places4(total / n / 1e6) for media, (n, total) in sorted(sums.items()) if n > 0}
+
+    def _tile(self, day: int) -> Tile:
+        return self._provisional.setdefault(day, Tile(day))
+
+
+def _hard_entries(standing: Standing, now: int) -> Iterator[Entry]:
+    for key, hard in standing.hard():
+        if hard.live(now):
+            kind = "content" if key.scope == "content" else "creator" if key.scope == "creator" else "tag"
+            yield entries.hard_entry(kind, key.target, hard.since, hard.until)  # type: ignore[arg-type]
+
+
+def _assemble(profile: Profile, as_of: int, found: list[Entry], completion: dict[str, float]) -> Document:
+    rules = profile.rules
+    cohort, cohort_at = profile.cohort, profile.cohort_at
+    for session in profile.sessions:
+        if session.cohort is not None and (session.cohort_at, session.cohort) > (cohort_at, cohort or ""):
+            cohort, cohort_at = session.cohort, session.cohort_at
+    return assemble(profile.user_id, as_of, cohort, found, completion, rules.avoid_tiers, rules.entries_max)
+
+
+def _sum(a: Cell, b: Cell) -> Cell:
+    total = Cell()
+    total.add(a)
+    total.add(b)
+    return total

@@ -1,0 +1,1 @@
+"""What counts are worth: log odds, tiers, expiry, entries, the avoid list document. Pure."""

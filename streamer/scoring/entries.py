@@ -1,0 +1,223 @@
+"""Entries of the avoid list: which keys are listed, how strongly, why and until when (spec §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from msgspec import Struct
+
+from streamer.scoring import score
+from streamer.scoring.counts import CREATOR, TAG, Cell
+from streamer.scoring.document import Entry, Evidence, Kind, Reason
+from streamer.settings import DAY_MS
+from streamer.signals.rounding import places4
+
+Days = Sequence[tuple[int, Cell]]
+"""A key's counts by day, ascending, days without a nonzero number left out."""
+
+ENTRY_DAYS = 30
+"""Days after which content entries and one-and-done creators are forgotten."""
+IGNORED_CONTENT = 3
+ONE_AND_DONE_EXPECTED = 3_000_000
+ONE_AND_DONE_SESSIONS = 3
+LISTED_EXPECTED = 1.0
+LISTED_EXPLICIT = 1.5
+
+
+class Scored(Struct, frozen=True, gc=False):
+    """A key's decayed sums as of its last evidence day (engagements, nats), and the log odds they give."""
+
+    observed: float
+    expected: float
+    explicit: float
+    last_day: int
+    log_odds: float
+    expires_at: int
+
+
+class Scorer:
+    """Scores keys and makes their entries.
+
+    Args:
+        half_life_days: days after which evidence weighs half.
+        expiry: when listed keys expire.
+        prior: π, the probability that a user dislikes a key.
+    """
+
+    def __init__(self, half_life_days: float, expiry: score.Expiry, prior: float) -> None:
+        self._half_life_days = half_life_days
+        self._expiry = expiry
+        self._prior = prior
+
+    def score(self, days: Days) -> Scored | None:
+        """The score of a tag or creator; None if nothing but counts is known of it."""
+        last_day = max((day for day, cell in days if cell.has_evidence), default=None)
+        if last_day is None:
+            return None
+        observed = expected = explicit = 0.0
+        for day, cell in days:
+            decay = 2 ** ((day - last_day) / self._half_life_days) / 1e6
+            observed += cell.o * decay
+            expected += cell.e * decay
+            explicit += cell.ld * decay
+        log_odds = score.log_odds(observed, expected, explicit, self._prior)
+        left = 0
+        if log_odds >= score.KEPT:
+            left = self._expiry.days_left(observed, expected, explicit, self._prior)
+        return Scored(observed, expected, explicit, last_day, log_odds, (last_day + left) * DAY_MS)
+
+    def key_entry(self, kind: Kind, value: str, days: Days, was_listed: bool, as_of: int) -> Entry | None:
+        """The implicit entry of a tag or creator; None if there is none.
+
+        Args:
+            kind: tag or creator.
+            value: which.
+            days: its counts.
+            was_listed: whether it was listed when last touched, and that has not expired.
+            as_of: ms; an entry that has expired by then is none.
+        """
+        scored = self.score(days)
+        if scored is None:
+            return None
+        done = one_and_done_until(days) if kind == CREATOR else None
+        done_stands = done is not None and done > as_of
+        stands = is_listed(scored, was_listed) and scored.expires_at > as_of
+        if not stands and not done_stands:
+            return None
+        counts = total_of(days)
+        ratio = score.rate_ratio(
+            scored.observed, scored.expected, score.ALPHA_TAG if kind == TAG else score.ALPHA_CREATOR
+        )
+        multiplier, expires_at = 1.0, 0
+        if stands:
+            likely = 1 - score.sigmoid(scored.log_odds) if scored.explicit > 0 else 1.0
+            multiplier, expires_at = max(0.1, min(1.0, ratio, likely)), scored.expires_at
+        if done is not None and done_stands:
+            multiplier, expires_at = min(multiplier, 0.5), max(expires_at, done)
+        return Entry(
+            kind=kind,
+            value=value,
+            context=None,
+            tier="strong" if stands and scored.log_odds >= score.STRONG else "soft",
+            multiplier=places4(multiplier),
+            log_odds=places4(scored.log_odds),
+            reasons=_reasons(counts, scored.explicit > 0, 2, {"one_and_done"} if done_stands else set()),
+            evidence=_evidence(days, counts, scored.last_day, scored),
+            since=days[0][0] * DAY_MS,
+            expires_at=expires_at,
+        )
+
+
+def is_listed(scored: Scored, was_listed: bool) -> bool:
+    """Whether a key is listed: enough evidence and odds, or not yet below the lower cut (hysteresis)."""
+    if (scored.expected >= LISTED_EXPECTED or scored.explicit >= LISTED_EXPLICIT) and scored.log_odds >= score.LISTED:
+        return True
+    return was_listed and scored.log_odds >= score.KEPT
+
+
+def one_and_done_until(days: Days) -> int | None:
+    """Until when a creator counts as tried once and never again (ms); None: it does not.
+
+    Engaged on exactly one day of the window; on later days three engagements were expected over three sessions
+    that showed it, and none came.
+    """
+    engaged = [day for day, cell in days if cell.engaged]
+    if len(engaged) != 1:
+        return None
+    later = [cell for day, cell in days if day > engaged[0]]
+    if sum(cell.e for cell in later) < ONE_AND_DONE_EXPECTED:
+        return None
+    if sum(cell.sessions for cell in later) < ONE_AND_DONE_SESSIONS:
+        return None
+    return (max(day for day, cell in days if cell.shown) + ENTRY_DAYS) * DAY_MS
+
+
+def content_entry(value: str, days: Days, as_of: int) -> Entry | None:
+    """The implicit entry of a content: shown again and again in vain, or left early; None if there is none."""
+    engaged = max((day for day, cell in days if cell.engaged), default=-1)
+    ignored = sum(cell.ignored for day, cell in days if day > engaged)
+    abandoned_day = max((day for day, cell in days if cell.abandoned), default=-1)
+    until_ignored = until_abandoned = 0
+    if ignored >= IGNORED_CONTENT:
+        until_ignored = (max(day for day, cell in days if cell.shown) + ENTRY_DAYS) * DAY_MS
+    if abandoned_day > engaged:
+        until_abandoned = (abandoned_day + ENTRY_DAYS) * DAY_MS
+    by_ignored, by_abandoned = until_ignored > as_of, until_abandoned > as_of
+    if not by_ignored and not by_abandoned:
+        return None
+    multiplier = min((1 + ignored) ** -1.6 if by_ignored else 1.0, 0.3 if by_abandoned else 1.0)
+    counts = total_of(days)
+    own: set[Reason] = set()
+    if by_ignored:
+        own.add("ignored")
+    if by_abandoned:
+        own.add("abandoned")
+    return Entry(
+        kind="content",
+        value=value,
+        context=None,
+        tier="strong" if by_ignored else "soft",
+        multiplier=places4(multiplier),
+        log_odds=None,
+        reasons=_reasons(counts, False, 1, own),
+        evidence=_evidence(days, counts, days[-1][0], None),
+        since=days[0][0] * DAY_MS,
+        expires_at=max(until_ignored if by_ignored else 0, until_abandoned if by_abandoned else 0),
+    )
+
+
+def hard_entry(kind: Kind, value: str, since: int, until: int | None) -> Entry:
+    """The entry of an explicit exclusion (times ms)."""
+    return Entry(kind, value, None, "hard", 0.0, None, ("explicit",), Evidence(), since, until)
+
+
+def total_of(days: Days) -> Cell:
+    """The undecayed counts over all days."""
+    counts = Cell()
+    for _, cell in days:
+        counts.add(cell)
+    return counts
+
+
+def iso_day(day: int) -> str:
+    """A day as text.
+
+    >>> iso_day(20332)
+    '2025-09-01'
+    """
+    return date.fromordinal(day + _EPOCH).isoformat()
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def _reasons(counts: Cell, explicit: bool, least_abandoned: int, own: set[Reason]) -> tuple[Reason, ...]:
+    """The reasons that fit, in the order of spec §7."""
+    abandoned = counts.abandoned >= least_abandoned and 2 * counts.abandoned >= counts.started
+    ignored = counts.ignored > 0 and 2 * counts.ignored >= counts.shown
+    fitting: list[tuple[Reason, bool]] = [
+        ("explicit", explicit),
+        ("abandoned", abandoned),
+        ("one_and_done", False),
+        ("ignored", ignored),
+        ("returned", counts.returned > 0),
+        ("low_rating", counts.low_rating > 0),
+    ]
+    return tuple(reason for reason, fits in fitting if fits or reason in own) or ("below_own_rate",)
+
+
+def _evidence(days: Days, counts: Cell, last_day: int, scored: Scored | None) -> Evidence:
+    return Evidence(
+        shown=counts.shown,
+        started=counts.started,
+        abandoned=counts.abandoned,
+        engaged=counts.engaged,
+        ignored=counts.ignored,
+        sessions=counts.sessions,
+        expected=0.0 if scored is None else places4(scored.expected),
+        observed=0.0 if scored is None else places4(scored.observed),
+        explicit=0.0 if scored is None else places4(scored.explicit),
+        first_day=iso_day(days[0][0]),
+        last_day=iso_day(last_day),
+    )

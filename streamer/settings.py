@@ -1,0 +1,194 @@
+"""Every knob, once: name, unit, default, range and why.
+
+Values come from, later ones winning: the defaults here, a TOML file (``--config`` or ``STREAMER_CONFIG``),
+environment variables ``STREAMER_<NAME>``, keyword arguments. All problems are reported at once.
+Durations are seconds unless a name says ``_ms`` or ``_days``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streamer.errors import SettingsError
+
+DAY_MS = 86_400_000
+
+
+class TileCaps(BaseModel):
+    """How many keys of each kind one user's day keeps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tags: Annotated[int, Field(ge=1, le=4096)] = 64
+    creators: Annotated[int, Field(ge=1, le=4096)] = 64
+    contents: Annotated[int, Field(ge=1, le=4096)] = 128
+
+
+class Settings(BaseSettings):
+    """All settings of a worker, publisher, reader or tool. Frozen; build one with :func:`load`."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAMER_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    # --- Kafka -------------------------------------------------------------------------------------------
+    brokers: str = Field("localhost:9092", min_length=1, description="Kafka bootstrap servers, comma-separated")
+    topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$", description="put before every topic name")
+    group: str = Field("streamer", min_length=1, description="consumer group of the signals workers")
+    partitions: int = Field(8, ge=1, le=10_000, description="partitions of every topic keyed by user")
+    replication: int = Field(1, ge=1, le=10, description="replicas of every topic")
+    retention_days: int = Field(7, ge=1, le=3650, description="how long source topics keep events, days")
+    declare_topics: bool = Field(True, description="create missing topics at start (false: embedded broker)")
+    broker_timeout: float = Field(10.0, gt=0, le=300, description="s until an unreachable broker is an error")
+    data_dir: Path = Field(Path(".streamer"), description="where a worker keeps local files")
+    checkpoint_interval: float = Field(5.0, gt=0, le=300, description="s between checkpoints of state and offsets")
+    checkpoint_bytes: int = Field(
+        16 << 20, ge=1 << 16, le=1 << 30, description="changed state that forces an earlier checkpoint, bytes"
+    )
+    buffer_events: int = Field(
+        20_000, ge=100, le=10_000_000, description="events a topic may be read ahead of the slowest, per partition"
+    )
+    hot_users: int = Field(50_000, ge=100, le=10_000_000, description="users kept decoded, per worker")
+
+    # --- Redis and serving -------------------------------------------------------------------------------
+    redis_url: str = Field("redis://localhost:6379/0", min_length=1, description="where avoid lists are served from")
+    redis_timeout: float = Field(2.0, gt=0, le=60, description="s until a Redis command is an error")
+    publisher_group: str = Field("streamer-publisher", min_length=1, description="consumer group of the publishers")
+    metrics_port: int = Field(0, ge=0, le=65_535, description="Prometheus port; 0: no endpoint")
+
+    # --- time --------------------------------------------------------------------------------------------
+    clock: Literal["wall", "events"] = Field(
+        "wall", description="wall: a caught-up worker follows the clock; events: only events and watermark records"
+    )
+    allowed_lag: float = Field(
+        30.0, ge=0, le=86_400, description="s the watermark of a caught-up worker stays behind the clock"
+    )
+    max_future: float = Field(300.0, ge=0, le=86_400, description="s an event may be ahead of the worker's clock")
+
+    # --- sessions (spec §2) ------------------------------------------------------------------------------
+    session_gap: int = Field(1800, ge=1, le=43_200, description="s of inactivity that end a session")
+    grace: int = Field(3600, ge=0, le=86_400, description="s a closed session still takes late arrivals")
+    session_items: int = Field(1000, ge=1, le=100_000, description="interactions that count per session")
+    min_session: float = Field(5.0, ge=0, le=3600, description="s a session must last for its exposures to count")
+
+    # --- exposure (spec §3) ------------------------------------------------------------------------------
+    viewable_ms: int = Field(1000, ge=0, le=600_000, description="ms in view of a seen item (video: twice that)")
+    viewable_ratio: float = Field(0.5, ge=0, le=1, description="share of the item in view (MRC viewability)")
+    trust_unverified: bool = Field(False, description="count impressions without visible_ms")
+    attention_eta: float = Field(0.5, ge=0, le=5, description="attention falls as (1 + position)^-eta, to at least .1")
+    attention_table: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        (), description="attention by position, instead of the power law; past its end its last value"
+    )
+
+    # --- abandonment (spec §4) ---------------------------------------------------------------------------
+    abandon_rule: Literal["sqrt", "flat"] = Field(
+        "sqrt", description="sqrt: left before min(abandon_max_s, 2 sqrt(duration)); flat: before abandon_max_s"
+    )
+    abandon_max_s: float = Field(60.0, gt=0, le=86_400, description="s past which leaving is no abandonment")
+
+    # --- state (spec §4, §5) -----------------------------------------------------------------------------
+    explicit_cap: int = Field(512, ge=1, le=100_000, description="explicit records kept, hard ones and others each")
+    tile_caps: TileCaps = Field(default_factory=TileCaps, description="keys a user's day keeps, per kind")
+    context_dimensions: tuple[Literal["daypart", "device"], ...] = Field(
+        ("daypart", "device"), description="contexts in which tags are counted separately"
+    )
+    window_days: int = Field(180, ge=1, le=3650, description="days evidence is kept")
+    half_life_days: float = Field(90.0, gt=0, le=3650, description="days after which evidence weighs half")
+
+    # --- the document (spec §7, §9) ----------------------------------------------------------------------
+    avoid_tiers: tuple[Literal["hard", "strong", "soft"], ...] = Field(
+        ("hard", "strong"), description="tiers whose values stand in `avoid`"
+    )
+    entries_max: int = Field(100, ge=1, le=10_000, description="strong and soft entries per kind")
+    explore: float = Field(0.05, ge=0, le=1, description="share of (user, content, day) that pass soft and strong")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = []
+        if self.retention_days * 86_400 < self.session_gap + self.grace:
+            problems.append("retention_days: source topics must outlive session_gap + grace; raise it")
+        if self.window_days * 86_400 <= self.session_gap + self.grace:
+            problems.append("window_days: the window must be longer than session_gap + grace; raise it")
+        if self.publisher_group == self.group:
+            problems.append("publisher_group: must differ from group, or workers and publishers starve each other")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def topics(self) -> Topics:
+        """The names of this deployment's topics."""
+        return Topics(self.topic_prefix)
+
+
+class Topics:
+    """Topic names of one deployment.
+
+    >>> Topics("dev-").impressions
+    'dev-impressions'
+    """
+
+    __slots__ = (
+        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "plays", "rejects", "sources", "state",
+    )  # fmt: skip
+
+    def __init__(self, prefix: str = "") -> None:
+        self.impressions = prefix + "impressions"
+        self.plays = prefix + "plays"
+        self.dislikes = prefix + "dislikes"
+        self.feedback = prefix + "feedback"
+        self.erasures = prefix + "erasures"
+        self.avoid_lists = prefix + "avoid-lists"
+        self.rejects = prefix + "rejects"
+        self.state = prefix + "streamer-state"
+        self.sources = (self.impressions, self.plays, self.dislikes, self.feedback)
+
+
+def load(config: Path | None = None, **overrides: object) -> Settings:
+    """The settings of this process.
+
+    Args:
+        config: a TOML file; None: the one named by ``STREAMER_CONFIG``, if set.
+        overrides: values that win over file and environment.
+
+    Raises:
+        SettingsError: naming every problem at once.
+    """
+    named = os.environ.get("STREAMER_CONFIG")
+    path = config or (Path(named) if named else None)
+    values: dict[str, object] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise SettingsError([f"config file {path}: {error.strerror}"]) from None
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError([f"config file {path} is not TOML: {error}"]) from None
+    known = {f"STREAMER_{name}".upper() for name in Settings.model_fields} | {"STREAMER_CONFIG"}
+    nested = "STREAMER_TILE_CAPS__"
+    problems = [
+        f"environment variable {name}: there is no such setting (see docs/settings.md)"
+        for name in sorted(os.environ)
+        if name.startswith("STREAMER_") and name not in known and not name.startswith((nested, "STREAMER_TEST_"))
+    ]
+    in_environment = {name[len("STREAMER_") :].lower() for name in os.environ if name in known}
+    values = {k: v for k, v in values.items() if k not in in_environment}
+    try:
+        settings = Settings(**{**values, **overrides})  # type: ignore[arg-type]
+    except ValidationError as error:
+        for item in error.errors():
+            where = ".".join(str(part) for part in item["loc"])
+            text = item["msg"].removeprefix("Value error, ")
+            if item["type"] == "extra_forbidden":
+                text = "there is no such setting (see docs/settings.md)"
+            elif where:
+                text = f"{text}, got {item['input']!r}"
+            problems += [f"{where}: {line}" if where else line for line in text.splitlines()]
+        raise SettingsError(problems) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings

@@ -1,0 +1,1 @@
+"""What one event, or one interaction, means. Pure: no clock, no I/O, no state."""

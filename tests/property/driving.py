@@ -1,0 +1,52 @@
+"""Driving one profile: watermarks, restarts, and its tiles in the oracle's words."""
+
+from __future__ import annotations
+
+from streamer.profile import Profile
+from streamer.settings import DAY_MS
+from tests.property.worlds import BASE_DAY
+
+Tiles = dict[int, dict[tuple[str, str], dict[str, int]]]
+
+
+def watermark_at(hour: int) -> int:
+    """The watermark this many hours into the world, ms."""
+    return BASE_DAY * DAY_MS + hour * 3_600_000
+
+
+def reloaded(profile: Profile, stored: dict[str, bytes]) -> Profile:
+    """The profile as a restart would find it: saved to ``stored``, and loaded again."""
+    for name, part in profile.changes().items():
+        if part is None:
+            stored.pop(name, None)
+        else:
+            stored[name] = part
+    again = Profile.load(
+        profile.user_id, profile.rules, stored.get("h"), stored.get("s"), lambda day: stored.get(f"t{day}")
+    )
+    again.watermark = profile.watermark
+    return again
+
+
+def tiles_of(profile: Profile) -> Tiles:
+    """The profile's sealed counts, zeros left out."""
+    found: Tiles = {}
+    for day, tile in profile.rollup.tiles.items():
+        keys = found[day] = {(kind, value): _nonzero(cell) for kind, value, cell in tile.cells()}
+        keys["*", ""] = _nonzero(tile.totals)
+        for media, (n, total) in tile.completions.items():
+            keys["*", ""] |= _named({f"n_{media}": n, f"completion_{media}": total})
+        for edge, (plays, abandoned) in tile.buckets.items():
+            keys["bucket", str(edge) if edge else "inf"] = _named({"plays": plays, "abandoned": abandoned})
+    return {
+        day: kept for day, keys in found.items() if (kept := {key: counts for key, counts in keys.items() if counts})
+    }
+
+
+def _nonzero(struct: object) -> dict[str, int]:
+    names = struct.__struct_fields__  # type: ignore[attr-defined]
+    return _named({name: getattr(struct, name) for name in names})
+
+
+def _named(counts: dict[str, int]) -> dict[str, int]:
+    return {name: n for name, n in counts.items() if n}

@@ -1,0 +1,103 @@
+"""Small worlds for Hypothesis: few users' things, many collisions, so that corners are met often."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from streamer.events import Dislike, Event, Feedback, Impression, Play
+from streamer.settings import DAY_MS, Settings, TileCaps
+
+BASE_DAY = 20_000
+MINUTE = 60_000
+
+SMALL = Settings(
+    window_days=6,
+    half_life_days=3.0,
+    grace=3600,
+    explicit_cap=4,
+    tile_caps=TileCaps(tags=3, creators=2, contents=4),
+    session_items=6,
+)
+"""A world in which windows pass and caps bite within a few events."""
+
+USUAL = Settings()
+
+contents = st.sampled_from(["c1", "c2", "c3", "c4", "c5", "c6", "c7"])
+creators = st.sampled_from([None, "a", "b", "d"])
+tags = st.sampled_from([(), ("x",), ("y",), ("x", "y"), ("z", "x"), ("w",), ("v", "w", "x"), (" X ", "y")])
+media = st.sampled_from([None, None, None, "video", "audio", "article", "product"])
+durations = st.sampled_from([None, 10.0, 40.0, 100.0, 1800.0, 7200.0])
+sessions = st.sampled_from([None, None, "s1", "s2"])
+devices = st.sampled_from([None, "phone", "tv"])
+cohorts = st.sampled_from([None, None, None, "k1", "k2"])
+zones = st.sampled_from([0, 60, -300])
+
+
+@st.composite
+def times(draw: st.DrawFn, days: int) -> int:
+    """Clustered in sittings, with gaps just at, below and above the session gap, and at days' ends."""
+    day = draw(st.integers(0, days - 1))
+    minute = draw(st.sampled_from([0, 5, 29, 30, 31, 60, 600, 605, 635, 636, 700, 1380, 1410, 1439]))
+    offset = draw(st.sampled_from([0, 1, 4999, 5000, 20_000, 45_000]))
+    return (BASE_DAY + day) * DAY_MS + minute * MINUTE + offset
+
+
+@st.composite
+def events(draw: st.DrawFn, days: int = 4) -> Event:
+    common = {
+        "user_id": "u",
+        "ts": draw(times(days)),
+        "session_id": draw(sessions),
+        "device": draw(devices),
+        "cohort": draw(cohorts),
+        "tz_offset_min": draw(zones),
+        "creator_id": draw(creators),
+        "tags": draw(tags),
+        "media": draw(media),
+        "duration_s": draw(durations),
+    }
+    kind = draw(st.sampled_from(["impression"] * 4 + ["play"] * 3 + ["dislike"] * 2 + ["feedback"] * 4))
+    if kind == "impression":
+        return Impression(
+            **common,
+            content_id=draw(contents),
+            position=draw(st.sampled_from([None, 0, 1, 5, 300])),
+            visible_ms=draw(st.sampled_from([None, 999, 1500, 2000, 9000])),
+            visible_ratio=draw(st.sampled_from([1.0, 0.5, 0.49])),
+        )
+    if kind == "play":
+        return Play(
+            **common,
+            content_id=draw(contents),
+            playback_id=draw(st.sampled_from(["", "p1", "p2"])),
+            played_s=draw(st.sampled_from([None, 0.5, 3.0, 9.0, 33.0, 60.0, 95.0, 1700.0])),
+            position_s=draw(st.sampled_from([None, 0.0, 50.0])),
+            scroll_depth=draw(st.sampled_from([None, 0.1, 0.25, 0.9])),
+            ended=draw(st.booleans()),
+        )
+    if kind == "dislike":
+        return _dislike(draw, common)
+    return _feedback(draw, common)
+
+
+def _dislike(draw: st.DrawFn, common: dict[str, object]) -> Dislike:
+    scope = draw(st.sampled_from(["content", "content", "creator", "tag"]))
+    content_id = draw(contents if scope == "content" else st.sampled_from([None, "c1"]))
+    if scope == "creator":
+        common["creator_id"] = draw(st.sampled_from(["a", "b"]))
+    action = draw(st.sampled_from(["dislike", "dislike", "not_interested", "hide", "block", "report", "undo", "undo"]))
+    tag = draw(st.sampled_from(["x", "Y"])) if scope == "tag" else None
+    return Dislike(**common, action=action, scope=scope, content_id=content_id, tag=tag)
+
+
+def _feedback(draw: st.DrawFn, common: dict[str, object]) -> Feedback:
+    kinds = ["click", "like", "love", "save", "share", "follow", "comment", "rating", "rating", "purchase", "return"]
+    kind = draw(st.sampled_from([*kinds, "purchase", "return", "undo", "undo"]))
+    of = draw(st.sampled_from(kinds)) if kind == "undo" else None
+    family = of or kind
+    if family == "follow":
+        common["creator_id"] = draw(st.sampled_from(["a", "b"]))
+    content_id = draw(st.sampled_from([None, "c1", "c2"]) if family == "follow" else contents)
+    value = draw(st.integers(1, 5)) if kind == "rating" else None
+    order = draw(st.sampled_from([None, "o1", "o2"])) if kind in ("purchase", "return") else None
+    return Feedback(**common, kind=kind, of=of, content_id=content_id, value=value, order_id=order)
