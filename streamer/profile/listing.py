@@ -25,6 +25,8 @@ def relist(listed: Listed, rollup: Rollup, scorer: Scorer, touched: Iterable[tup
     for kind, value in touched:
         if kind == CONTENT:
             continue
+        if (kind, value) not in listed and not rollup.could_be_listed(kind, value):
+            continue
         scored = scorer.score(rollup.days(kind, value))
         if scored is not None and is_listed(scored, listed.get((kind, value), -1) > as_of):
             listed[kind, value] = scored.expires_at

@@ -11,23 +11,33 @@ from bisect import insort
 from collections.abc import Iterable
 from typing import Final
 
+from streamer.profile.shelf import Shelf
 from streamer.profile.tile import Tile
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
+from streamer.scoring.entries import LISTED_EXPECTED, LISTED_EXPLICIT, ONE_AND_DONE_EXPECTED
 from streamer.settings import TileCaps
 
 ORIGIN_DAY: Final = 20_000
 """Day of weight 1 in the rising frame; any would do, one of our years keeps the numbers near 1."""
 
+MARGIN: Final = 1 - 1e-6
+"""Cheap bounds are taken this much lower, so that rounding never decides."""
+LEAST_EXPLICIT: Final = LISTED_EXPLICIT * MARGIN
+
 
 class Sums:
-    """Decayed o, e (engagements) and ld (nats) of one key in the rising frame, and the days that have counts."""
+    """Decayed o, e (engagements) and ld (nats) of one key in the rising frame.
 
-    __slots__ = ("days", "e", "ld", "o")
+    ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none.
+    """
+
+    __slots__ = ("days", "e", "last_day", "ld", "o")
 
     def __init__(self) -> None:
         self.o = 0.0
         self.e = 0.0
         self.ld = 0.0
+        self.last_day = -1
         self.days: list[int] = []
 
 
@@ -43,10 +53,15 @@ class Rollup:
     def __init__(self, half_life_days: float, window_days: int, tiles: Iterable[Tile] = ()) -> None:
         self.half_life_days = half_life_days
         self.window_days = window_days
+        most_decay = 2 ** (-window_days / half_life_days)
+        listed = LISTED_EXPECTED * MARGIN
+        one_and_done = ONE_AND_DONE_EXPECTED / 1e6 * most_decay * MARGIN
+        self._least_expected = {TAG: listed, CREATOR: min(listed, one_and_done)}
         self.tiles: dict[int, Tile] = {}
         self.keys: dict[tuple[str, str], Sums] = {}
         self.content_days: dict[str, list[int]] = {}
         self._trimmed: tuple[int, Rollup] | None = None
+        self.shelf = Shelf()
         for tile in sorted(tiles, key=lambda t: t.day):
             self.tiles[tile.day] = tile
         self._recount_totals()
@@ -56,7 +71,7 @@ class Rollup:
 
     def weight(self, day: int) -> float:
         """The weight of a day's counts in the rising frame."""
-        return float(2 ** ((day - ORIGIN_DAY) / self.half_life_days))
+        return float(2.0 ** ((day - ORIGIN_DAY) / self.half_life_days))
 
     def scale(self, today: int) -> float:
         """What turns a sum of the rising frame into one decayed to ``today``."""
@@ -109,6 +124,28 @@ class Rollup:
         self._add_day(kind, value, day)
         self._recount(kind, value)
         return True
+
+    def could_be_listed(self, kind: str, value: str, provisional: Iterable[tuple[int, Cell]] = ()) -> bool:
+        """Whether a tag or creator has evidence enough to be listed or one-and-done: a cheap upper bound.
+
+        Args:
+            kind: tag or creator.
+            value: which.
+            provisional: counts of open sessions by day, on top of R.
+        """
+        sums = self.keys.get((kind, value))
+        expected, explicit, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.ld, sums.last_day)
+        for day, cell in provisional:
+            weight = self.weight(day) / 1e6
+            expected += cell.e * weight
+            explicit += cell.ld * weight
+            if day > last_day and cell.has_evidence:
+                last_day = day
+        if last_day < 0:
+            return False
+        scale = self.scale(last_day)
+        least = self._least_expected[kind]
+        return expected * scale >= least or explicit * scale >= LEAST_EXPLICIT
 
     def prune(self, day: int) -> None:
         """Drops a day's tile if nothing is left in it."""
@@ -177,15 +214,19 @@ class Rollup:
 
     def _sum(self, kind: str, value: str, day: int, cell: Cell) -> None:
         self._add_day(kind, value, day)
+        self.shelf.stale.add((kind, value))
         if kind != CONTENT:
             sums = self.keys[kind, value]
             weight = self.weight(day) / 1e6
             sums.o += cell.o * weight
             sums.e += cell.e * weight
             sums.ld += cell.ld * weight
+            if day > sums.last_day and cell.has_evidence:
+                sums.last_day = day
 
     def _recount(self, kind: str, value: str) -> None:
         """Sums a key afresh from its tiles: after something was taken away, so that no rounding residue stays."""
+        self.shelf.stale.add((kind, value))
         days = self.content_days.pop(value, []) if kind == CONTENT else []
         if kind != CONTENT:
             sums = self.keys.pop((kind, value), None)

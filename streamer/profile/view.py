@@ -13,7 +13,7 @@ from streamer.profile.tile import Tile
 from streamer.scoring import entries
 from streamer.scoring.assemble import assemble
 from streamer.scoring.counts import CONTENT, CREATOR, Cell
-from streamer.scoring.document import Document, Entry
+from streamer.scoring.document import Document, Entry, Kind
 from streamer.scoring.entries import content_entry
 from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
@@ -77,41 +77,52 @@ class _View:
         standing = Standing(profile.records, profile.sessions)
         found = list(_hard_entries(standing, as_of))
         followed = standing.followed()
-        scorer = profile.rules.scorer
-        for kind, value in self._candidates():
-            days = self._days(kind, value)
-            if not days:
+        provisional = self._provisional_keys()
+        for (kind, value), sealed in self._rollup.shelf.entries(as_of, self._sealed_entry).items():
+            if (kind, value) not in provisional and not (kind == CREATOR and value in followed):
+                found.append(sealed)
+        for (kind, value), cells in provisional.items():
+            if kind == CREATOR and value in followed:
                 continue
-            entry: Entry | None
-            if kind == CONTENT:
-                entry = content_entry(value, days, as_of)
-            elif kind == CREATOR and value in followed:
-                continue
-            else:
-                was_listed = profile.listed.get((kind, value), -1) > as_of
-                entry = scorer.key_entry("creator" if kind == CREATOR else "tag", value, days, was_listed, as_of)
+            entry = self._entry(kind, value, cells)
             if entry is not None:
                 found.append(entry)
         if not found and self._theta() < KNOWN_THETA:
             return None
         return _assemble(profile, as_of, found, self._completion())
 
-    def _candidates(self) -> Iterator[tuple[str, str]]:
-        """Every key that could have an entry."""
-        keys: dict[tuple[str, str], None] = dict.fromkeys(self._rollup.keys)
-        keys.update(dict.fromkeys((CONTENT, value) for value in self._rollup.content_days))
-        for tile in self._provisional.values():
-            keys.update(dict.fromkeys((kind, value) for kind, value, _ in tile.cells()))
-        return iter(keys)
-
-    def _days(self, kind: str, value: str) -> entries.Days:
-        """A key's counts by day, sealed and provisional, ascending, days without a nonzero number left out."""
-        by_day = dict(self._rollup.days(kind, value))
+    def _provisional_keys(self) -> dict[tuple[str, str], dict[int, Cell]]:
+        """Every key that open sessions touch, with what they add by day."""
+        keys: dict[tuple[str, str], dict[int, Cell]] = {}
         for day, tile in self._provisional.items():
-            cell = tile.cell(kind, value)
-            if cell is not None:
-                known = by_day.get(day)
-                by_day[day] = cell if known is None else _sum(known, cell)
+            for kind, value, cell in tile.cells():
+                keys.setdefault((kind, value), {})[day] = cell
+        return keys
+
+    def _sealed_entry(self, kind: str, value: str) -> Entry | None:
+        return self._entry(kind, value, {})
+
+    def _entry(self, kind: str, value: str, provisional: dict[int, Cell]) -> Entry | None:
+        """The entry of a key from its sealed counts and those that open sessions add by day."""
+        if kind == CONTENT:
+            return content_entry(value, self._days(kind, value, provisional), self._as_of)
+        listed_until = self._profile.listed.get((kind, value), -1)
+        if listed_until < 0 and not self._rollup.could_be_listed(kind, value, provisional.items()):
+            return None
+        days = self._days(kind, value, provisional)
+        was_listed = listed_until > self._as_of
+        name: Kind = "creator" if kind == CREATOR else "tag"
+        return self._profile.rules.scorer.key_entry(name, value, days, was_listed, self._as_of) if days else None
+
+    def _days(self, kind: str, value: str, provisional: dict[int, Cell]) -> entries.Days:
+        """A key's counts by day, ascending, days without a nonzero number left out."""
+        sealed = self._rollup.days(kind, value)
+        if not provisional:
+            return sealed
+        by_day = dict(sealed)
+        for day, cell in provisional.items():
+            known = by_day.get(day)
+            by_day[day] = cell if known is None else _sum(known, cell)
         return [(day, cell) for day, cell in sorted(by_day.items()) if not cell.empty]
 
     def _theta(self) -> float:

@@ -135,6 +135,8 @@ def one_and_done_until(days: Days) -> int | None:
 
 def content_entry(value: str, days: Days, as_of: int) -> Entry | None:
     """The implicit entry of a content: shown again and again in vain, or left early; None if there is none."""
+    if not any(cell.abandoned or cell.ignored for _, cell in days):
+        return None
     engaged = max((day for day, cell in days if cell.engaged), default=-1)
     ignored = sum(cell.ignored for day, cell in days if day > engaged)
     abandoned_day = max((day for day, cell in days if cell.abandoned), default=-1)

@@ -1,0 +1,40 @@
+"""Entries that follow from sealed counts alone, kept until those counts change.
+
+Scores are taken as of a key's last evidence day, so an untouched key keeps its entry: time acts through expiry
+alone (spec §6). Entries expire at the start of a day, so they are looked at again once a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from streamer.scoring.document import Entry
+from streamer.settings import DAY_MS
+
+Key = tuple[str, str]
+
+
+class Shelf:
+    """The entries of one roll-up by (kind, value). ``stale``: keys whose counts changed since they were made."""
+
+    __slots__ = ("_day", "_entries", "stale")
+
+    def __init__(self) -> None:
+        self.stale: set[Key] = set()
+        self._day = -1
+        self._entries: dict[Key, Entry] = {}
+
+    def entries(self, as_of: int, make: Callable[[str, str], Entry | None]) -> Mapping[Key, Entry]:
+        """All entries that stand as of a time (ms); ``make`` gives that of a (kind, value)."""
+        today = as_of // DAY_MS
+        if today != self._day:
+            self._day = today
+            self.stale.update(self._entries)
+        for kind, value in self.stale:
+            entry = make(kind, value)
+            if entry is None:
+                self._entries.pop((kind, value), None)
+            else:
+                self._entries[kind, value] = entry
+        self.stale.clear()
+        return self._entries
