@@ -12,7 +12,8 @@ StreamerError
 ├── StateError             stored state cannot be read
 │   ├── StateCorrupt       it does not decode
 │   └── StateTooNew        a newer Streamer wrote it
-└── DataSetError           a data set to replay is missing or not in its documented format
+├── DataSetError           a data set to replay is missing or not in its documented format
+└── ProcessEnded           a process that this one started ended, or stopped working, by itself
 """
 
 from __future__ import annotations
@@ -90,3 +91,7 @@ class StateTooNew(StateError):
 
 class DataSetError(StreamerError):
     """A data set to replay is missing, or not in its documented format."""
+
+
+class ProcessEnded(StreamerError):
+    """A process that this one started ended, or stopped working, by itself; the message ends with its last lines."""

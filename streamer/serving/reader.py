@@ -1,0 +1,175 @@
+"""Readers for a serving tier: one Redis round trip from a user id to an avoid list, sync or asyncio."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Literal, Self, TypeVar
+
+from redis import RedisCluster
+from redis.asyncio import RedisCluster as AsyncRedisCluster
+
+from streamer.serving.cache import NearCache
+from streamer.serving.index import Index
+from streamer.serving.lookup import Answers, Lookup, Lookups
+from streamer.serving.rules import AvoidList
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, RedisAddress, SyncClient
+
+R = TypeVar("R")
+
+
+class _Reader:
+    """What both readers are made of, but for the fetching."""
+
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        timeout: float = 0.5,
+        on_unavailable: Literal["raise", "empty"] = "raise",
+        cache_seconds: float = 0.0,
+        cache_size: int = 10_000,
+        explore: float = 0.05,
+    ) -> None:
+        self._address = RedisAddress(redis_url, timeout)
+        cache: NearCache[Index | None] = NearCache(cache_seconds, cache_size, time.monotonic)
+        self._lookups = Lookups(on_unavailable=on_unavailable, explore=explore, clock=_now_ms, cache=cache)
+
+
+class AvoidListReader(_Reader):
+    """Reads avoid lists. Safe to share between threads.
+
+        with AvoidListReader("redis://localhost:6379/0") as reader:
+            ranked = reader.get("u1", cohort="de").rerank(candidates, relevance)
+
+    Args:
+        redis_url: see :class:`streamer.sinks.connection.RedisAddress`.
+        timeout: s to wait for a connection, and for each answer (at most two: the user's own list, then the others).
+        on_unavailable: if Redis is away, or a document cannot be read: ``raise``, or serve as if there were none
+            (``empty``; the log says so).
+        cache_seconds: how long a list may be served without asking Redis again; 0: always ask.
+        cache_size: how many lists are kept for that.
+        explore: the share of (user, content, day) for which soft and strong entries are passed over `[explore]`.
+
+    Raises:
+        SettingsError: if a setting cannot work; before anything is sent.
+    """
+
+    _client: SyncClient | None = None
+
+    def get(self, user_id: str, cohort: str | None = None) -> AvoidList:
+        """The user's list; if there is none their cohort's, else everybody's, else an empty one.
+
+        Raises:
+            RedisUnavailable: no answer within the timeout (unless ``on_unavailable="empty"``).
+            StateCorrupt, StateTooNew: what is there cannot be read (unless so).
+        """
+        return self._drive(self._lookups.one(user_id, cohort))
+
+    def get_many(self, user_ids: Sequence[str], cohorts: Mapping[str, str] | None = None) -> dict[str, AvoidList]:
+        """The lists of many users, by user id, as :meth:`get` would give them.
+
+        Args:
+            cohorts: cohorts by user id, as far as known.
+
+        Raises:
+            RedisUnavailable, StateCorrupt, StateTooNew: as :meth:`get`.
+        """
+        return self._drive(self._lookups.many(user_ids, cohorts or {}))
+
+    def close(self) -> None:
+        """Closes its connections."""
+        if isinstance(self._client, RedisCluster):
+            # `close` leaves a Cluster's connections to the garbage collector.
+            self._client.disconnect_connection_pools()  # type: ignore[no-untyped-call]
+        elif self._client is not None:
+            self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _drive(self, lookup: Lookup[R]) -> R:
+        try:
+            keys = next(lookup)
+            while True:
+                try:
+                    answers = self._fetch(keys)
+                except CLIENT_ERRORS as error:
+                    keys = lookup.throw(self._address.unavailable(error))
+                else:
+                    keys = lookup.send(answers)
+        except StopIteration as done:
+            lists: R = done.value
+            return lists
+
+    def _fetch(self, keys: list[str]) -> Answers:
+        if self._client is None:
+            self._client = self._address.connect()
+        client = self._client
+        answers: Answers = client.mget_nonatomic(keys) if isinstance(client, RedisCluster) else client.mget(keys)
+        return answers
+
+
+class AsyncAvoidListReader(_Reader):
+    """Reads avoid lists, on asyncio. Use it from one event loop, and close it there.
+
+        async with AsyncAvoidListReader("redis://localhost:6379/0") as reader:
+            ranked = (await reader.get("u1", cohort="de")).rerank(candidates, relevance)
+
+    Takes and raises what :class:`AvoidListReader` does.
+    """
+
+    _client: AsyncClient | None = None
+
+    async def get(self, user_id: str, cohort: str | None = None) -> AvoidList:
+        """As :meth:`AvoidListReader.get`."""
+        return await self._drive(self._lookups.one(user_id, cohort))
+
+    async def get_many(self, user_ids: Sequence[str], cohorts: Mapping[str, str] | None = None) -> dict[str, AvoidList]:
+        """As :meth:`AvoidListReader.get_many`."""
+        return await self._drive(self._lookups.many(user_ids, cohorts or {}))
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _drive(self, lookup: Lookup[R]) -> R:
+        try:
+            keys = next(lookup)
+            while True:
+                try:
+                    answers = await self._fetch(keys)
+                except CLIENT_ERRORS as error:
+                    keys = lookup.throw(self._address.unavailable(error))
+                else:
+                    keys = lookup.send(answers)
+        except StopIteration as done:
+            lists: R = done.value
+            return lists
+
+    async def _fetch(self, keys: list[str]) -> Answers:
+        if self._client is None:
+            self._client = self._address.connect_async()
+        client = self._client
+        if isinstance(client, AsyncRedisCluster):
+            answers: Answers = await client.mget_nonatomic(keys)
+        else:
+            answers = await client.mget(keys)
+        return answers
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

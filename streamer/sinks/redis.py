@@ -1,0 +1,206 @@
+"""Writes avoid lists to Redis: in any order, any number of times, the newest stands in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from redis.backoff import EqualJitterBackoff
+from redis.exceptions import NoScriptError
+
+from streamer.errors import RedisUnavailable
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, RedisAddress
+from streamer.sinks.expiry import MARGIN_MS
+from streamer.sinks.keys import document_key, guard_key, is_reserved, is_users
+from streamer.sinks.script import COMPARE_AND_SET, SHA
+from streamer.sinks.updates import Update, Written
+
+logger = logging.getLogger(__name__)
+
+_SCAN: Final = 1000
+_MOST_DOUBLINGS: Final = 16
+
+
+class AvoidListWriter:
+    """Writes outbox records to Redis, a batch at a time, each in one round trip.
+
+    Use it from one event loop, and close it there.
+
+    Args:
+        redis_url: see :class:`streamer.sinks.connection.RedisAddress`.
+        timeout: s to wait for a connection, and for an answer.
+        clock: as the worker's `[clock]`. ``wall``: keys expire by Redis' clock when their documents do. ``events``:
+            keys do not expire, because old data would at once; the worker's tombstones remove them.
+
+    Raises:
+        SettingsError: if the URL or timeout cannot work.
+    """
+
+    def __init__(self, redis_url: str, *, timeout: float = 2.0, clock: Literal["wall", "events"] = "wall") -> None:
+        self._address = RedisAddress(redis_url, timeout)
+        self._client: AsyncClient = self._address.connect_async()
+        self._expires = clock == "wall"
+
+    async def write(self, batch: Iterable[Update]) -> Written:
+        """Writes a batch. Repeating it does no harm.
+
+        Raises:
+            RedisUnavailable: if any of it may not have been written; write it again.
+        """
+        counts = {"coalesced": 0, "reserved": 0}
+        newest: dict[str, Update] = {}
+        for update in batch:
+            if is_reserved(update.user_id):
+                counts["reserved"] += 1
+                logger.warning("user id %r is the name of a default list: its document is not written", update.user_id)
+                continue
+            known = newest.get(update.user_id)
+            if known is not None:
+                counts["coalesced"] += 1
+            if known is None or update.offset > known.offset:
+                newest[update.user_id] = update
+        applied = await self._apply(list(newest.values()))
+        return Written(applied=applied, stale=len(newest) - applied, **counts)
+
+    async def write_until_done(
+        self,
+        batch: Sequence[Update],
+        stop: asyncio.Event,
+        *,
+        on_error: Callable[[RedisUnavailable], None] | None = None,
+        first_wait: float = 0.1,
+        longest_wait: float = 10.0,
+    ) -> Written:
+        """Writes a batch however long Redis is away, waiting longer and longer between attempts.
+
+        Args:
+            stop: set to give up.
+            on_error: told of every failed attempt, for metrics.
+            first_wait: s before the second attempt; doubled each time, with jitter.
+            longest_wait: s between attempts at most.
+
+        Raises:
+            RedisUnavailable: only if told to stop; the batch may not have been written, so do not commit past it.
+        """
+        backoff = EqualJitterBackoff(cap=longest_wait, base=first_wait)
+        failures = 0
+        while True:
+            try:
+                written = await self.write(batch)
+            except RedisUnavailable as error:
+                if on_error is not None:
+                    on_error(error)
+                if stop.is_set():
+                    raise
+                wait = backoff.compute(min(failures, _MOST_DOUBLINGS))
+                failures += 1
+                logger.warning("%d avoid lists wait for Redis, next attempt in %.1f s: %s", len(batch), wait, error)
+                if await _is_set_within(stop, wait):
+                    raise
+            else:
+                if failures:
+                    logger.info("Redis is back: %d avoid lists written", written.applied)
+                return written
+
+    async def ping(self) -> None:
+        """Asks Redis for a sign of life.
+
+        Raises:
+            RedisUnavailable: it gives none.
+        """
+        try:
+            await self._client.execute_command("PING")
+        except CLIENT_ERRORS as error:
+            raise self._address.unavailable(error) from error
+
+    async def clear(self) -> int:
+        """Deletes every user's document and guard, and returns how many keys that were.
+
+        For a rebuild from an outbox whose offsets began anew (a topic made again): older guards would outrank it.
+
+        Raises:
+            RedisUnavailable: some may be left.
+        """
+        deleted = 0
+        try:
+            async for keys in self._scan():
+                async with self._client.pipeline(transaction=False) as pipe:
+                    for key in keys:
+                        pipe.execute_command("UNLINK", key)
+                    deleted += sum(await pipe.execute())
+        except CLIENT_ERRORS as error:
+            raise self._address.unavailable(error) from error
+        return deleted
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _apply(self, updates: list[Update]) -> int:
+        """Runs the script for every update; returns for how many it replaced the document."""
+        if not updates:
+            return 0
+        try:
+            answers = await self._run(updates)
+            unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+            if unknown:
+                await self._client.script_load(COMPARE_AND_SET)
+                for at, answer in zip(unknown, await self._run([updates[at] for at in unknown]), strict=True):
+                    answers[at] = answer
+        except CLIENT_ERRORS as error:
+            raise self._address.unavailable(error) from error
+        applied = 0
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise self._address.unavailable(answer) from answer
+            applied += answer
+        return applied
+
+    async def _run(self, updates: list[Update]) -> list[int | Exception]:
+        async with self._client.pipeline(transaction=False) as pipe:
+            for update in updates:
+                # As a raw command, because a Cluster pipeline blocks the method `evalsha`, though it can run one.
+                pipe.execute_command(
+                    "EVALSHA",
+                    SHA,
+                    2,
+                    document_key(update.user_id),
+                    guard_key(update.user_id),
+                    update.offset,
+                    update.document or b"",
+                    update.expires_at if self._expires and update.expires_at is not None else "",
+                    MARGIN_MS,
+                )
+            answers: list[int | Exception] = await pipe.execute(raise_on_error=False)
+            return answers
+
+    async def _scan(self) -> AsyncIterator[list[bytes]]:
+        """Every user's keys, some at a time."""
+        keys: list[bytes] = []
+        async for key in self._client.scan_iter(match="*avoid:*", count=_SCAN):
+            if is_users(key.decode(errors="replace")):
+                keys.append(key)
+            if len(keys) >= _SCAN:
+                yield keys
+                keys = []
+        if keys:
+            yield keys
+
+
+async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
