@@ -1,0 +1,137 @@
+"""The topics of one deployment: what they must be like, making them, and finding what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streamer.errors import TopicsError
+from streamer.producing.connection import Cluster, TopicError, connect, open_producer
+from streamer.settings import DAY_MS, Settings
+
+_ALREADY_EXISTS: Final = 36
+
+
+def wanted(settings: Settings) -> dict[str, dict[str, str]]:
+    """Every topic and its configs.
+
+    Source topics, erasures and rejects keep records for ``retention_days``. The avoid lists and the workers' state
+    are compacted: the newest value per key stays. Their deletions stay readable for ``retention_days``, so that a
+    publisher that was away that long still learns of them, and what a newer record replaced is gone from disk
+    after a day at most, so that erasing a user erases.
+    """
+    retention = str(settings.retention_days * DAY_MS)
+    events = {"cleanup.policy": "delete", "retention.ms": retention}
+    newest = {"cleanup.policy": "compact", "delete.retention.ms": retention, "max.compaction.lag.ms": str(DAY_MS)}
+    topics = settings.topics
+    kept_by_time = (*topics.sources, topics.erasures, topics.rejects)
+    return dict.fromkeys(kept_by_time, events) | dict.fromkeys((topics.avoid_lists, topics.state), newest)
+
+
+def create(settings: Settings) -> list[str]:
+    """Makes the topics that are missing, and returns their names. Existing topics are never changed.
+
+    Raises:
+        BrokerUnavailable: no broker answered within ``broker_timeout``.
+        TopicsError: the broker made some of them not, or the existing ones do not fit; names every problem.
+    """
+    topics = wanted(settings)
+    with connect(settings) as cluster:
+        existing = cluster.partitions(list(topics))
+        missing = {topic: configs for topic, configs in topics.items() if topic not in existing}
+        if cluster.embedded:
+            _touch(settings, list(missing))
+        elif missing:
+            failed = cluster.create(missing, settings.partitions, settings.replication)
+            refused = [_refused(topic, why) for topic, why in failed.items() if why.code != _ALREADY_EXISTS]
+            if refused:
+                raise TopicsError(refused)
+        problems = _problems(settings, cluster)
+    if problems:
+        raise TopicsError(problems)
+    return list(missing)
+
+
+def check(settings: Settings) -> list[str]:
+    """Everything that is wrong with the topics, one line each; empty if all is well.
+
+    Raises:
+        BrokerUnavailable: no broker answered within ``broker_timeout``.
+    """
+    with connect(settings) as cluster:
+        return _problems(settings, cluster)
+
+
+def require(settings: Settings) -> None:
+    """Makes sure that the topics are there and fit together.
+
+    Raises:
+        BrokerUnavailable: no broker answered within ``broker_timeout``.
+        TopicsError: they do not; names every problem.
+    """
+    problems = check(settings)
+    if problems:
+        raise TopicsError(problems)
+
+
+def _problems(settings: Settings, cluster: Cluster) -> list[str]:
+    topics = wanted(settings)
+    found = cluster.partitions(list(topics))
+    if cluster.embedded:  # its topics appear when first used, and have no configs
+        return _partition_problems(settings, found)
+    problems = [f"topic {topic} does not exist: run  streamer topics create" for topic in topics if topic not in found]
+    problems += _partition_problems(settings, found)
+    configs = cluster.configs(list(found), ["cleanup.policy", "retention.ms"]) if found else {}
+    for topic, values in configs.items():
+        problems += _config_problems(settings, topic, topics[topic]["cleanup.policy"], values)
+    return problems
+
+
+def _partition_problems(settings: Settings, found: dict[str, int]) -> list[str]:
+    keyed = {topic: count for topic, count in found.items() if topic != settings.topics.rejects}
+    counts = set(keyed.values())
+    if len(counts) > 1:
+        listed = ", ".join(f"{topic} {count}" for topic, count in sorted(keyed.items()))
+        return [
+            (
+                f"topics have unequal numbers of partitions, so a user's events reach different workers: {listed}; "
+                f"raise them all to {max(counts)} while they are empty, or make them anew under another topic_prefix"
+            )
+        ]
+    if counts and counts != {settings.partitions}:
+        there = counts.pop()
+        return [f"topics have {there} partitions, the setting partitions says {settings.partitions}: set it to {there}"]
+    return []
+
+
+def _config_problems(settings: Settings, topic: str, policy: str, values: dict[str, str]) -> list[str]:
+    if values["cleanup.policy"] != policy:
+        consequence = "events would be lost" if policy == "delete" else "what is older than its retention would be lost"
+        return [
+            (
+                f"topic {topic} has cleanup.policy={values['cleanup.policy']}, so {consequence}: "
+                f"set it to {policy} (kafka-configs --alter)"
+            )
+        ]
+    needed = (settings.session_gap + settings.grace) * 1000
+    retention = int(values["retention.ms"])
+    if topic in settings.topics.sources and 0 <= retention < needed:
+        return [
+            (
+                f"topic {topic} keeps events for {retention // 1000} s, but open sessions need session_gap + grace = "
+                f"{needed // 1000} s after a restart: raise its retention.ms"
+            )
+        ]
+    return []
+
+
+def _touch(settings: Settings, topics: list[str]) -> None:
+    producer = open_producer(settings, delivery_timeout=settings.broker_timeout, auto_create=True)
+    try:
+        for topic in topics:
+            producer.partitions_for(topic)
+    finally:
+        producer.close()
+
+
+def _refused(topic: str, why: TopicError) -> str:
+    return f"topic {topic} was not made: {why.text} (see the settings partitions and replication)"

@@ -1,0 +1,102 @@
+"""Fixtures for servers. Ask for them by name; every server is started once per run and shared by all tests.
+
+    embedded_broker   broker of the `embedded` extra: .bootstrap, .partitions (4)          quick tier
+    embedded_redis    Redis of the `embedded` extra: .url, .flush()                        quick tier
+    kafka             real Apache Kafka: .bootstrap, .kill(), .start(), .stop()            tests/system
+    redis_server      real Redis: .url, .flush(), .kill(), .start(), .stop()               tests/system
+    prefix            a topic prefix no other test has: tests share brokers, never topics
+
+A server that a test killed is started again before the next test. Tests share each Redis: use user ids made from
+`prefix`, or `.flush()` first. Tests under tests/system are marked `system`, those under tests/integration
+`integration`. Without a real Kafka or Redis the system tests are skipped; with CI=true they fail.
+
+Variables STREAMER_* of the machine are hidden from tests; STREAMER_TEST_KAFKA and STREAMER_TEST_REDIS, read before,
+choose servers that run already (tests/backends).
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from streamer.embedded import EmbeddedBroker, EmbeddedRedis
+from tests.backends.choose import KAFKA_ADDRESS, REDIS_ADDRESS, Kafka, RealRedis, open_kafka, open_redis
+from tests.backends.ports import NotHere
+
+T = TypeVar("T")
+_TIERS = ("system", "integration")
+_ADDRESS = {name: os.environ.get(name) for name in (KAFKA_ADDRESS, REDIS_ADDRESS)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        tier = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        if tier in _TIERS:
+            item.add_marker(tier)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hermetic() -> Iterator[None]:
+    """Hides the machine's Streamer settings, so that a developer's own do not change what tests see."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in list(os.environ):
+            if name.startswith("STREAMER_"):
+                environment.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def embedded_broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def embedded_redis() -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis() as redis:
+        yield redis
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    with _real(open_kafka(_ADDRESS[KAFKA_ADDRESS])) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RealRedis]:
+    with _real(open_redis(_ADDRESS[REDIS_ADDRESS])) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _servers_up(request: pytest.FixtureRequest) -> None:
+    """Starts again what an earlier test killed."""
+    for name in ("kafka", "redis_server", "embedded_redis"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name).start()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Put before every topic name of a test; also good for user ids."""
+    return f"t{uuid.uuid4().hex[:10]}-"
+
+
+@contextmanager
+def _real(server: AbstractContextManager[T]) -> Iterator[T]:
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(server)
+        except NotHere as missing:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"CI must run the system tests: {missing}", pytrace=False)
+            pytest.skip(str(missing))
+        yield running
