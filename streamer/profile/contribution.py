@@ -13,7 +13,7 @@ from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name
-from streamer.scoring.counts import CREATOR, TAG, Cell
+from streamer.scoring.counts import CREATOR, FIRST, SECOND, TAG, THIRD
 from streamer.scoring.score import ALPHA_CREATOR, ALPHA_TAG, log_odds, rate_ratio, sigmoid
 from streamer.signals.interaction import Interaction
 from streamer.signals.outcome import Outcome
@@ -34,7 +34,7 @@ class Baseline:
 
     def __init__(self, rollup: Rollup, today: int, rules: Rules) -> None:
         self.rollup = rollup.as_of(today)
-        self._scale = self.rollup.scale(today)
+        self._scale = self.rollup.frame.scale(today)
         self._population = rules.population
         self._rate_ratios: dict[tuple[str, str], float] = {}
         totals = self.rollup.totals
@@ -86,7 +86,11 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
     ratings, rating_sum = session_ratings(items, baseline.rollup)
     length = session.last - session.start
     read = rules.outcomes.read
-    outcomes = [(item, read(item, length, closed, ratings, rating_sum)) for item in items]
+    outcomes = [
+        (item, read(item, length, closed, ratings, rating_sum))
+        for item in items
+        if closed or item.started or item.responded  # an open session's mere exposures say nothing yet
+    ]
     if closed:
         trials = [(item, outcome) for item, outcome in outcomes if outcome.resolved and outcome.exposed]
         starts = sum(1 for item, _ in trials if item.clicked or item.started)
@@ -104,7 +108,7 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
 
 def session_ratings(items: list[Interaction], rollup: Rollup) -> tuple[int, int]:
     """How many ratings the user gave, and their sum: R's and this session's."""
-    given = [rating for item in items if (rating := item.standing_rating) is not None]
+    given = [rating for item in items if item.rating and (rating := item.standing_rating) is not None]
     return rollup.ratings + len(given), rollup.rating_sum + sum(given)
 
 
@@ -114,80 +118,84 @@ def item_context(item: Interaction, rules: Rules) -> str:
 
 
 def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, rate: float, rules: Rules) -> None:
-    product = outcome.media == "product"
-    rating = item.standing_rating
-    counts = Cell(
-        shown=int(outcome.exposed),
-        started=int(outcome.started),
-        abandoned=int(outcome.abandoned),
-        engaged=int(outcome.engaged),
-        ignored=int(outcome.ignored),
-        returned=int(item.returned),
-        low_rating=int(rating is not None and rating <= 2),
-    )
-    if not counts.empty:
-        delta.content_cell(item.content_id).add(counts)
-    totals = delta.totals
-    chance = 0.0 if product else baseline.abandon_chance
-    tags = sorted(item.tags)
-    ratios = [baseline.rate_ratio(TAG, tag) for tag in tags]
+    exposures = (FIRST if outcome.exposed else 0) + (SECOND if outcome.ignored else 0)
+    plays = (FIRST if outcome.started else 0) + (SECOND if outcome.abandoned else 0) + (THIRD if outcome.engaged else 0)
+    stated = 0
+    if item.responded:
+        rating = item.standing_rating
+        stated = (FIRST if item.returned else 0) + (SECOND if rating is not None and rating <= 2 else 0)
+        if rating is not None:
+            delta.totals.ratings += 1
+            delta.totals.rating_sum += rating
+    if not (exposures or plays or stated):
+        return
+    cell = delta.content_cell(item.content_id)
+    cell.exposures += exposures
+    cell.plays += plays
+    cell.stated += stated
+    keys = [(TAG, tag) for tag in sorted(item.tags)]
     if item.creator is not None:
-        ratios.append(baseline.rate_ratio(CREATOR, item.creator))
+        keys.append((CREATOR, item.creator))
+    ratios = [baseline.rate_ratio(kind, value) for kind, value in keys]
     explained = prod(ratios)
+    chance = 0.0 if outcome.media == "product" else baseline.abandon_chance
+    chosen = min(rate * (item.attention / 1000), 0.9) * (1 - chance)
     trial = outcome.resolved and outcome.exposed
     played = outcome.resolved and outcome.started
-    chosen = min(rate * (item.attention / 1000), 0.9) * (1 - chance)
+    observed = (1_000_000 if trial and outcome.engaged else 0) + (500_000 if played and outcome.satisfied else 0)
     context = item_context(item, rules)
-    for at, ratio in enumerate(() if counts.empty else ratios):
-        cell = delta.tag_cell(tags[at], context) if at < len(tags) else delta.creator_cell(item.creator or "")
-        cell.add(counts)
+    for (kind, value), ratio in zip(keys, ratios, strict=True):
+        cell = delta.tag_cell(value, context) if kind is TAG else delta.creator_cell(value)
+        cell.exposures += exposures
+        cell.plays += plays
+        cell.stated += stated
+        cell.o += observed
         others = min(max(explained / ratio, 0.05), 5.0)
         if trial:
             cell.e += micro(min(chosen * baseline.beta * others, 0.97))
-            cell.o += 1_000_000 * outcome.engaged
         if played:
             cell.e += micro(0.5 * min((1 - chance) * min(others, 1.0), 0.9))
-            cell.o += 500_000 * outcome.satisfied
     if trial:
+        totals = delta.totals
         totals.theta += item.attention
-        totals.starts += int(item.clicked or item.started)
-        totals.engaged += int(outcome.engaged)
+        totals.starts += item.clicked or item.started
+        totals.engaged += outcome.engaged
         totals.explained += micro(min(chosen * explained, 0.97))
     if outcome.started:
-        totals.abandoned += int(outcome.abandoned)
-        totals.expected_abandoned += 0 if product else micro(baseline.play_abandonment)
-        if outcome.completion is not None:
-            delta.add_completion(outcome.media, micro(outcome.completion))
-        if item.duration_s is not None and not product:
-            delta.add_play(item.duration_s, outcome.abandoned)
-    if rating is not None:
-        totals.ratings += 1
-        totals.rating_sum += rating
+        _add_play(delta, item, outcome, baseline)
+
+
+def _add_play(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline) -> None:
+    product = outcome.media == "product"
+    delta.totals.abandoned += outcome.abandoned
+    delta.totals.expected_abandoned += 0 if product else micro(baseline.play_abandonment)
+    if outcome.completion is not None:
+        delta.add_completion(outcome.media, micro(outcome.completion))
+    if item.duration_s is not None and not product:
+        delta.add_play(item.duration_s, outcome.abandoned)
 
 
 def _add_sessions(delta: Tile, outcomes: list[tuple[Interaction, Outcome]], rules: Rules) -> None:
     """Counts the session for every key it exposed without engagement, in the context of the first exposure."""
-    exposed: dict[tuple[str, str], str] = {}
-    engaged: set[tuple[str, str]] = set()
+    tags: dict[str, str] = {}
+    creators: set[str] = set()
+    engaged_tags: set[str] = set()
+    engaged_creators: set[str] = set()
     for item, outcome in outcomes:
-        if not (outcome.exposed or outcome.engaged):
-            continue
-        context = item_context(item, rules)
-        for kind, value in keys_of(item):
-            if outcome.exposed:
-                exposed.setdefault((kind, value), context)
-            if outcome.engaged:
-                engaged.add((kind, value))
-        if outcome.exposed and not outcome.engaged:
-            delta.content_cell(item.content_id).sessions += 1
-    for (kind, value), context in exposed.items():
-        if (kind, value) not in engaged:
-            delta.cell_to_add(kind, value, context).sessions += 1
-
-
-def keys_of(item: Interaction) -> list[tuple[str, str]]:
-    """The tags and the creator of an item."""
-    keys = [(TAG, tag) for tag in item.tags]
-    if item.creator is not None:
-        keys.append((CREATOR, item.creator))
-    return keys
+        if outcome.engaged:
+            engaged_tags.update(item.tags)
+            if item.creator is not None:
+                engaged_creators.add(item.creator)
+        elif outcome.exposed:
+            delta.contents[item.content_id].exposures += THIRD
+        if outcome.exposed:
+            context = item_context(item, rules)
+            for tag in item.tags:
+                tags.setdefault(tag, context)
+            if item.creator is not None:
+                creators.add(item.creator)
+    for tag, context in tags.items():
+        if tag not in engaged_tags:
+            delta.tags[tag][context].exposures += THIRD
+    for creator in creators - engaged_creators:
+        delta.creators[creator].exposures += THIRD

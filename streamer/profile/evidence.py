@@ -11,16 +11,7 @@ from math import prod
 from typing import NamedTuple
 
 from streamer.profile.contribution import Baseline, session_ratings
-from streamer.profile.records import (
-    Acts,
-    Contribution,
-    ItemKeys,
-    Record,
-    RecordKey,
-    SessionRecord,
-    Statement,
-    statement_order,
-)
+from streamer.profile.records import Acts, Contribution, ItemKeys, Record, RecordKey, SessionRecord, Statement
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name
@@ -38,6 +29,16 @@ class Change(NamedTuple):
     added: Contribution | None
 
 
+class _Candidate(NamedTuple):
+    """A statement that may contribute, with what is known of its item."""
+
+    session: Session
+    statement: Statement
+    item: Interaction | None
+    tags: tuple[str, ...]
+    creator: str
+
+
 class Evidence:
     """Works out the changes that a set of sessions makes to the explicit evidence.
 
@@ -45,14 +46,21 @@ class Evidence:
         records: what sealed sessions and late events left.
         sessions: the sealing session alone, or all open ones (provisionally).
         baseline: R, decayed to today.
+        today: the last day of the window.
         rules: the deployment's constants.
     """
 
     def __init__(
-        self, records: dict[RecordKey, Record], sessions: Sequence[Session], baseline: Baseline, rules: Rules
+        self,
+        records: dict[RecordKey, Record],
+        sessions: Sequence[Session],
+        baseline: Baseline,
+        today: int,
+        rules: Rules,
     ) -> None:
         self._records = records
         self._baseline = baseline
+        self._first_day = today - rules.window_days + 1
         self._rules = rules
         self._parts: dict[RecordKey, list[tuple[Session, SessionRecord]]] = {}
         for session in sessions:
@@ -68,39 +76,46 @@ class Evidence:
         found = (self._change(key) for key in sorted(keys))
         return [change for change in found if change is not None]
 
-    def rating_positive(self, session: Session, key: RecordKey) -> bool:
-        """Whether the session's newest rating of this record speaks for the content (r' ≥ 0)."""
-        acts = session.records[key].acts
-        ratings, rating_sum = self._session_ratings(session)
-        return acts.rating >= 4 and explicit.rating_deviation(acts.rating, ratings, rating_sum) >= 0
-
     def _change(self, key: RecordKey) -> Change | None:
         record = self._records.get(key)
         parts = self._parts.get(key, [])
         undo = max([part.undo for _, part in parts] + [-1 if record is None else record.undo])
         old = None if record is None else record.contributed
+        if old is not None and old.day < self._first_day:
+            old = None
         returns = self._returns(key) if key.family == "purchase" else ({}, -1)
         removed = None
         if old is not None and (old.ts <= undo or (key.family == "purchase" and not self._stands(key, undo, returns))):
-            removed = old
-        standing = None if removed is not None else old
-        candidates = sorted(
-            ((session, statement) for session, part in parts for statement in part.statements if statement.ts > undo),
-            key=lambda pair: statement_order(pair[1]),
-        )
-        if key.family == "rating":
-            candidates.sort(key=lambda pair: (pair[1].ts, pair[1].value), reverse=True)
-            if standing is not None and candidates and candidates[0][1].ts <= standing.ts:
-                candidates = []
-        elif standing is not None:
-            candidates = []
-        for session, statement in candidates:
-            if key.family == "purchase" and not _still_bought(statement, returns):
-                continue
-            contribution = self._contribution(key, session, statement)
-            if contribution is not None:
-                return Change(key, removed or standing, contribution)
+            removed, old = old, None
+        chosen = None
+        if old is None or key.family == "rating":
+            chosen = self._choose(key, self._candidates(key, undo, returns))
+        if chosen is not None and (old is None or chosen.statement.ts > old.ts):
+            return Change(key, removed or old, self._contribution(key, chosen))
         return Change(key, removed, None) if removed is not None else None
+
+    def _candidates(self, key: RecordKey, undo: int, returns: tuple[dict[str, int], int]) -> list[_Candidate]:
+        """The statements since the last undo that stand and whose item keys are known."""
+        found: list[_Candidate] = []
+        for session, part in self._parts.get(key, []):
+            item = self._item(session, key)
+            for statement in part.statements:
+                if statement.ts <= undo or (key.family == "purchase" and not _still_bought(statement, returns)):
+                    continue
+                tags, creator = self._item_keys(key, statement, item)
+                if tags or creator or key.family == "follow" or key.scope != "content":
+                    found.append(_Candidate(session, statement, item, tags, creator))
+        return found
+
+    @staticmethod
+    def _choose(key: RecordKey, candidates: list[_Candidate]) -> _Candidate | None:
+        """The first, of ratings the newest (ties: the greater); of those with one ts the greater (tags, creator)."""
+        if not candidates:
+            return None
+        if key.family == "rating":
+            return max(candidates, key=lambda c: (c.statement.ts, c.statement.value, c.tags, c.creator))
+        first = min(candidate.statement.ts for candidate in candidates)
+        return max((c for c in candidates if c.statement.ts == first), key=lambda c: (c.tags, c.creator))
 
     def _returns(self, key: RecordKey) -> tuple[dict[str, int], int]:
         """The returns of a purchase's content, by order, and when returns were last undone; late ones aside."""
@@ -125,29 +140,22 @@ class Evidence:
             acts.merge(part.acts)
         return newest_standing_purchase(acts.purchases, undo, *returns) is not None
 
-    def _contribution(self, key: RecordKey, session: Session, statement: Statement) -> Contribution | None:
-        """What a statement contributes; None if its item keys are unknown."""
+    def _contribution(self, key: RecordKey, chosen: _Candidate) -> Contribution:
+        """What a statement contributes."""
         rules = self._rules
-        item = self._item(session, key)
-        if item is None:
-            part, device = statement.daypart, statement.device
-        else:
-            part, device = item.daypart, item.device
-        context = context_name(part if rules.by_daypart else "", device if rules.by_device else None)
+        source = chosen.statement if chosen.item is None else chosen.item
+        context = context_name(source.daypart if rules.by_daypart else "", source.device if rules.by_device else None)
         amounts: list[tuple[str, str, float]]
         if key.family == "follow":
             amounts = [(CREATOR, key.target, explicit.FOLLOW_NATS)]
         elif key.scope != "content":
             amounts = [(key.scope, key.target, explicit.nats(explicit.WEIGHTS["dislike"]))]
         else:
-            tags, creator = self._item_keys(key, statement, item)
-            keys = [(TAG, tag) for tag in sorted(tags)] + ([(CREATOR, creator)] if creator else [])
-            if not keys:
-                return None
-            amounts = self._shared(keys, explicit.nats(self._weight(key, session, statement)))
+            keys = [(TAG, tag) for tag in sorted(chosen.tags)] + ([(CREATOR, chosen.creator)] if chosen.creator else [])
+            amounts = self._shared(keys, explicit.nats(self._weight(key, chosen)))
         return Contribution(
-            statement.ts,
-            session.day,
+            chosen.statement.ts,
+            chosen.session.day,
             tuple((kind, value, context if kind == TAG else "", micro(amount)) for kind, value, amount in amounts),
         )
 
@@ -161,9 +169,9 @@ class Evidence:
             for at, (kind, value) in enumerate(keys)
         ]
 
-    def _weight(self, key: RecordKey, session: Session, statement: Statement) -> float:
+    def _weight(self, key: RecordKey, chosen: _Candidate) -> float:
         if key.family == "rating":
-            return explicit.rating_weight(statement.value, *self._session_ratings(session))
+            return explicit.rating_weight(chosen.statement.value, *self._session_ratings(chosen.session))
         return explicit.WEIGHTS[key.family]
 
     def _item_keys(self, key: RecordKey, statement: Statement, item: Interaction | None) -> tuple[tuple[str, ...], str]:
@@ -208,6 +216,19 @@ class Evidence:
             known = session_ratings(session.counted(self._rules), self._baseline.rollup)
             self._ratings[id(session)] = known
         return known
+
+
+def judge_ratings(sessions: Sequence[Session], baseline: Baseline, rules: Rules) -> None:
+    """Says of the newest rating of every record in these sessions whether it speaks for the content (r' ≥ 0).
+
+    It is measured by R and by its own session: provisional until the session seals.
+    """
+    for session in sessions:
+        rated = [part.acts for key, part in session.records.items() if key.family == "rating"]
+        if rated:
+            ratings, rating_sum = session_ratings(session.counted(rules), baseline.rollup)
+            for acts in rated:
+                acts.rating_positive = explicit.rating_positive(acts.rating, ratings, rating_sum)
 
 
 def _still_bought(statement: Statement, returns: tuple[dict[str, int], int]) -> bool:

@@ -27,7 +27,7 @@ def relist(listed: Listed, rollup: Rollup, scorer: Scorer, touched: Iterable[tup
             continue
         if (kind, value) not in listed and not rollup.could_be_listed(kind, value):
             continue
-        scored = scorer.score(rollup.days(kind, value))
+        scored = rollup.score(kind, value, scorer)
         if scored is not None and is_listed(scored, listed.get((kind, value), -1) > as_of):
             listed[kind, value] = scored.expires_at
         else:

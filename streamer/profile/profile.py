@@ -13,9 +13,9 @@ from streamer.errors import StateCorrupt
 from streamer.events import Dislike, Event, Feedback
 from streamer.profile import codec
 from streamer.profile.contribution import Baseline, contributions
-from streamer.profile.evidence import Evidence, add_evidence
+from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
 from streamer.profile.listing import relist
-from streamer.profile.records import Contribution, Record, RecordKey, SessionRecord
+from streamer.profile.records import Contribution, Record, RecordKey
 from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
@@ -51,8 +51,10 @@ class Profile:
         self.cohort_at = -1
         self.sessions: list[Session] = []
         self.records: dict[RecordKey, Record] = {}
-        self.rollup = Rollup(rules.half_life_days, rules.window_days)
+        self.rollup = Rollup(rules.frame)
         self.listed: dict[tuple[str, str], int] = {}
+        self.formed: Tile | None = None
+        """What the only session, closed, would add if it sealed as it is; the view leaves it here for the seal."""
         self._dirty_head = False
         self._dirty_sessions = False
         self._dirty_days: set[int] = set()
@@ -94,7 +96,7 @@ class Profile:
                 if raw is None:
                     raise StateCorrupt(f"user {user_id!r}: the tile of day {day} is missing: erase the user")
                 tiles.append(codec.TILE.decode(raw))
-            profile.rollup = Rollup(rules.half_life_days, rules.window_days, tiles)
+            profile.rollup = Rollup(rules.frame, tiles)
         return profile
 
     def apply(self, event: Event, watermark: int) -> Outcome:
@@ -110,6 +112,7 @@ class Profile:
             self._apply_late(event)
             return Outcome.LATE
         self._dirty_sessions = True
+        self.formed = None
         if not joined:
             joined = [Session.opened_by(event)]
             self.sessions += joined
@@ -118,13 +121,15 @@ class Profile:
             session.join(other, self.rules)
             self.sessions.remove(other)
         session.add(event, self.rules)
+        if len(self.sessions) > 1:  # one order, whatever the order of arrival (I1)
+            self.sessions.sort(key=lambda s: s.seal_order)
         return Outcome.COUNTED
 
     def advance(self, watermark: int) -> None:
         """Lets event time pass: closes and seals sessions, forgets what has left the window."""
         self.watermark = max(self.watermark, watermark)
         due = [session for session in self.sessions if self._sealed_at(session) <= self.watermark]
-        for session in sorted(due, key=lambda s: s.seal_order):
+        for session in due:
             self._seal(session)
         if self.past_window:
             self._forget()
@@ -140,6 +145,8 @@ class Profile:
             return None
         if not self.past_window:
             return self.frontier + self.rules.window_ms
+        if self.rollup.tiles or not self.records or self._outlived():
+            return self.watermark
         ends = [entry.until for _, entry in Standing(self.records).hard() if entry.until is not None]
         return min((end for end in ends if end > self.watermark), default=None)
 
@@ -199,6 +206,7 @@ class Profile:
             return
         assert isinstance(event, (Dislike, Feedback))
         self._dirty_head = True
+        self.formed = None
         record = self.records.setdefault(key, Record())
         record.add_late(event, isinstance(event, Feedback) and self._speaks_for(event))
         contributed = record.contributed
@@ -211,28 +219,28 @@ class Profile:
         if event.value is None:
             return False
         rollup = self.rollup.as_of(self.newest // DAY_MS)
-        deviation = explicit.rating_deviation(event.value, rollup.ratings, rollup.rating_sum)
-        return event.value >= 4 and deviation >= 0
+        return explicit.rating_positive(event.value, rollup.ratings, rollup.rating_sum)
 
     def _seal(self, session: Session) -> None:
         """Folds a closed session into its day's tile, for good."""
         rules, rollup = self.rules, self.rollup
         gone, touched = rollup.leave(session.day)
         self._dirty_days.update(gone)
+        baseline = Baseline(rollup, session.day, rules)
+        judge_ratings([session], baseline, rules)
         for key in forgotten(self.records, [session], session.day - rules.window_days + 1, session.last):
             del self.records[key]
-        baseline = Baseline(rollup, session.day, rules)
-        delta = contributions(session, baseline, True, rules)
-        evidence = Evidence(self.records, [session], baseline, rules)
-        changes = evidence.changes()
-        positive = {key: evidence.rating_positive(session, key) for key in session.records if key.family == "rating"}
+        delta = contributions(session, baseline, True, rules) if self.formed is None else self.formed
+        self.formed = None
+        changes = Evidence(self.records, [session], baseline, session.day, rules).changes()
         for change in changes:
             if change.added is not None:
                 add_evidence(delta, change.added, 1)
         if delta != Tile(session.day):
             touched |= rollup.fold(delta)
             self._dirty_days.add(session.day)
-        self._seal_records(session.records, positive)
+        for key, part in session.records.items():
+            self.records.setdefault(key, Record()).seal(part)
         for change in changes:
             if change.removed is not None:
                 touched |= self._take_back(change.removed)
@@ -252,10 +260,6 @@ class Profile:
         relist(self.listed, rollup, rules.scorer, touched, session.last)
         self._dirty_head = self._dirty_sessions = True
 
-    def _seal_records(self, parts: dict[RecordKey, SessionRecord], positive: dict[RecordKey, bool]) -> None:
-        for key, part in parts.items():
-            self.records.setdefault(key, Record()).seal(part, positive.get(key, False))
-
     def _take_back(self, contributed: Contribution) -> set[tuple[str, str]]:
         """Takes a contribution back from its tile, exactly; returns the keys touched."""
         touched: set[tuple[str, str]] = set()
@@ -269,7 +273,7 @@ class Profile:
     def _forget(self) -> None:
         """Past the window: no counts stay, and of the records those that still exclude, or follow somebody."""
         self._dirty_days.update(self.rollup.clear())
-        for key in forgotten(self.records, [], self.watermark // DAY_MS + 1, self.watermark):
+        for key in self._outlived():
             del self.records[key]
         for record in self.records.values():
             record.contributed = None
@@ -277,3 +281,7 @@ class Profile:
         if not self.records:
             self.frontier, self.cohort, self.cohort_at = -1, None, -1
         self._dirty_head = True
+
+    def _outlived(self) -> list[RecordKey]:
+        """Past the window: the records that exclude nothing any more, and follow nobody."""
+        return forgotten(self.records, [], self.watermark // DAY_MS + 1, self.watermark)

@@ -16,7 +16,7 @@ from streamer.signals.context import daypart
 from streamer.signals.interaction import ORDERS, keep_newest, newest, newest_by_key, newest_standing_purchase
 
 STATEMENTS: Final = 64
-"""Statements of one record remembered per open session; the earliest stay (I6)."""
+"""Statements of one record remembered per open session; the newest stay, for an undo cancels the older (I6)."""
 
 
 class RecordKey(NamedTuple):
@@ -131,7 +131,7 @@ class SessionRecord(Struct, array_like=True):
         if statement not in self.statements:
             self.statements.append(statement)
             self.statements.sort(key=statement_order)
-            del self.statements[STATEMENTS:]
+            del self.statements[:-STATEMENTS]
 
 
 class Contribution(Struct, array_like=True, frozen=True):
@@ -151,9 +151,13 @@ class Record(Struct, array_like=True):
     keys: ItemKeys = field(default_factory=ItemKeys)
     contributed: Contribution | None = None
 
-    def seal(self, part: SessionRecord, rating_positive: bool) -> None:
+    @property
+    def newest(self) -> int:
+        """The newest ts of everything stated or undone."""
+        return max(self.undo, self.sealed.newest(), self.late.newest())
+
+    def seal(self, part: SessionRecord) -> None:
         """Takes in what a session held of this record, now that it seals."""
-        part.acts.rating_positive = rating_positive
         self.sealed.merge(part.acts)
         self.undo = max(self.undo, part.undo)
         self.keys.merge(part.keys)

@@ -13,8 +13,8 @@ from typing import Final
 
 from streamer.profile.shelf import Shelf
 from streamer.profile.tile import Tile
-from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
-from streamer.scoring.entries import LISTED_EXPECTED, LISTED_EXPLICIT, ONE_AND_DONE_EXPECTED
+from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell, total
+from streamer.scoring.entries import LISTED_EXPECTED, LISTED_EXPLICIT, ONE_AND_DONE_EXPECTED, Scored, Scorer
 from streamer.settings import TileCaps
 
 ORIGIN_DAY: Final = 20_000
@@ -28,10 +28,11 @@ LEAST_EXPLICIT: Final = LISTED_EXPLICIT * MARGIN
 class Sums:
     """Decayed o, e (engagements) and ld (nats) of one key in the rising frame.
 
-    ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none.
+    ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none; ``scored``: its
+    score, once somebody asked for it.
     """
 
-    __slots__ = ("days", "e", "last_day", "ld", "o")
+    __slots__ = ("days", "e", "last_day", "ld", "o", "scored")
 
     def __init__(self) -> None:
         self.o = 0.0
@@ -39,24 +40,52 @@ class Sums:
         self.ld = 0.0
         self.last_day = -1
         self.days: list[int] = []
+        self.scored: Scored | None = None
+
+
+class Frame:
+    """The rising frame of a deployment: what a day's counts weigh in it, worked out once a day.
+
+    Args:
+        half_life_days: days after which evidence weighs half.
+        window_days: days after which it is gone.
+    """
+
+    def __init__(self, half_life_days: float, window_days: int) -> None:
+        self.window_days = window_days
+        self._half_life_days = half_life_days
+        self._weights: dict[int, float] = {}
+        self._scales: dict[int, float] = {}
+        most_decay = 2 ** (-window_days / half_life_days)
+        one_and_done = ONE_AND_DONE_EXPECTED / 1e6 * most_decay
+        self.least_expected = {TAG: LISTED_EXPECTED * MARGIN, CREATOR: min(LISTED_EXPECTED, one_and_done) * MARGIN}
+        """Decayed e below which a key of this kind can be neither listed nor one-and-done."""
+
+    def weight(self, day: int) -> float:
+        """The weight of a day's counts in the rising frame."""
+        weight = self._weights.get(day)
+        if weight is None:
+            weight = self._weights[day] = 2.0 ** ((day - ORIGIN_DAY) / self._half_life_days)
+        return weight
+
+    def scale(self, day: int) -> float:
+        """What turns a sum of the rising frame into one decayed to a day."""
+        scale = self._scales.get(day)
+        if scale is None:
+            scale = self._scales[day] = 2.0 ** ((ORIGIN_DAY - day) / self._half_life_days)
+        return scale
 
 
 class Rollup:
     """The tiles of a user's sealed sessions, and what they add up to.
 
     Args:
-        half_life_days: days after which evidence weighs half.
-        window_days: days after which it is gone.
+        frame: the deployment's rising frame.
         tiles: the tiles to begin with.
     """
 
-    def __init__(self, half_life_days: float, window_days: int, tiles: Iterable[Tile] = ()) -> None:
-        self.half_life_days = half_life_days
-        self.window_days = window_days
-        most_decay = 2 ** (-window_days / half_life_days)
-        listed = LISTED_EXPECTED * MARGIN
-        one_and_done = ONE_AND_DONE_EXPECTED / 1e6 * most_decay * MARGIN
-        self._least_expected = {TAG: listed, CREATOR: min(listed, one_and_done)}
+    def __init__(self, frame: Frame, tiles: Iterable[Tile] = ()) -> None:
+        self.frame = frame
         self.tiles: dict[int, Tile] = {}
         self.keys: dict[tuple[str, str], Sums] = {}
         self.content_days: dict[str, list[int]] = {}
@@ -66,37 +95,27 @@ class Rollup:
             self.tiles[tile.day] = tile
         self._recount_totals()
         for tile in self.tiles.values():
-            for kind, value, cell in tile.cells():
-                self._sum(kind, value, tile.day, cell)
-
-    def weight(self, day: int) -> float:
-        """The weight of a day's counts in the rising frame."""
-        return float(2.0 ** ((day - ORIGIN_DAY) / self.half_life_days))
-
-    def scale(self, today: int) -> float:
-        """What turns a sum of the rising frame into one decayed to ``today``."""
-        return float(2 ** ((ORIGIN_DAY - today) / self.half_life_days))
+            self._sum_tile(tile)
 
     def as_of(self, today: int) -> Rollup:
         """R as seen on a day: itself, or a copy without the tiles that have left the window by then."""
-        if not self.tiles or min(self.tiles) > today - self.window_days:
+        if not self.tiles or min(self.tiles) > today - self.frame.window_days:
             return self
         if self._trimmed is None or self._trimmed[0] != today:
-            kept = [tile for day, tile in self.tiles.items() if day > today - self.window_days]
-            self._trimmed = (today, Rollup(self.half_life_days, self.window_days, kept))
+            kept = [tile for day, tile in self.tiles.items() if day > today - self.frame.window_days]
+            self._trimmed = (today, Rollup(self.frame, kept))
         return self._trimmed[1]
 
     def fold(self, delta: Tile) -> set[tuple[str, str]]:
-        """Adds a session's counts to their day. Returns the keys whose o, e or ld changed."""
+        """Adds a session's counts, which are given away, to their day. Returns the keys whose o, e or ld changed."""
         self._trimmed = None
-        tile = self.tiles.setdefault(delta.day, Tile(delta.day))
-        tile.add(delta)
+        touched = self._sum_tile(delta)
         self._count(delta)
-        touched = set()
-        for kind, value, cell in delta.cells():
-            self._sum(kind, value, delta.day, cell)
-            if cell.has_evidence:
-                touched.add((kind, value))
+        tile = self.tiles.get(delta.day)
+        if tile is None:
+            self.tiles[delta.day] = delta
+        else:
+            tile.add(delta)
         return touched
 
     def evict(self, day: int, caps: TileCaps) -> list[tuple[str, str, Cell]]:
@@ -136,16 +155,27 @@ class Rollup:
         sums = self.keys.get((kind, value))
         expected, explicit, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.ld, sums.last_day)
         for day, cell in provisional:
-            weight = self.weight(day) / 1e6
+            if cell.ld and day == last_day:
+                return True  # an undo may take away all evidence of that day, and an earlier one is the last then
+            weight = self.frame.weight(day) / 1e6
             expected += cell.e * weight
             explicit += cell.ld * weight
             if day > last_day and cell.has_evidence:
                 last_day = day
         if last_day < 0:
             return False
-        scale = self.scale(last_day)
-        least = self._least_expected[kind]
+        scale = self.frame.scale(last_day)
+        least = self.frame.least_expected[kind]
         return expected * scale >= least or explicit * scale >= LEAST_EXPLICIT
+
+    def score(self, kind: str, value: str, scorer: Scorer) -> Scored | None:
+        """The score of a tag or creator by its sealed counts; None if there is no evidence."""
+        sums = self.keys.get((kind, value))
+        if sums is None:
+            return None
+        if sums.scored is None:
+            sums.scored = scorer.score(self.days(kind, value))
+        return sums.scored
 
     def prune(self, day: int) -> None:
         """Drops a day's tile if nothing is left in it."""
@@ -163,7 +193,7 @@ class Rollup:
 
     def leave(self, today: int) -> tuple[list[int], set[tuple[str, str]]]:
         """Drops the tiles that have left the window; returns their days and the keys whose sums changed."""
-        gone = sorted(day for day in self.tiles if day <= today - self.window_days)
+        gone = sorted(day for day in self.tiles if day <= today - self.frame.window_days)
         touched: set[tuple[str, str]] = set()
         for day in gone:
             self._trimmed = None
@@ -179,7 +209,7 @@ class Rollup:
     def clear(self) -> list[int]:
         """Forgets everything; returns the days that had tiles."""
         days = sorted(self.tiles)
-        self.__init__(self.half_life_days, self.window_days)  # type: ignore[misc]
+        self.__init__(self.frame)  # type: ignore[misc]
         return days
 
     def _recount_totals(self) -> None:
@@ -191,38 +221,50 @@ class Rollup:
             self._count(tile)
 
     def _count(self, tile: Tile) -> None:
-        weight = self.weight(tile.day)
+        weight = self.frame.weight(tile.day)
         for name in _DECAYED_TOTALS:
             self.totals[name] += getattr(tile.totals, name) * weight
         self.ratings += tile.totals.ratings
         self.rating_sum += tile.totals.rating_sum
-        for media, (n, total) in tile.completions.items():
+        for media, (n, completed) in tile.completions.items():
             sums = self.completions.setdefault(media, [0.0, 0.0])
             sums[0] += n * weight
-            sums[1] += total * weight
+            sums[1] += completed * weight
 
-    def _add_day(self, kind: str, value: str, day: int) -> list[int]:
+    def _add_day(self, kind: str, value: str, day: int) -> None:
         if kind == CONTENT:
-            days = self.content_days.setdefault(value, [])
+            _insert(self.content_days.setdefault(value, []), day)
         else:
-            days = self.keys.setdefault((kind, value), Sums()).days
-        if not days or days[-1] < day:
-            days.append(day)
-        elif day not in days:
-            insort(days, day)
-        return days
+            _insert(self.keys.setdefault((kind, value), Sums()).days, day)
 
-    def _sum(self, kind: str, value: str, day: int, cell: Cell) -> None:
-        self._add_day(kind, value, day)
-        self.shelf.stale.add((kind, value))
-        if kind != CONTENT:
-            sums = self.keys[kind, value]
-            weight = self.weight(day) / 1e6
+    def _sum_tile(self, tile: Tile) -> set[tuple[str, str]]:
+        """Adds a tile's counts to the sums; returns the keys whose o, e or ld changed."""
+        touched: set[tuple[str, str]] = set()
+        for tag, contexts in tile.tags.items():
+            self._sum(TAG, tag, tile.day, total(contexts), touched)
+        for creator, cell in tile.creators.items():
+            self._sum(CREATOR, creator, tile.day, cell, touched)
+        for content_id in tile.contents:
+            self._add_day(CONTENT, content_id, tile.day)
+            self.shelf.stale.add((CONTENT, content_id))
+        return touched
+
+    def _sum(self, kind: str, value: str, day: int, cell: Cell, touched: set[tuple[str, str]]) -> None:
+        key = (kind, value)
+        sums = self.keys.get(key)
+        if sums is None:
+            sums = self.keys[key] = Sums()
+        _insert(sums.days, day)
+        sums.scored = None
+        self.shelf.stale.add(key)
+        if cell.o or cell.e or cell.ld:
+            weight = self.frame.weight(day) / 1e6
             sums.o += cell.o * weight
             sums.e += cell.e * weight
             sums.ld += cell.ld * weight
-            if day > sums.last_day and cell.has_evidence:
+            if day > sums.last_day:
                 sums.last_day = day
+            touched.add(key)
 
     def _recount(self, kind: str, value: str) -> None:
         """Sums a key afresh from its tiles: after something was taken away, so that no rounding residue stays."""
@@ -234,8 +276,19 @@ class Rollup:
         for day in days:
             tile = self.tiles.get(day)
             cell = None if tile is None else tile.cell(kind, value)
-            if cell is not None and not cell.empty:
-                self._sum(kind, value, day, cell)
+            if cell is None or cell.empty:
+                continue
+            if kind == CONTENT:
+                self._add_day(kind, value, day)
+            else:
+                self._sum(kind, value, day, cell, set())
+
+
+def _insert(days: list[int], day: int) -> None:
+    if not days or days[-1] < day:
+        days.append(day)
+    elif days[-1] != day and day not in days:
+        insort(days, day)
 
 
 _DECAYED_TOTALS: Final = ("theta", "starts", "engaged", "explained", "abandoned", "expected_abandoned")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from streamer.profile.rollup import Frame
 from streamer.scoring.entries import Scorer
 from streamer.scoring.population import DEFAULT, Population
 from streamer.scoring.score import Expiry
@@ -31,6 +32,7 @@ class Rules:
         self.window_days = settings.window_days
         self.window_ms = settings.window_days * DAY_MS
         self.half_life_days = settings.half_life_days
+        self.frame = Frame(settings.half_life_days, settings.window_days)
         self.session_items = settings.session_items
         self.session_items_held = 4 * settings.session_items
         self.explicit_cap = settings.explicit_cap

@@ -88,7 +88,9 @@ def forgotten(
         first_day: the first day of the window.
         now: the time (ms) a hard entry must outlive to be live.
     """
-    old = [key for key, record in records.items() if Known.of(record, []).newest // DAY_MS < first_day]
+    start = first_day * DAY_MS
+    old = {key for key, record in records.items() if record.newest < start}
+    old |= {key for session in sessions if session.start < start for key in session.records if key not in records}
     if not old:
         return []
     standing = Standing(records, sessions)

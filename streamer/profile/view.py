@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from streamer.profile.contribution import Baseline, contributions
-from streamer.profile.evidence import Evidence, add_evidence
+from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
+from streamer.profile.records import Record, RecordKey
 from streamer.profile.rollup import Rollup
+from streamer.profile.session import Session
 from streamer.profile.standing import Standing, forgotten
 from streamer.profile.tile import Tile
 from streamer.scoring import entries
@@ -21,8 +25,11 @@ from streamer.signals.rounding import places4
 if TYPE_CHECKING:
     from streamer.profile.profile import Profile
 
-KNOWN_THETA = 20
-"""Examined exposures that make a user known: their document stays even when it lists nothing."""
+KNOWN_THETA = 20 - 1e-9
+"""Examined exposures that make a user known: their document stays even when it lists nothing.
+
+A hair below 20, so that the rounding of decayed sums does not decide.
+"""
 
 
 def build(profile: Profile) -> Document | None:
@@ -31,9 +38,18 @@ def build(profile: Profile) -> Document | None:
     if as_of < 0:
         return None
     if profile.past_window:
-        found = list(_hard_entries(Standing(profile.records, profile.sessions), profile.watermark))
+        today = profile.watermark // DAY_MS
+        judge_ratings(profile.sessions, Baseline(profile.rollup, as_of // DAY_MS, profile.rules), profile.rules)
+        found = list(_hard_entries(Standing(*_present(profile, today, profile.watermark)), profile.watermark))
         return _assemble(profile, as_of, found, {}) if found else None
     return _View(profile, as_of).document()
+
+
+def days_of(profile: Profile, kind: str, value: str) -> entries.Days:
+    """The counts by day that the document judges a tag, creator or content by: sealed, and of open sessions."""
+    if profile.newest < 0 or profile.past_window:
+        return []
+    return _View(profile, profile.newest).days_of(kind, value)
 
 
 class _View:
@@ -47,34 +63,36 @@ class _View:
         baseline = Baseline(profile.rollup, self._today, rules)
         self._rollup: Rollup = baseline.rollup
         self._provisional: dict[int, Tile] = {}
-        stated = False
         for session in profile.sessions:
-            closed = profile.watermark >= session.last + rules.gap_ms
-            self._tile(session.day).add(contributions(session, baseline, closed, rules))
-            stated = stated or bool(session.records)
-        if stated:
+            self._add_contributions(session, baseline)
+        judge_ratings(profile.sessions, baseline, rules)
+        self._records, self._sessions = _present(profile, self._today, as_of)
+        if any(session.records for session in self._sessions):
             self._add_evidence(baseline)
         self._provisional = {d: tile for d, tile in self._provisional.items() if d > self._today - rules.window_days}
 
-    def _add_evidence(self, baseline: Baseline) -> None:
+    def _add_contributions(self, session: Session, baseline: Baseline) -> None:
         profile = self._profile
-        first_day = self._today - profile.rules.window_days + 1
-        absent = set(forgotten(profile.records, profile.sessions, first_day, self._as_of))
-        records = {key: record for key, record in profile.records.items() if key not in absent}
-        evidence = Evidence(records, profile.sessions, baseline, profile.rules)
+        closed = profile.watermark >= session.last + profile.rules.gap_ms
+        tile = contributions(session, baseline, closed, profile.rules)
+        if session.day in self._provisional:
+            self._provisional[session.day].add(tile)
+            return
+        self._provisional[session.day] = tile
+        if closed and len(profile.sessions) == 1 and not session.records and session.day == self._today:
+            profile.formed = tile
+
+    def _add_evidence(self, baseline: Baseline) -> None:
+        evidence = Evidence(self._records, self._sessions, baseline, self._today, self._profile.rules)
         for change in evidence.changes():
             if change.added is not None:
                 add_evidence(self._tile(change.added.day), change.added, 1)
             if change.removed is not None and change.removed.day in self._rollup.tiles:
                 add_evidence(self._tile(change.removed.day), change.removed, -1)
-        for session in profile.sessions:
-            for key, part in session.records.items():
-                if key.family == "rating":
-                    part.acts.rating_positive = evidence.rating_positive(session, key)
 
     def document(self) -> Document | None:
         profile, as_of = self._profile, self._as_of
-        standing = Standing(profile.records, profile.sessions)
+        standing = Standing(self._records, self._sessions)
         found = list(_hard_entries(standing, as_of))
         followed = standing.followed()
         provisional = self._provisional_keys()
@@ -90,6 +108,10 @@ class _View:
         if not found and self._theta() < KNOWN_THETA:
             return None
         return _assemble(profile, as_of, found, self._completion())
+
+    def days_of(self, kind: str, value: str) -> entries.Days:
+        """A key's counts by day."""
+        return self._days(kind, value, self._provisional_keys().get((kind, value), {}))
 
     def _provisional_keys(self) -> dict[tuple[str, str], dict[int, Cell]]:
         """Every key that open sessions touch, with what they add by day."""
@@ -109,10 +131,11 @@ class _View:
         listed_until = self._profile.listed.get((kind, value), -1)
         if listed_until < 0 and not self._rollup.could_be_listed(kind, value, provisional.items()):
             return None
+        scorer = self._profile.rules.scorer
         days = self._days(kind, value, provisional)
-        was_listed = listed_until > self._as_of
+        scored = scorer.score(days) if provisional else self._rollup.score(kind, value, scorer)
         name: Kind = "creator" if kind == CREATOR else "tag"
-        return self._profile.rules.scorer.key_entry(name, value, days, was_listed, self._as_of) if days else None
+        return scorer.key_entry(name, value, days, scored, listed_until > self._as_of, self._as_of)
 
     def _days(self, kind: str, value: str, provisional: dict[int, Cell]) -> entries.Days:
         """A key's counts by day, ascending, days without a nonzero number left out."""
@@ -130,14 +153,14 @@ class _View:
         rollup = self._rollup
         theta = rollup.totals["theta"]
         for day, tile in self._provisional.items():
-            theta += tile.totals.theta * rollup.weight(day)
-        return theta * rollup.scale(self._today) / 1000
+            theta += tile.totals.theta * rollup.frame.weight(day)
+        return theta * rollup.frame.scale(self._today) / 1000
 
     def _completion(self) -> dict[str, float]:
         """Decayed mean completion by media."""
         sums = {media: list(pair) for media, pair in self._rollup.completions.items()}
         for day, tile in self._provisional.items():
-            weight = self._rollup.weight(day)
+            weight = self._rollup.frame.weight(day)
             for media, (n, total) in tile.completions.items():
                 pair = sums.setdefault(media, [0.0, 0.0])
                 pair[0] += n * weight
@@ -146,6 +169,19 @@ class _View:
 
     def _tile(self, day: int) -> Tile:
         return self._provisional.setdefault(day, Tile(day))
+
+
+def _present(profile: Profile, today: int, now: int) -> tuple[dict[RecordKey, Record], list[Session]]:
+    """The records, and the sessions with theirs, without those that count as absent."""
+    absent = set(forgotten(profile.records, profile.sessions, today - profile.rules.window_days + 1, now))
+    if not absent:
+        return profile.records, profile.sessions
+    records = {key: record for key, record in profile.records.items() if key not in absent}
+    sessions = [
+        replace(session, records={key: part for key, part in session.records.items() if key not in absent})
+        for session in profile.sessions
+    ]
+    return records, sessions
 
 
 def _hard_entries(standing: Standing, now: int) -> Iterator[Entry]:

@@ -52,7 +52,7 @@ class Scorer:
 
     def score(self, days: Days) -> Scored | None:
         """The score of a tag or creator; None if nothing but counts is known of it."""
-        last_day = max((day for day, cell in days if cell.has_evidence), default=None)
+        last_day = next((day for day, cell in reversed(days) if cell.has_evidence), None)
         if last_day is None:
             return None
         observed = expected = explicit = 0.0
@@ -67,17 +67,19 @@ class Scorer:
             left = self._expiry.days_left(observed, expected, explicit, self._prior)
         return Scored(observed, expected, explicit, last_day, log_odds, (last_day + left) * DAY_MS)
 
-    def key_entry(self, kind: Kind, value: str, days: Days, was_listed: bool, as_of: int) -> Entry | None:
+    def key_entry(
+        self, kind: Kind, value: str, days: Days, scored: Scored | None, was_listed: bool, as_of: int
+    ) -> Entry | None:
         """The implicit entry of a tag or creator; None if there is none.
 
         Args:
             kind: tag or creator.
             value: which.
             days: its counts.
+            scored: their score.
             was_listed: whether it was listed when last touched, and that has not expired.
             as_of: ms; an entry that has expired by then is none.
         """
-        scored = self.score(days)
         if scored is None:
             return None
         done = one_and_done_until(days) if kind == CREATOR else None

@@ -8,6 +8,7 @@ binomial) m(a, b); L is the log posterior odds, plus explicit evidence.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 from math import exp, lgamma, log, log1p
 from typing import Final
@@ -101,8 +102,12 @@ class Expiry:
 
         Args as for :func:`log_odds`, as of the last evidence day.
         """
-        for day in range(1, len(self._decay)):
+
+        def forgotten(day: int) -> bool:
             decay = self._decay[day]
-            if log_odds(observed * decay, expected * decay, explicit * decay, prior) < KEPT:
-                return day
-        return len(self._decay) - 1
+            return log_odds(observed * decay, expected * decay, explicit * decay, prior) < KEPT
+
+        days = range(1, len(self._decay) - 1)
+        if observed == 0 and explicit >= 0:  # L falls with every day then: dL/dE > 0 at O = 0
+            return 1 + bisect_left(days, True, key=forgotten)
+        return next((day for day in days if forgotten(day)), len(self._decay) - 1)

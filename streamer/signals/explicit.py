@@ -30,6 +30,7 @@ WEIGHTS: Final = {
 
 RATING_WEIGHTS: Final = {5: 0.90, 4: 0.65, 3: 0.0, 2: -0.60, 1: -1.20}
 RATINGS_FOR_A_MEAN: Final = 3
+RATED_WELL: Final = 4
 FOLLOW_NATS: Final = -3.0
 
 
@@ -57,6 +58,15 @@ def rating_deviation(value: int, ratings: int, rating_sum: int) -> float:
     if ratings >= RATINGS_FOR_A_MEAN:
         return value - rating_sum / ratings
     return value - 3
+
+
+def rating_positive(value: int, ratings: int, rating_sum: int) -> bool:
+    """Whether a rating speaks for its item; arguments as for :func:`rating_deviation`.
+
+    >>> rating_positive(4, 1, 4), rating_positive(4, 3, 14), rating_positive(3, 3, 5)
+    (True, False, False)
+    """
+    return value >= RATED_WELL and rating_deviation(value, ratings, rating_sum) >= 0
 
 
 def rating_weight(value: int, ratings: int, rating_sum: int) -> float:

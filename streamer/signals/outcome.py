@@ -56,6 +56,9 @@ class OutcomeReader:
         """
         media: Media = item.media or "video"
         exposed = item.seen and session_ms >= self._min_session_ms
+        if not item.started and not item.responded:
+            ignored = closed and exposed
+            return Outcome(media, exposed, False, None, False, False, False, ignored, ignored, closed)
         positive = is_positive(item, ratings, rating_sum)
         abandoned = satisfied = ended = False
         c: float | None = None
@@ -88,4 +91,4 @@ def is_positive(item: Interaction, ratings: int, rating_sum: int) -> bool:
     if any(item.standing(kind) for kind in item.acted) or item.purchased:
         return True
     rating = item.standing_rating
-    return rating is not None and rating >= 4 and explicit.rating_deviation(rating, ratings, rating_sum) >= 0
+    return rating is not None and explicit.rating_positive(rating, ratings, rating_sum)

@@ -142,6 +142,8 @@ class UserOracle:
             self._tiles.clear()
             self._listed.clear()
             self._records = present(self._records, self._watermark // DAY_MS, self._watermark, self.settings)
+            for record in self._records.values():
+                record.contribution = None
             if not self._records:
                 self._forget()
 

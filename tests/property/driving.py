@@ -1,11 +1,18 @@
-"""Driving one profile: watermarks, restarts, and its tiles in the oracle's words."""
+"""Driving one profile: watermarks, restarts, its state, and its tiles in the oracle's words."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from streamer.events import Event
 from streamer.profile import Profile
 from streamer.settings import DAY_MS
 from tests.property.worlds import BASE_DAY
 
+COUNTS = (
+    *("shown", "started", "abandoned", "engaged", "ignored", "returned", "low_rating", "sessions"),
+    *("o", "e", "ld"),
+)
 Tiles = dict[int, dict[tuple[str, str], dict[str, int]]]
 
 
@@ -14,13 +21,26 @@ def watermark_at(hour: int) -> int:
     return BASE_DAY * DAY_MS + hour * 3_600_000
 
 
-def reloaded(profile: Profile, stored: dict[str, bytes]) -> Profile:
-    """The profile as a restart would find it: saved to ``stored``, and loaded again."""
+def take(profile: Profile, step: Event | int) -> None:
+    """An event arrives at the profile's watermark, or (an int) the watermark advances."""
+    if isinstance(step, int):
+        profile.advance(step)
+    else:
+        profile.apply(step, profile.watermark)
+
+
+def save(profile: Profile, stored: dict[str, bytes]) -> None:
+    """Writes the changed parts to ``stored``."""
     for name, part in profile.changes().items():
         if part is None:
             stored.pop(name, None)
         else:
             stored[name] = part
+
+
+def reloaded(profile: Profile, stored: dict[str, bytes]) -> Profile:
+    """The profile as a restart would find it: saved to ``stored``, and loaded again."""
+    save(profile, stored)
     again = Profile.load(
         profile.user_id, profile.rules, stored.get("h"), stored.get("s"), lambda day: stored.get(f"t{day}")
     )
@@ -28,12 +48,24 @@ def reloaded(profile: Profile, stored: dict[str, bytes]) -> Profile:
     return again
 
 
+def state_of(profile: Profile) -> dict[str, object]:
+    """Everything a profile remembers, for comparison by value."""
+    return {
+        "frontier": profile.frontier,
+        "cohort": (profile.cohort, profile.cohort_at),
+        "sessions": profile.sessions,
+        "records": profile.records,
+        "listed": profile.listed,
+        "tiles": profile.rollup.tiles,
+    }
+
+
 def tiles_of(profile: Profile) -> Tiles:
     """The profile's sealed counts, zeros left out."""
     found: Tiles = {}
     for day, tile in profile.rollup.tiles.items():
-        keys = found[day] = {(kind, value): _nonzero(cell) for kind, value, cell in tile.cells()}
-        keys["*", ""] = _nonzero(tile.totals)
+        keys = found[day] = {(kind, value): _nonzero(cell, COUNTS) for kind, value, cell in tile.cells()}
+        keys["*", ""] = _nonzero(tile.totals, tile.totals.__struct_fields__)
         for media, (n, total) in tile.completions.items():
             keys["*", ""] |= _named({f"n_{media}": n, f"completion_{media}": total})
         for edge, (plays, abandoned) in tile.buckets.items():
@@ -43,8 +75,7 @@ def tiles_of(profile: Profile) -> Tiles:
     }
 
 
-def _nonzero(struct: object) -> dict[str, int]:
-    names = struct.__struct_fields__  # type: ignore[attr-defined]
+def _nonzero(struct: object, names: Iterable[str]) -> dict[str, int]:
     return _named({name: getattr(struct, name) for name in names})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streamer.events import Dislike, Event, Feedback, Impression, Play
+from streamer.events import Event, Impression
 from streamer.scoring.document import Document, Entry
 from streamer.settings import DAY_MS, Settings, TileCaps
 from streamer.simulation.oracle import Oracle, UserOracle, disagreements, documents, same
@@ -24,34 +24,11 @@ from streamer.simulation.oracle_counts import (
 )
 from streamer.simulation.oracle_document import listed_until
 from streamer.simulation.oracle_sessions import Ratings, attention, interaction, outcome, passes_gate, sessions_of
+from tests.steps import DAY0, HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
 
-DAY0 = 20_000
-NOON = DAY0 * DAY_MS + DAY_MS // 2
-SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 SETTINGS = Settings()
 SEALING = 90 * MINUTE + 1
 """Past an event by this, the watermark seals its session."""
-
-
-def shown(ts: int, content: str, *tags: str, **more: Any) -> Impression:
-    return Impression(user_id="u", ts=ts, content_id=content, tags=tags, **{"visible_ms": 2_000, **more})
-
-
-def unseen(ts: int, content: str = "filler", **more: Any) -> Impression:
-    """An impression that only lengthens the session."""
-    return Impression(user_id="u", ts=ts, content_id=content, visible_ms=0, **more)
-
-
-def played(ts: int, content: str, *tags: str, **more: Any) -> Play:
-    return Play(user_id="u", ts=ts, content_id=content, tags=tags, **more)
-
-
-def disliked(ts: int, content: str | None, *tags: str, action: Any = "dislike", **more: Any) -> Dislike:
-    return Dislike(user_id="u", ts=ts, content_id=content, tags=tags, action=action, **more)
-
-
-def gave(ts: int, content: str | None, kind: Any, *tags: str, **more: Any) -> Feedback:
-    return Feedback(user_id="u", ts=ts, content_id=content, kind=kind, tags=tags, **more)
 
 
 def after(*steps: Event | int, settings: Settings = SETTINGS) -> UserOracle:
