@@ -108,7 +108,7 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
 
 def session_ratings(items: list[Interaction], rollup: Rollup) -> tuple[int, int]:
     """How many ratings the user gave, and their sum: R's and this session's."""
-    given = [rating for item in items if item.rating and (rating := item.standing_rating) is not None]
+    given = [rating for item in items if item.given and (rating := item.given.standing_rating) is not None]
     return rollup.ratings + len(given), rollup.rating_sum + sum(given)
 
 

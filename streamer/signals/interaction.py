@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from streamer.events import Dislike, Event, Feedback, Impression, Media, Play, normal_tags
+from streamer.events import Event, Feedback, Impression, Media, Play, normal_tags
 from streamer.signals.context import daypart
 from streamer.signals.exposure import Attention, Gate
 
@@ -19,22 +19,89 @@ ORDERS: Final = 32
 """Orders of one content remembered per session; the newest stay (I6)."""
 
 
+class Given(Struct, array_like=True):
+    """Explicit feedback within one session: the newest ts by kind, of undos too; of purchases and returns by order.
+
+    Orders: "" is "without an order".
+    """
+
+    acted: dict[str, int] = field(default_factory=dict)
+    undone: dict[str, int] = field(default_factory=dict)
+    rating: int = 0
+    rating_at: int = -1
+    purchases: dict[str, int] = field(default_factory=dict)
+    returns: dict[str, int] = field(default_factory=dict)
+
+    def merge(self, event: Feedback) -> None:
+        """Takes in one event; clicks are not explicit."""
+        kind, ts = event.kind, event.ts
+        if kind == "undo":
+            newest(self.undone, event.family, ts)
+        elif kind == "rating":
+            assert event.value is not None
+            self._merge_rating(ts, event.value)
+        elif kind == "purchase":
+            newest(self.purchases, event.order_id or "", ts)
+            keep_newest(self.purchases, ORDERS)
+        elif kind == "return":
+            newest(self.returns, event.order_id or "", ts)
+            keep_newest(self.returns, ORDERS)
+        else:
+            newest(self.acted, kind, ts)
+
+    def join(self, other: Given) -> None:
+        newest_by_key(self.acted, other.acted)
+        newest_by_key(self.undone, other.undone)
+        self._merge_rating(other.rating_at, other.rating)
+        newest_by_key(self.purchases, other.purchases)
+        newest_by_key(self.returns, other.returns)
+        keep_newest(self.purchases, ORDERS)
+        keep_newest(self.returns, ORDERS)
+
+    def _merge_rating(self, ts: int, value: int) -> None:
+        if (ts, value) > (self.rating_at, self.rating):
+            self.rating_at, self.rating = ts, value
+
+    @property
+    def positive(self) -> bool:
+        """Whether a like, love, save, share, follow or comment stands, or a purchase; ratings are judged elsewhere."""
+        if any(ts > self.undone.get(kind, -1) for kind, ts in self.acted.items()):
+            return True
+        undone = self.undone.get
+        return (
+            newest_standing_purchase(self.purchases, undone("purchase", -1), self.returns, undone("return", -1))
+            is not None
+        )
+
+    @property
+    def standing_rating(self) -> int | None:
+        """The newest rating, if it was not undone in this session."""
+        return self.rating if self.rating_at > self.undone.get("rating", -1) else None
+
+    @property
+    def returned(self) -> bool:
+        """Whether a return was made and not undone."""
+        return max(self.returns.values(), default=-1) > self.undone.get("return", -1)
+
+
 class Interaction(Struct, array_like=True):
     """All that is known of one content in one session. Times are ms, ``attention`` thousandths.
 
     ``*_at`` is the ts of the event a field was taken from: the newest for item fields, the earliest for the
-    context. ``acted`` and ``undone`` hold the newest ts by feedback kind.
+    context. ``responded``: some event of dislikes or feedback named it. ``given``: None until feedback is.
     """
 
     content_id: str
     first: int
+    device: str | None
+    daypart: str
     seen: bool = False
     attention: int = 0
     clicked: bool = False
     responded: bool = False
     started: bool = False
     ended: bool = False
-    playbacks: dict[str, float] = field(default_factory=dict)
+    playbacks: dict[str, float] | None = None
     position_s: float | None = None
     scroll_depth: float | None = None
     creator: str | None = None
@@ -45,33 +112,29 @@ class Interaction(Struct, array_like=True):
     media_at: int = -1
     duration_s: float | None = None
     duration_at: int = -1
-    device: str | None = None
-    daypart: str = ""
-    acted: dict[str, int] = field(default_factory=dict)
-    undone: dict[str, int] = field(default_factory=dict)
-    rating: int = 0
-    rating_at: int = -1
-    purchases: dict[str, int] = field(default_factory=dict)
-    returns: dict[str, int] = field(default_factory=dict)
+    given: Given | None = None
 
     @classmethod
     def opened_by(cls, content_id: str, event: Event) -> Interaction:
         """An interaction with the context of ``event``, which has yet to be merged."""
-        return cls(content_id, event.ts, device=event.device, daypart=daypart(event.ts, event.tz_offset_min))
+        return cls(content_id, event.ts, event.device, daypart(event.ts, event.tz_offset_min))
 
     def merge(self, event: Event, gate: Gate, attention: Attention) -> None:
         """Takes in one event that names this content."""
         self._merge_item(event)
-        if isinstance(event, Impression):
+        kind = type(event)
+        if kind is Impression:
+            assert isinstance(event, Impression)
             if gate.passes(event):
                 self.seen = True
                 self.attention = max(self.attention, attention.at(event.position))
-        elif isinstance(event, Play):
+        elif kind is Play:
+            assert isinstance(event, Play)
             self._merge_play(event)
-        elif isinstance(event, Dislike):
-            self.responded = True
         else:
-            self._merge_feedback(event)
+            self.responded = True
+            if isinstance(event, Feedback):
+                self._merge_feedback(event)
 
     def join(self, other: Interaction) -> None:
         """Takes in what another session, now the same one, knew of this content."""
@@ -82,7 +145,7 @@ class Interaction(Struct, array_like=True):
         self.responded |= other.responded
         self.started |= other.started
         self.ended |= other.ended
-        for playback_id, played_s in other.playbacks.items():
+        for playback_id, played_s in (other.playbacks or {}).items():
             self._merge_playback(playback_id, played_s)
         self.position_s = greater(self.position_s, other.position_s)
         self.scroll_depth = greater(self.scroll_depth, other.scroll_depth)
@@ -94,19 +157,16 @@ class Interaction(Struct, array_like=True):
             self._merge_media(other.media_at, other.media)
         if other.duration_s is not None:
             self._merge_duration(other.duration_at, other.duration_s)
-        newest_by_key(self.acted, other.acted)
-        newest_by_key(self.undone, other.undone)
-        if other.rating_at >= 0:
-            self._merge_rating(other.rating_at, other.rating)
-        newest_by_key(self.purchases, other.purchases)
-        newest_by_key(self.returns, other.returns)
-        keep_newest(self.purchases, ORDERS)
-        keep_newest(self.returns, ORDERS)
+        if self.given is None:
+            self.given = other.given
+        elif other.given is not None:
+            self.given.join(other.given)
 
     def _merge_item(self, event: Event) -> None:
         ts = event.ts
-        if event.creator_id is not None:
-            self._merge_creator(ts, event.creator_id)
+        creator = event.creator_id
+        if creator is not None:
+            self._merge_creator(ts, creator)
         if event.tags:
             tags = normal_tags(event.tags)
             if tags:
@@ -130,7 +190,7 @@ class Interaction(Struct, array_like=True):
             self.creator_at, self.creator = ts, creator
 
     def _merge_tags(self, ts: int, tags: tuple[str, ...]) -> None:
-        if (ts, tags) > (self.tags_at, self.tags):
+        if ts > self.tags_at or (ts == self.tags_at and tags > self.tags):
             self.tags_at, self.tags = ts, tags
 
     def _merge_media(self, ts: int, media: Media) -> None:
@@ -141,16 +201,16 @@ class Interaction(Struct, array_like=True):
         if ts > self.duration_at or (ts == self.duration_at and (self.duration_s is None or seconds > self.duration_s)):
             self.duration_at, self.duration_s = ts, seconds
 
-    def _merge_rating(self, ts: int, value: int) -> None:
-        if (ts, value) > (self.rating_at, self.rating):
-            self.rating_at, self.rating = ts, value
-
     def _merge_playback(self, playback_id: str, played_s: float) -> None:
-        known = self.playbacks.get(playback_id)
+        if self.playbacks is None:
+            self.playbacks = {playback_id: played_s}
+            return
+        playbacks = self.playbacks
+        known = playbacks.get(playback_id)
         if known is None or played_s > known:
-            self.playbacks[playback_id] = played_s
-            if len(self.playbacks) > PLAYBACKS:
-                del self.playbacks[max(self.playbacks, key=lambda p: (-self.playbacks[p], p))]
+            playbacks[playback_id] = played_s
+            if len(playbacks) > PLAYBACKS:
+                del playbacks[max(playbacks, key=lambda p: (-playbacks[p], p))]
 
     def _merge_play(self, play: Play) -> None:
         self.started = True
@@ -161,47 +221,22 @@ class Interaction(Struct, array_like=True):
         self.scroll_depth = greater(self.scroll_depth, play.scroll_depth)
 
     def _merge_feedback(self, event: Feedback) -> None:
-        self.responded = True
-        ts = event.ts
-        if event.kind == "undo":
-            newest(self.undone, event.family, ts)
-        elif event.kind == "click":
+        if event.kind == "click":
             self.clicked = True
-        elif event.kind == "rating":
-            assert event.value is not None
-            self._merge_rating(ts, event.value)
-        elif event.kind == "purchase":
-            newest(self.purchases, event.order_id or "", ts)
-            keep_newest(self.purchases, ORDERS)
-        elif event.kind == "return":
-            newest(self.returns, event.order_id or "", ts)
-            keep_newest(self.returns, ORDERS)
-        else:
-            newest(self.acted, event.kind, ts)
-
-    def standing(self, kind: str) -> bool:
-        """Whether feedback of this kind was given here and not undone (like love save share follow comment)."""
-        return self.acted.get(kind, -1) > self.undone.get(kind, -1)
+            return
+        if self.given is None:
+            self.given = Given()
+        self.given.merge(event)
 
     @property
     def standing_rating(self) -> int | None:
         """The newest rating, if it was not undone in this session."""
-        return self.rating if self.rating_at > self.undone.get("rating", -1) else None
+        return None if self.given is None else self.given.standing_rating
 
     @property
     def returned(self) -> bool:
         """Whether a return was made here and not undone."""
-        return max(self.returns.values(), default=-1) > self.undone.get("return", -1)
-
-    @property
-    def purchased(self) -> bool:
-        """Whether a purchase made here was neither undone nor returned here."""
-        return (
-            newest_standing_purchase(
-                self.purchases, self.undone.get("purchase", -1), self.returns, self.undone.get("return", -1)
-            )
-            is not None
-        )
+        return self.given is not None and self.given.returned
 
 
 def newest_standing_purchase(

@@ -63,7 +63,7 @@ class OutcomeReader:
         abandoned = satisfied = ended = False
         c: float | None = None
         if item.started:
-            played = item.playbacks.values()
+            played = () if item.playbacks is None else item.playbacks.values()
             seconds = consumed(media, played, item.position_s)
             c = completion(media, seconds, item.duration_s, item.scroll_depth)
             ended = item.ended or closed
@@ -86,9 +86,10 @@ class OutcomeReader:
 
 def is_positive(item: Interaction, ratings: int, rating_sum: int) -> bool:
     """Whether positive feedback of the session stands: neither undone nor returned in it."""
-    if not item.responded:
+    given = item.given
+    if given is None:
         return False
-    if any(item.standing(kind) for kind in item.acted) or item.purchased:
+    if given.positive:
         return True
-    rating = item.standing_rating
+    rating = given.standing_rating
     return rating is not None and explicit.rating_positive(rating, ratings, rating_sum)

@@ -50,7 +50,7 @@ def test_i6_parts_and_document_stay_within_their_caps_once_sessions_seal(steps: 
             assert len(session.interactions) <= rules.session_items_held
             assert len(session.counted(rules)) <= TINY.session_items
             for item in session.interactions.values():
-                assert len(item.playbacks) <= PLAYBACKS
+                assert len(item.playbacks or ()) <= PLAYBACKS
             for part in session.records.values():
                 assert len(part.statements) <= STATEMENTS
     profile.apply(Play(user_id="u", ts=watermark_at(5 * 24), content_id="last"), profile.watermark)
@@ -118,10 +118,12 @@ def test_i6_of_one_item_eight_playbacks_and_thirty_two_orders_are_remembered() -
     for event in [*plays, *orders, *reversed(orders), *reversed(plays)]:
         profile.apply(event, -1)
     item = profile.sessions[0].interactions["c"]
+    assert item.playbacks is not None
+    assert item.given is not None
     assert sorted(item.playbacks) == [f"p{n}" for n in range(12, 20)]
-    assert sorted(item.purchases) == [f"o{n:02}" for n in range(40 - ORDERS, 40)]
+    assert sorted(item.given.purchases) == [f"o{n:02}" for n in range(40 - ORDERS, 40)]
     (part,) = profile.sessions[0].records.values()
-    assert sorted(part.acts.purchases) == sorted(item.purchases)
+    assert sorted(part.acts.purchases) == sorted(item.given.purchases)
 
 
 def test_i6_the_newest_of_very_many_statements_still_count() -> None:
