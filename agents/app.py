@@ -1,0 +1,83 @@
+"""Builds and runs the two Faust apps: the signals worker, and the publisher that serves Redis."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from faust.worker import Worker
+
+from agents import erasure, publisher, rejects, signals
+from streamer.engine.app import BatchApp, create_app
+from streamer.engine.metrics import Metrics
+from streamer.engine.worker import Engine
+from streamer.errors import StreamerError, TopicsError
+from streamer.producing import topics
+from streamer.settings import Settings
+
+_LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def build_worker(settings: Settings) -> BatchApp:
+    """The app of a signals worker: joins, counts, scores, and writes avoid lists to the outbox."""
+    app = create_app(settings.group, settings)
+    metrics = Metrics()
+    engine = Engine(settings, metrics, app.crash)
+    app.cargo = engine
+    signals.install(app, engine, settings)
+    erasure.install(app, engine, settings)
+    metrics.serve(settings.metrics_port)
+    return app
+
+
+def build_publisher(settings: Settings) -> BatchApp:
+    """The app of a publisher: brings the outbox to Redis. A group of its own, so that Redis never stalls a worker."""
+    app = create_app(settings.publisher_group, settings)
+    metrics = Metrics()
+    app.cargo = publisher.install(app, settings, metrics)
+    rejects.install(app, settings, metrics)
+    metrics.serve(settings.metrics_port)
+    return app
+
+
+def run_worker(settings: Settings) -> int:
+    """Runs a signals worker until SIGTERM or SIGINT; saves, commits and leaves the group. Returns the exit code.
+
+    Raises:
+        BrokerUnavailable: no broker answered in time.
+        TopicsError: topics are missing or do not fit together.
+        StateTooNew, StateCorrupt: the state cannot be read by this worker.
+    """
+    _ensure_topics(settings)
+    return _run(build_worker(settings))
+
+
+def run_publisher(settings: Settings) -> int:
+    """Runs a publisher until SIGTERM or SIGINT. Returns the exit code.
+
+    Raises:
+        BrokerUnavailable: no broker answered in time.
+        TopicsError: topics are missing or do not fit together.
+    """
+    _ensure_topics(settings)
+    return _run(build_publisher(settings))
+
+
+def _ensure_topics(settings: Settings) -> None:
+    if settings.declare_topics:
+        topics.create(settings)
+    problems = topics.check(settings)
+    if problems:
+        raise TopicsError(problems)
+
+
+def _run(app: BatchApp) -> int:
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        if isinstance(app.crash_reason, StreamerError):
+            raise app.crash_reason from None
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)

@@ -1,0 +1,118 @@
+"""The publisher agent: brings every change of the outbox to Redis, and acks it when Redis has.
+
+While Redis is away the position is kept and the outbox's partitions are held, so that nothing piles up and the other
+agents of the app go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import faust
+from faust.types import TP, StreamT
+
+from streamer.engine.metrics import Metrics
+from streamer.engine.records import Batch, Record
+from streamer.engine.transport import BatchConsumer, held_batches
+from streamer.errors import RedisUnavailable, StateCorrupt
+from streamer.settings import Settings
+from streamer.sinks import AvoidListWriter, Update
+
+log: Final = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Writes batches of the outbox to Redis."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._stop = asyncio.Event()
+        self._writer: AvoidListWriter | None = None
+        self._consumer: BatchConsumer | None = None
+
+    async def start(self, consumer: BatchConsumer) -> None:
+        """Opens Redis; a Redis that is away is waited for, not an error."""
+        settings = self._settings
+        self._writer = AvoidListWriter(settings.redis_url, timeout=settings.redis_timeout, clock=settings.clock)
+        self._consumer = consumer
+        consumer.before_revoked = self._before_revoked
+
+    async def stop(self) -> None:
+        """Gives up waiting; commits what Redis has."""
+        self._stop.set()
+        if self._consumer is not None:
+            await self._consumer.commit()
+        if self._writer is not None:
+            await self._writer.close()
+
+    async def publish(self, batch: Batch) -> bool:
+        """Writes one batch, however long Redis is away. Returns False if told to stop before it was written."""
+        batch.taken = True
+        assert self._writer is not None
+        try:
+            written = await self._writer.write_until_done(list(self._updates(batch)), self._stop, on_error=self._away)
+        except RedisUnavailable:
+            log.warning("stopped while Redis is away: %d records will be written by the next publisher", len(batch))
+            return False
+        self._back()
+        for result in ("applied", "stale", "coalesced", "reserved"):
+            self._metrics.redis_writes.labels(result).inc(getattr(written, result))
+        self._observe_freshness(batch)
+        return True
+
+    def _updates(self, batch: Iterable[Record]) -> Iterable[Update]:
+        for record in batch:
+            user_id = (record.key or b"").decode(errors="replace")
+            try:
+                yield Update.of(user_id, record.value, record.offset, self._settings.window_days)
+            except StateCorrupt as error:
+                self._metrics.redis_writes.labels("corrupt").inc()
+                log.error("%s", error)
+
+    def _observe_freshness(self, batch: Iterable[Record]) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        for record in batch:
+            for name, value in record.headers:
+                if name == "event_ts":
+                    self._metrics.freshness.observe(max(0, now_ms - int(value)) / 1000)
+
+    def _outbox(self) -> list[TP]:
+        assert self._consumer is not None
+        return [tp for tp in self._consumer.assignment() if tp.topic == self._settings.topics.avoid_lists]
+
+    def _away(self, _error: RedisUnavailable) -> None:
+        self._metrics.redis_errors.inc()
+        assert self._consumer is not None
+        for tp in self._outbox():
+            self._consumer.hold(tp)
+
+    def _back(self) -> None:
+        assert self._consumer is not None
+        for tp in self._outbox():
+            self._consumer.release(tp)
+
+    async def _before_revoked(self, _revoked: set[TP]) -> None:
+        assert self._consumer is not None
+        await self._consumer.commit()
+
+
+def install(app: faust.App, settings: Settings, metrics: Metrics) -> Publisher:
+    """Adds the agent to the app."""
+    publisher = Publisher(settings, metrics)
+
+    async def publish(stream: StreamT[Batch]) -> None:
+        async for event, batch in held_batches(stream):
+            try:
+                if await publisher.publish(batch):
+                    event.ack()
+            except Exception as error:
+                await app.crash(error)  # else the agent restarts without this batch
+                raise
+
+    app.agent(app.topic(settings.topics.avoid_lists), name="publisher")(publish)
+    return publisher

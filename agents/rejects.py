@@ -1,0 +1,61 @@
+"""The rejects agent: counts what was rejected, and logs a sample, so that somebody notices."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+
+import faust
+from faust.types import StreamT
+
+from streamer.engine.metrics import Metrics
+from streamer.engine.records import Batch, Record
+from streamer.settings import Settings
+
+log: Final = logging.getLogger(__name__)
+
+_SAMPLE_EVERY_S: Final = 10.0
+_SHOWN: Final = 200
+
+
+class RejectSampler:
+    """Logs at most one reject per code every 10 s, with how many it stands for."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._logged_at: dict[str, float] = {}
+        self._unlogged: dict[str, int] = {}
+
+    def take(self, record: Record) -> None:
+        """Counts one record of the rejects topic."""
+        headers = {name: value.decode(errors="replace") for name, value in record.headers}
+        code, topic = headers.get("code", "unknown"), headers.get("topic", "unknown")
+        self._metrics.rejects_seen.labels(topic, code).inc()
+        now = time.monotonic()
+        if now - self._logged_at.get(code, -_SAMPLE_EVERY_S) < _SAMPLE_EVERY_S:
+            self._unlogged[code] = self._unlogged.get(code, 0) + 1
+            return
+        self._logged_at[code] = now
+        log.warning(
+            "rejected (%s) %s[%s]@%s and %d more: %s",
+            code,
+            topic,
+            headers.get("partition"),
+            headers.get("offset"),
+            self._unlogged.pop(code, 0),
+            headers.get("detail", "")[:_SHOWN],
+        )
+
+
+def install(app: faust.App, settings: Settings, metrics: Metrics) -> None:
+    """Adds the agent to the app."""
+    sampler = RejectSampler(metrics)
+
+    async def rejects(stream: StreamT[Batch]) -> None:
+        async for batch in stream:
+            batch.taken = True
+            for record in batch:
+                sampler.take(record)
+
+    app.agent(app.topic(settings.topics.rejects), name="rejects")(rejects)

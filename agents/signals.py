@@ -1,0 +1,32 @@
+"""The signals agent: every batch of the four source topics goes to the engine, which commits by checkpoints."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import faust
+from faust.types import StreamT
+
+from streamer.engine.records import Batch
+from streamer.engine.transport import held_batches
+from streamer.engine.worker import Engine
+from streamer.settings import Settings
+
+_TICK_S: Final = 0.5
+
+
+def install(app: faust.App, engine: Engine, settings: Settings) -> None:
+    """Adds the agent, the engine's work loop, its clock tick and its checkpoints to the app."""
+
+    async def signals(stream: StreamT[Batch]) -> None:
+        async for event, batch in held_batches(stream):
+            engine.receive(event.message.tp, batch)
+
+    app.agent(app.topic(*settings.topics.sources), name="signals")(signals)
+    app.task(engine.run)
+
+    async def tick() -> None:
+        engine.tick()
+
+    app.timer(_TICK_S, name="tick")(tick)
+    app.timer(settings.checkpoint_interval, name="checkpoint")(engine.checkpoint)

@@ -1,0 +1,91 @@
+"""The Faust app of a worker or publisher: settings translated, and its life tied to what it carries.
+
+Faust seam: ``faust.App`` with ``on_start``/``on_stop`` overridden (public), and its settings.
+
+Settings that matter, and why:
+- ``stream_wait_empty=False``: held acks are never empty; the engine saves before partitions go.
+- ``table_standby_replicas=1`` (the default) keeps Faust's own assignor, which gives partition p of all topics with
+  equal partition counts to one worker; the alternative, round robin, does not.
+- ``broker_max_poll_interval``: a publisher waiting for Redis does not poll, and must not be thrown out for it.
+- ``stream_buffer_maxsize`` counts batches here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+import faust
+
+from streamer.engine import transport
+from streamer.errors import SettingsError
+from streamer.settings import Settings
+
+_DAY_S: Final = 86_400.0
+_SESSION_TIMEOUT_S: Final = 10.0
+_HEARTBEAT_S: Final = 2.0
+_BUFFERED_BATCHES: Final = 64
+
+
+class Cargo(Protocol):
+    """What an app carries."""
+
+    async def start(self, consumer: transport.BatchConsumer) -> None:
+        """Called before the consumer joins its group."""
+
+    async def stop(self) -> None:
+        """Called while the partitions are still ours."""
+
+
+class BatchApp(faust.App):
+    """A Faust app on the batch transport; starts and stops its cargo."""
+
+    cargo: Cargo | None = None
+
+    async def on_start(self) -> None:
+        """Called by Faust when the app starts."""
+        await super().on_start()
+        if self.cargo is not None:
+            await self.cargo.start(cast(transport.BatchConsumer, self.consumer))
+
+    async def on_stop(self) -> None:
+        """Called by Faust when the app stops, before its consumer does."""
+        try:
+            if self.cargo is not None:
+                await self.cargo.stop()
+        finally:
+            await super().on_stop()
+
+
+def create_app(name: str, settings: Settings, **overrides: Any) -> BatchApp:
+    """An app whose consumer group is ``name``.
+
+    Raises:
+        SettingsError: ``data_dir`` cannot be made.
+    """
+    transport.register()
+    folder = Path(settings.data_dir) / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError([f"data_dir: {folder} cannot be made: {error.strerror}; set data_dir"]) from None
+    options: dict[str, Any] = {
+        "broker": transport.broker_urls(settings.brokers),
+        "datadir": folder,
+        "autodiscover": False,
+        "web_enabled": False,
+        "key_serializer": "raw",
+        "value_serializer": "raw",
+        "topic_allow_declare": settings.declare_topics,
+        "topic_disable_leader": True,
+        "stream_wait_empty": False,
+        "stream_buffer_maxsize": _BUFFERED_BATCHES,
+        "broker_commit_interval": min(1.0, settings.checkpoint_interval),
+        "broker_max_poll_interval": _DAY_S,
+        "broker_session_timeout": _SESSION_TIMEOUT_S,
+        "broker_heartbeat_interval": _HEARTBEAT_S,
+        "broker_request_timeout": max(settings.broker_timeout, 2 * _SESSION_TIMEOUT_S),
+        "worker_redirect_stdouts": False,
+        **overrides,
+    }
+    return BatchApp(name, **options)

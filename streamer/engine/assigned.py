@@ -1,0 +1,194 @@
+"""One partition while it is ours: from batches received to what may be committed.
+
+Faust seam: ``BatchConsumer.hold``, ``caught_up`` and ``saved``, which takes the place of acking each message.
+
+What must hold for it to be right: a slice (process, hand its output to the producer) and the instant at which a
+checkpoint takes the changes exclude each other, so that a checkpoint knows every output behind the state it saves.
+Otherwise slices go on while a checkpoint waits for the broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+from faust.types import TP
+
+from streamer.engine.metrics import Metrics
+from streamer.engine.output import OutputWriter, Pending
+from streamer.engine.partition import PartitionProcessor
+from streamer.engine.records import Batch
+from streamer.engine.results import Output
+from streamer.engine.store import PartitionStore, UserChange
+from streamer.engine.table import ChangelogWriter
+from streamer.engine.transport import BatchConsumer
+from streamer.profile import Rules
+from streamer.settings import Settings
+
+_SLICE_EVENTS: Final = 5_000
+"""Events of a slice. Large ones make a backlog cheaper: a user's document is formed once a slice, not once an event."""
+_TURN_S: Final = 0.05
+"""How long a slice keeps the event loop from its other work, s."""
+
+
+class Tools(NamedTuple):
+    """What all partitions of a worker share."""
+
+    settings: Settings
+    rules: Rules
+    metrics: Metrics
+    changelog: ChangelogWriter
+    output: OutputWriter
+    consumer: BatchConsumer
+    now_ms: Callable[[], int]
+
+
+class AssignedPartition:
+    """A partition of this worker. Until :meth:`recovered` it only collects what arrives."""
+
+    def __init__(self, partition: int, store: PartitionStore, tools: Tools) -> None:
+        self.partition = partition
+        self.store = store
+        self._tools = tools
+        self._topics = (*tools.settings.topics.sources, tools.settings.topics.erasures)
+        self._processor: PartitionProcessor | None = None
+        self._early: list[tuple[str, Batch]] = []
+        self._held: set[str] = set()
+        self._pending = Pending(0)
+        self._slicing = asyncio.Lock()
+        self._saving = asyncio.Lock()
+        self._torn = False
+
+    def recovered(self, capacity: int) -> None:
+        """The store is up to date: processing may begin."""
+        tools = self._tools
+        processor = PartitionProcessor(self.partition, tools.settings, tools.rules, self.store, capacity)
+        if self.store.mark is not None:
+            self._pending.outbox_end = self.store.mark.outbox_end
+        for topic, batch in self._early:
+            processor.receive(topic, batch, tools.now_ms())
+        self._early = []
+        self._processor = processor
+
+    # --- what arrives ---------------------------------------------------------------------------------------
+
+    def receive(self, topic: str, batch: Batch) -> None:
+        """Takes a batch; its offsets are committed once they are processed and saved."""
+        batch.taken = True
+        if self._processor is not None:
+            self._processor.receive(topic, batch, self._tools.now_ms())
+            self._hold(self._processor.too_far_ahead())
+        else:
+            self._early.append((topic, batch))
+            if sum(len(early) for _, early in self._early) > self._tools.settings.buffer_events:
+                self._hold(self._topics)
+
+    def _hold(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if topic not in self._held:
+                self._held.add(topic)
+                self._tools.consumer.hold(TP(topic, self.partition))
+
+    def _release(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if topic in self._held:
+                self._held.discard(topic)
+                self._tools.consumer.release(TP(topic, self.partition))
+
+    # --- slices ---------------------------------------------------------------------------------------------
+
+    async def slice(self) -> bool:
+        """Processes what alignment allows; True if there is more to process at once."""
+        async with self._slicing:
+            processor = self._processor
+            if processor is None:
+                return False
+            consumer = self._tools.consumer
+            caught_up = {topic: consumer.caught_up(TP(topic, self.partition)) for topic in self._topics}
+            self._torn = True  # until its output is on its way, the state must not be saved
+            out = await _taking_turns(processor.work(self._tools.now_ms(), caught_up, _SLICE_EVENTS))
+            await self._tools.output.write(self.partition, out, self._pending)
+            self._torn = False
+            if self._held:
+                self._release(processor.wants_more())
+        self._measure_slice(out)
+        return out.more
+
+    @property
+    def is_recovered(self) -> bool:
+        """Processing has begun, so the store is whole."""
+        return self._processor is not None
+
+    @property
+    def crowded(self) -> bool:
+        """So many users have changed that they should be saved now."""
+        return self._processor is not None and self._processor.users.crowded
+
+    # --- checkpoints ----------------------------------------------------------------------------------------
+
+    async def checkpoint(self) -> None:
+        """Saves what changed and lets the source be committed; see ``engine/table.py`` for the order and why."""
+        async with self._saving:
+            async with self._slicing:
+                processor = self._processor
+                if processor is None or self._torn:
+                    return
+                changes = processor.take_changes()
+                mark = processor.mark()
+                written = self._pending.take()
+                progress = processor.progress()
+            self._pending.outbox_end = await self._tools.output.settle(self.partition, written)
+            mark = msgspec.structs.replace(mark, outbox_end=self._pending.outbox_end)
+            changelog = self._tools.changelog
+            end = await changelog.write(self.partition, changes)
+            if mark != self.store.mark:
+                end = await changelog.write_mark(self.partition, mark)
+                self.store.mark = mark
+            if end is not None:
+                self.store.changelog_end = end
+            for topic, offset in progress.items():
+                if offset >= 0:
+                    self._tools.consumer.saved(TP(topic, self.partition), offset + 1)
+        self._measure_checkpoint(processor, changes)
+
+    # --- metrics --------------------------------------------------------------------------------------------
+
+    def _measure_slice(self, out: Output) -> None:
+        metrics = self._tools.metrics
+        for counts, metric in ((out.events, metrics.events), (out.late, metrics.late), (out.erased, metrics.erased)):
+            for topic, count in counts.items():
+                metric.labels(topic).inc(count)
+        total = out.events.total()
+        if total:
+            metrics.batch_events.observe(total)
+
+    def _measure_checkpoint(self, processor: PartitionProcessor, changes: list[UserChange]) -> None:
+        metrics, consumer, partition = self._tools.metrics, self._tools.consumer, str(self.partition)
+        now_ms = self._tools.now_ms()
+        metrics.watermark_lag.labels(partition).set((now_ms - processor.clock.watermark) / 1000)
+        metrics.buffered.labels(partition).set(processor.buffered)
+        metrics.dirty_users.labels(partition).set(len(changes))
+        metrics.stuck_users.labels(partition).set(len(processor.users.stuck))
+        metrics.users.labels(partition).set(len(self.store))
+        metrics.state_bytes.labels(partition).set(self.store.size)
+        metrics.changelog_bytes.inc(sum(len(v or b"") for change in changes for v in change.parts.values()))
+        for topic in self._topics:
+            fetched = consumer.fetched(TP(topic, self.partition))
+            if fetched is not None and fetched.highwater is not None:
+                metrics.consumer_lag.labels(topic, partition).set(max(0, fetched.highwater - fetched.position))
+
+
+async def _taking_turns(work: Generator[None, None, Output]) -> Output:
+    turn_ends = time.monotonic() + _TURN_S
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            out: Output = done.value
+            return out
+        if time.monotonic() >= turn_ends:
+            await asyncio.sleep(0)
+            turn_ends = time.monotonic() + _TURN_S

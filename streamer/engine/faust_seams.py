@@ -1,0 +1,72 @@
+"""Every attribute of Faust and aiokafka that the engine uses and that is not public, in one place.
+
+A release that takes one away is found by ``tests/unit/test_faust_seams.py``, not by a worker that quietly commits the
+wrong thing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.subscription_state import TopicPartitionState
+from faust.transport.consumer import Consumer
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import Consumer as DriverConsumer
+
+
+class Seam(NamedTuple):
+    """An attribute that must exist: where, its name, and what the engine does with it."""
+
+    owner: object
+    name: str
+    use: str
+
+
+SEAMS: Final = (
+    Seam(TRANSPORTS, "aliases", "registers the URL scheme of the batch transport"),
+    Seam(DriverConsumer, "_new_consumer_thread", "overridden: our consumer thread"),
+    Seam(Consumer, "getmany", "overridden: one message per partition batch; called by _drain_messages"),
+    Seam(Consumer, "_drain_messages", "calls getmany, and _add_gap when batches leave gaps"),
+    Seam(Consumer, "_wait_next_records", "called: fetches, and waits while the flow is stopped"),
+    Seam(Consumer, "_getmany", "overridden: gives the fetch thread a copy of the active partitions"),
+    Seam(Consumer, "_add_gap", "overridden: nothing, as batches leave gaps by nature"),
+    Seam(Consumer, "_new_offset", "overridden: what may be committed, from the queue of batches"),
+    Seam(Consumer, "_acked", "rewritten by _new_offset"),
+    Seam(Consumer, "_acked_index", "offsets acked and not yet committed, filled by Event.ack"),
+    Seam(Consumer, "_get_active_partitions", "the set of partitions fetched, for hold and release"),
+    Seam(Consumer, "_buffered_partitions", "partitions whose stream queue is full"),
+    Seam(AIOKafkaConsumerThread, "_create_worker_consumer", "overridden: a shorter fetch wait"),
+    Seam(AIOKafkaConsumerThread, "_fetch_records", "overridden: adds positions, highwaters and the generation"),
+    Seam(AIOKafkaConsumer, "_fetch_max_wait_ms", "set before start"),
+    Seam(AIOKafkaConsumer, "_subscription", "positions and highwaters, read in the fetch thread"),
+    Seam(TopicPartitionState, "highwater", "end of a partition at the last fetch"),
+    Seam(TopicPartitionState, "timestamp", "when that was"),
+    Seam(TopicPartitionState, "position", "next offset to read"),
+    Seam(TopicPartitionState, "has_valid_position", "whether there is one"),
+)
+
+
+def missing(seams: tuple[Seam, ...] = SEAMS) -> list[str]:
+    """Seams that the installed versions do not have, one line each."""
+    return [f"{_label(seam)} is gone; the engine needs it: {seam.use}" for seam in seams if not _exists(seam)]
+
+
+def _label(seam: Seam) -> str:
+    return f"{getattr(seam.owner, '__qualname__', type(seam.owner).__qualname__)}.{seam.name}"
+
+
+def _exists(seam: Seam) -> bool:
+    if hasattr(seam.owner, seam.name):
+        return True
+    if not isinstance(seam.owner, type):
+        return False
+    for owner in seam.owner.__mro__:
+        init = owner.__dict__.get("__init__")
+        if seam.name in inspect.get_annotations(owner):
+            return True
+        if init is not None and hasattr(init, "__code__") and seam.name in init.__code__.co_names:
+            return True
+    return False

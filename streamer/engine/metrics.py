@@ -1,0 +1,64 @@
+"""What an operator sees: Prometheus metrics of workers and publishers.
+
+Faust seam: none; Faust's own monitor counts batches, not events.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+_FRESHNESS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+_CHECKPOINT: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """All metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"streamer_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"streamer_{name}", text, labels, registry=registry)
+
+        self.events = counter("events", "events processed", "topic")
+        self.late = counter("late_events", "events too late to be counted", "topic")
+        self.erased = counter("erased_events", "events passed over because their user was erased", "topic")
+        self.rejects = counter("rejected_events", "records sent to the rejects topic", "topic", "code")
+        self.rejects_seen = counter("rejects", "records read from the rejects topic", "topic", "code")
+        self.dropped = counter("dropped_evidence", "evidence beyond a cap", "cap")
+        self.lists = counter("lists_changed", "avoid lists written to the outbox")
+        self.watermark_lag = gauge("watermark_lag_seconds", "wall clock minus watermark", "partition")
+        self.consumer_lag = gauge(
+            "consumer_lag_records", "records at the broker and not yet fetched", "topic", "partition"
+        )
+        self.buffered = gauge("buffered_events", "events waiting for other topics", "partition")
+        self.dirty_users = gauge("dirty_users", "users changed since the last checkpoint", "partition")
+        self.stuck_users = gauge("stuck_users", "users whose state cannot be processed", "partition")
+        self.users = gauge("state_users", "users with state", "partition")
+        self.state_bytes = gauge("state_bytes", "encoded state", "partition")
+        self.batch_events = Histogram(
+            "streamer_batch_events",
+            "events of a slice",
+            registry=registry,
+            buckets=(1, 3, 10, 30, 100, 300, 1000, 3000),
+        )
+        self.checkpoint_seconds = Histogram(
+            "streamer_checkpoint_seconds", "duration of a checkpoint", registry=registry, buckets=_CHECKPOINT
+        )
+        self.changelog_bytes = counter("changelog_bytes", "bytes handed to the changelog, before compression")
+        self.recovery_seconds = gauge("recovery_seconds", "duration of the last recovery")
+        self.redis_writes = counter("redis_writes", "avoid lists by what Redis did with them", "result")
+        self.redis_errors = counter("redis_errors", "failed attempts to write to Redis")
+        self.freshness = Histogram(
+            "streamer_freshness_seconds", "event time to acknowledged by Redis", registry=registry, buckets=_FRESHNESS
+        )
+
+    def serve(self, port: int) -> None:
+        """Serves ``/metrics`` on this port; 0: not at all."""
+        if port:
+            start_http_server(port, registry=self.registry)

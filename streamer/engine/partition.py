@@ -1,0 +1,237 @@
+"""One partition of the job: buffers what arrives, aligns it, applies it to users, and says what to write.
+
+Faust seam: none; no Faust and no I/O, driven by calls, so the whole job runs in memory in tests. Replaces the body of
+an ``async for event in stream`` agent.
+
+One call of :meth:`PartitionProcessor.process` is a slice::
+
+    receive ─► lane buffers ─► up to T ─► by user ─► apply ─► watermark ─► advance due users ─► documents that changed
+
+What must hold for it to be right:
+- Records are received in offset order; those received before (after a seek back) are passed over.
+- A lane is processed from its front only, so that ``progress`` is an offset that may be committed once the changes
+  taken with it are saved.
+- Events are applied at the watermark from before their slice, and users advance to the one after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from streamer.engine.inbox import Inbox
+from streamer.engine.records import Record
+from streamer.engine.results import Output, Reject, Write
+from streamer.engine.steps import Step
+from streamer.engine.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
+from streamer.engine.users import Users
+from streamer.engine.watermark import PartitionClock
+from streamer.events import Erasure, Event, EventDecoder, Watermark
+from streamer.profile import Outcome, Rules
+from streamer.settings import DAY_MS, Settings
+
+_SOURCES: Final = ("impressions", "plays", "dislikes", "feedback")
+_ERASURES: Final = "erasures"
+
+
+class _Arrival(NamedTuple):
+    inbox: Inbox
+    record: Record
+    event: Event
+
+
+class PartitionProcessor:
+    """One partition.
+
+    Args:
+        partition: its number.
+        settings: the deployment's settings.
+        rules: the compiled rules, shared by all partitions.
+        store: the partition's state, recovered.
+        capacity: users kept decoded.
+    """
+
+    def __init__(self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int) -> None:
+        self.partition = partition
+        self.store = store
+        self.users = Users(rules, store, capacity)
+        self.clock = PartitionClock(
+            _SOURCES, settings.clock, round(settings.allowed_lag * 1000), followers=(_ERASURES,)
+        )
+        if store.mark is not None:
+            self.clock.restore(store.mark.watermark, store.mark.newest)
+        prefix = settings.topic_prefix
+        max_future_ms = round(settings.max_future * 1000)
+        self._inboxes = {
+            prefix + name: Inbox(name, prefix + name, partition, lane, EventDecoder(name, max_future_ms))
+            for name, lane in self.clock.lanes.items()
+        }
+        self._sources = [self._inboxes[prefix + name] for name in _SOURCES]
+        self._erasures = self._inboxes[prefix + _ERASURES]
+        self._buffer_events = settings.buffer_events
+        self._rejects: list[Reject] = []
+        self._erased_parts: dict[str, dict[str, bytes | None]] = {}
+
+    # --- what arrives ---------------------------------------------------------------------------------------
+
+    def receive(self, topic: str, records: Iterable[Record], now_ms: int) -> None:
+        """Takes the next records of a topic.
+
+        Args:
+            topic: its full name.
+            records: in offset order.
+            now_ms: the wall clock, for events from the future.
+        """
+        self._rejects += self._inboxes[topic].receive(records, now_ms)
+
+    def too_far_ahead(self) -> list[str]:
+        """Full names of the topics that have more buffered than ``buffer_events``: not to be fetched."""
+        return [inbox.topic for inbox in self._sources if len(inbox.waiting) > self._buffer_events]
+
+    def wants_more(self) -> list[str]:
+        """Full names of the topics with less than half of ``buffer_events`` buffered: to be fetched again."""
+        return [inbox.topic for inbox in self._sources if len(inbox.waiting) <= self._buffer_events // 2]
+
+    @property
+    def buffered(self) -> int:
+        """Events that wait, most of them for other topics."""
+        return sum(len(inbox.waiting) for inbox in self._sources)
+
+    # --- one slice ------------------------------------------------------------------------------------------
+
+    def process(self, now_ms: int, caught_up: Mapping[str, int | None], limit: int) -> Output:
+        """Does a slice at one go; see :meth:`work`."""
+        work = self.work(now_ms, caught_up, limit)
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                out: Output = done.value
+                return out
+
+    def work(self, now_ms: int, caught_up: Mapping[str, int | None], limit: int) -> Generator[None, None, Output]:
+        """Processes what alignment allows, at most ``limit`` events: a slice.
+
+        Yields after every user, so that other work may have its turn: more may be received meanwhile, but changes
+        must not be taken before it has ended.
+
+        Args:
+            now_ms: the wall clock, ms since 1970.
+            caught_up: by full topic name, when the broker last had nothing more of it (``BatchConsumer.caught_up``).
+            limit: most events to take.
+
+        Raises:
+            StateTooNew: a newer Streamer wrote the state of a user.
+        """
+        for inbox in self._inboxes.values():
+            inbox.lane.caught_up_ms = caught_up.get(inbox.topic)
+        out = Output(rejects=self._rejects)
+        self._rejects = []
+        self._erase_arrived(out)
+        before = self.clock.watermark
+        by_user, out.more = self._take(limit, out)
+        after = self.clock.advance(now_ms)
+        for user, arrivals in by_user.items():
+            self._step(user, arrivals, before, after, out)
+            yield
+        for user in self.users.deadlines.due(after):
+            if user not in by_user:
+                self._step(user, (), before, after, out)
+                yield
+        out.users = len(by_user)
+        return out
+
+    def _take(self, limit: int, out: Output) -> tuple[dict[str, list[_Arrival]], bool]:
+        aligned_to = self.clock.aligned_to()
+        by_user: dict[str, list[_Arrival]] = {}
+        erased = self.store.erased
+        room = limit
+        for inbox in self._sources:
+            waiting, newest, before = inbox.waiting, inbox.lane.newest, room
+            while room and waiting and waiting[0][0] <= aligned_to:
+                ts, record, event = waiting.popleft()
+                room -= 1
+                if ts > newest:
+                    newest = ts
+                if isinstance(event, (Watermark, Erasure)):
+                    continue
+                user = event.user_id
+                if erased and ts <= erased.get(user, -1):
+                    out.erased[inbox.name] += 1
+                    continue
+                arrival = _Arrival(inbox, record, event)
+                if user in by_user:
+                    by_user[user].append(arrival)
+                else:
+                    by_user[user] = [arrival]
+            out.events[inbox.name] += before - room
+            inbox.lane.newest, inbox.lane.waiting = newest, len(waiting)
+        return by_user, any(inbox.waiting and inbox.waiting[0][0] <= aligned_to for inbox in self._sources)
+
+    def _step(self, user: str, arrivals: Sequence[_Arrival], before: int, after: int, out: Output) -> None:
+        done = self.users.step(user, Step(before, [a.event for a in arrivals], after))
+        for position, why in done.poisoned.items():
+            inbox, record, _ = arrivals[position]
+            out.rejects.append(Reject(inbox.topic, self.partition, record, "poison", why))
+        applied = [a for i, a in enumerate(arrivals) if i not in done.poisoned] if done.poisoned else arrivals
+        for arrival, outcome in zip(applied, done.outcomes, strict=False):
+            if outcome is Outcome.LATE:
+                out.late[arrival.inbox.name] += 1
+        if done.writes:
+            newest = max((a.event.ts for a in applied), default=None)
+            out.writes.append(Write(user, done.document, newest))
+
+    # --- erasure ----------------------------------------------------------------------------------------------
+
+    def _erase_arrived(self, out: Output) -> None:
+        inbox = self._erasures
+        while inbox.waiting:
+            _, _, event = inbox.waiting.popleft()
+            if isinstance(event, Erasure):
+                out.events[_ERASURES] += 1
+                if event.ts > self.store.erased.get(event.user_id, -1):
+                    self._erase(event, out)
+        inbox.lane.waiting = 0
+
+    def _erase(self, erasure: Erasure, out: Output) -> None:
+        user = erasure.user_id
+        gone = self._erased_parts.setdefault(user, {})
+        gone.update(dict.fromkeys(self.store.parts(user)))
+        for name in gone:
+            self.store.put(user, name, None)
+        gone[ERASED] = erasure.ts.to_bytes(8)
+        self.store.put(user, ERASED, gone[ERASED])
+        self.store.unsaved.pop(user, None)
+        self.users.forget(user)
+        out.writes.append(Write(user, None, None))
+
+    # --- checkpoint -------------------------------------------------------------------------------------------
+
+    def take_changes(self) -> list[UserChange]:
+        """What changed since the last call, each user once; it is in the store when this returns."""
+        changes = {change.user: change for change in self.users.take_changes()}
+        for user, gone in self._erased_parts.items():
+            change = changes.get(user, UserChange(user, {}, None))
+            changes[user] = change._replace(parts={**gone, **change.parts})
+        self._erased_parts = {}
+        for user, raw in self.store.unsaved.items():
+            change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
+            changes[user] = change._replace(parts={WRITTEN: raw, **change.parts})
+        self.store.unsaved = {}
+        passed = [user for user, ts in self.store.erased.items() if self.clock.watermark >= ts + DAY_MS]
+        for user in passed:
+            self.store.put(user, ERASED, None)
+            change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
+            changes[user] = change._replace(parts={**change.parts, ERASED: None})
+        for change in changes.values():
+            self.store.set_deadline(change.user, change.deadline)
+        return list(changes.values())
+
+    def mark(self) -> Mark:
+        """The mark of a checkpoint taken now, but for the outbox's end."""
+        newest = {name: lane.newest for name, lane in self.clock.sources.items()}
+        return Mark(MARK_VERSION, self.clock.watermark, newest, 0)
+
+    def progress(self) -> dict[str, int]:
+        """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""
+        return {topic: inbox.processed_to for topic, inbox in self._inboxes.items()}

@@ -1,0 +1,125 @@
+"""Record batches straight to a partition: many records, one Kafka append, one future.
+
+Faust seam: none. ``app.producer`` sends one record a call (some 30 us each); aiokafka's own
+``create_batch``/``send_batch`` (public) puts a whole batch on the wire as it was built. Used for the changelog, the
+outbox and rejects.
+
+What must hold for it to be right: records given as one group go into one record batch, which Kafka appends whole or
+not at all; batches of one partition are appended in the order they were sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.codec import has_lz4
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
+
+from streamer.errors import BrokerUnavailable
+from streamer.settings import Settings
+
+BATCH_BYTES: Final = 512 * 1024
+"""Uncompressed size at which a batch is sent: half of a broker's default limit."""
+_BUILDER_BYTES: Final = 16 << 20
+_RECORD_OVERHEAD: Final = 40
+
+
+class Entry(NamedTuple):
+    """One record to write."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Sent(NamedTuple):
+    """A batch of ``size`` records on its way."""
+
+    done: asyncio.Future[RecordMetadata]
+    size: int
+
+    async def end(self) -> int:
+        """Waits for the broker's ack; returns the offset after the batch."""
+        metadata = await self.done
+        first: int = metadata.offset
+        return first + self.size
+
+
+class BatchProducer:
+    """Sends record batches; start before use, close after."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._turns: dict[tuple[str, int], asyncio.Lock] = {}
+
+    async def start(self) -> None:
+        """Connects.
+
+        Raises:
+            BrokerUnavailable: no broker answered in time.
+        """
+        settings = self._settings
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=settings.brokers,
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4" if has_lz4() else None,
+            max_batch_size=_BUILDER_BYTES,
+            max_request_size=_BUILDER_BYTES,
+            request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),
+        )
+        try:
+            await self._producer.start()
+        except KafkaConnectionError as error:
+            raise BrokerUnavailable(
+                f"no Kafka broker at {settings.brokers}: {error}. Start it, or set STREAMER_BROKERS"
+            ) from None
+
+    async def close(self) -> None:
+        """Sends what is under way and disconnects."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def partitions(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        return len(await self._ensure().partitions_for(topic))
+
+    async def send(self, topic: str, partition: int, groups: Iterable[Sequence[Entry]]) -> list[Sent]:
+        """Sends groups of records in order, none of them split over two batches."""
+        producer = self._ensure()
+        sent = []
+        builder, size = producer.create_batch(), 0
+        for group in groups:
+            weight = sum(_weight(entry) for entry in group)
+            if size and size + weight > BATCH_BYTES:
+                sent.append(await self._send(builder, topic, partition))
+                builder, size = producer.create_batch(), 0
+            for key, value, headers in group:
+                if builder.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
+                    raise ValueError(f"a group of {weight} bytes for {topic} does not fit into one record batch")
+            size += weight
+        if size:
+            sent.append(await self._send(builder, topic, partition))
+        return sent
+
+    async def _send(self, builder: BatchBuilder, topic: str, partition: int) -> Sent:
+        size = builder.record_count()
+        async with self._turns.setdefault((topic, partition), asyncio.Lock()):  # aiokafka lets waiting senders starve
+            return Sent(await self._ensure().send_batch(builder, topic, partition=partition), size)
+
+    def _ensure(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise RuntimeError("the producer is not started")
+        return self._producer
+
+
+def _weight(entry: Entry) -> int:
+    headers = sum(len(name) + len(value) + 4 for name, value in entry.headers)
+    return _RECORD_OVERHEAD + len(entry.key or b"") + len(entry.value or b"") + headers

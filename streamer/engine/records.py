@@ -1,0 +1,43 @@
+"""Records as the engine sees them: what a fetch of one partition brought, and how far it left it.
+
+Faust seam: none. Replaces a Faust message, event and future per record with a tuple.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """One Kafka record as the engine sees it; ``timestamp`` is the broker's, ms."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Fetched(NamedTuple):
+    """How far a partition had been read, and how far it reached, when the broker was last asked.
+
+    Attributes:
+        position: offset of the next record to read.
+        highwater: offset after the last record at the broker; None before the first answer.
+        seen_ms: when the broker said so, ms since 1970; None before the first answer.
+    """
+
+    position: int
+    highwater: int | None
+    seen_ms: int | None
+
+
+class Batch(list[Record]):
+    """The records of one partition fetch, in offset order. ``taken`` is set by whoever received it."""
+
+    __slots__ = ("taken",)
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        super().__init__(records)
+        self.taken = False

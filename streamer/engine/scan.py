@@ -1,0 +1,90 @@
+"""Reads a topic once, from its beginning to the end it has now: for tools, outside any consumer group.
+
+Faust seam: none.
+
+What must hold for it to be right: the end is taken before the first record is read; gaps left by compaction and
+transactions count as read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streamer.engine.records import Record
+from streamer.errors import BrokerUnavailable
+from streamer.settings import Settings
+
+_FETCH_BYTES: Final = 8 << 20
+_POLL_MS: Final = 200
+
+
+class Scanned(NamedTuple):
+    """Some records of one partition, in offset order.
+
+    Attributes:
+        partition: where they are from.
+        records: what was read.
+        done: offsets passed so far, over all partitions.
+        total: offsets to pass in all.
+    """
+
+    partition: int
+    records: Sequence[Record]
+    done: int
+    total: int
+
+
+async def scan(settings: Settings, topic: str, partitions: Iterable[int]) -> AsyncIterator[Scanned]:
+    """All records that a topic has when this is called.
+
+    Args:
+        settings: which brokers, and how long to wait for them.
+        topic: its full name.
+        partitions: those to read; they must exist.
+
+    Raises:
+        BrokerUnavailable: no broker answered within ``broker_timeout``, or one stopped answering.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.brokers,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=_FETCH_BYTES,
+        fetch_max_wait_ms=_POLL_MS,
+        request_timeout_ms=round(settings.broker_timeout * 1000),
+    )
+    try:
+        await consumer.start()
+        async for scanned in _scan(consumer, topic, partitions):
+            yield scanned
+    except KafkaError as error:
+        raise BrokerUnavailable(
+            f"the broker at {settings.brokers} did not let {topic} be read ({error}): check it, then try again"
+        ) from error
+    finally:
+        await consumer.stop()
+
+
+async def _scan(consumer: AIOKafkaConsumer, topic: str, partitions: Iterable[int]) -> AsyncIterator[Scanned]:
+    tps = [TopicPartition(topic, partition) for partition in partitions]
+    consumer.assign(tps)
+    ends = await consumer.end_offsets(tps)
+    at = dict(await consumer.beginning_offsets(tps))
+    total = sum(ends[tp] - at[tp] for tp in tps)
+    for tp in tps:
+        consumer.seek(tp, at[tp])
+    while left := [tp for tp in tps if at[tp] < ends[tp]]:
+        for tp, found in (await consumer.getmany(*left, timeout_ms=_POLL_MS)).items():
+            at[tp] = found[-1].offset + 1
+            records = [Record(r.offset, r.key, r.value, r.timestamp, r.headers) for r in found if r.offset < ends[tp]]
+            yield Scanned(tp.partition, records, total - _left(at, ends), total)
+        for tp in left:
+            at[tp] = max(at[tp], await consumer.position(tp))
+
+
+def _left(at: dict[TopicPartition, int], ends: dict[TopicPartition, int]) -> int:
+    return sum(max(0, ends[tp] - at[tp]) for tp in ends)

@@ -1,0 +1,60 @@
+"""The work unit of one user: a step, what it is done to, and what it gives.
+
+Faust seam: none; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from streamer.events import Event
+from streamer.profile import Outcome, Profile
+from streamer.scoring.document import Document
+
+
+class Step(NamedTuple):
+    """What one slice does to one user: events are applied at watermark ``before``, then time moves to ``after``."""
+
+    before: int
+    events: Sequence[Event]
+    after: int
+
+
+class HotUser:
+    """One decoded user: the profile, the document last written, and the steps not yet saved."""
+
+    __slots__ = ("dirty", "profile", "steps", "written", "written_changed")
+
+    def __init__(self, profile: Profile, written: Document | None) -> None:
+        self.profile = profile
+        self.written = written
+        self.written_changed = False
+        self.steps: list[Step] = []
+        self.dirty = False
+
+
+class Stepped(NamedTuple):
+    """The result of a step.
+
+    Attributes:
+        outcomes: what became of each event.
+        writes: the document must be written.
+        document: the bytes to write; None: a tombstone.
+        poisoned: events that could not be processed, by position, with the traceback.
+    """
+
+    outcomes: Sequence[Outcome]
+    writes: bool
+    document: bytes | None
+    poisoned: Mapping[int, str]
+
+
+class Result(NamedTuple):
+    """What doing a step gave, before it is accepted."""
+
+    outcomes: Sequence[Outcome]
+    document: Document | None
+    writes: bool
+    raw: bytes | None
+    deadline: int | None

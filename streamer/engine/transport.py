@@ -1,0 +1,269 @@
+"""Batch transport: one Faust message per fetched partition batch, and commits that follow held acks.
+
+Faust seam: ``faust.transport.drivers.TRANSPORTS.aliases`` (URL scheme ``streamer+kafka://``) and subclasses of the
+aiokafka driver's Transport, Consumer and consumer thread.
+
+Replaces:
+- ``Consumer.getmany``, which makes a message, a future and several tasks of every record: here a message's value is
+  the list of records fetched from one partition, its offset that of the last one.
+- ``Consumer._add_gap`` and ``_new_offset``, which look for runs of consecutive acked offsets: batches leave gaps by
+  nature. A partition is committed either to where :meth:`BatchConsumer.saved` says (the engine: alignment may leave
+  half a batch unprocessed), or to the end of the batches acked without one unacked before them (``Event.ack``).
+
+What must hold for it to be right:
+- ``saved`` is called, or a batch acked, only when the records are processed and saved (``engine/table.py``).
+- Batches of a partition are delivered in offset order; the queue is cleared when the partition is revoked, and after a
+  seek back the same offsets may enter it twice, which can only repeat a commit, never move it forward too far.
+- A ``Fetched`` snapshot is taken in the fetch thread together with the records it belongs to, so that "caught up"
+  means: nothing at the broker, nothing on the way to the agent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Final, cast
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord
+from faust.events import Event
+from faust.streams import Stream
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage, Message, StreamT
+
+from streamer.engine.records import Batch, Fetched, Record
+
+SCHEME: Final = "streamer+kafka"
+FETCH_MAX_WAIT_MS: Final = 100
+"""How long a broker may hold a fetch that finds nothing. A partition drained while a fetch is under way waits for the
+next one: the stock 1500 ms would be the worst-case latency of a quiet topic."""
+
+
+class _FetchResult(dict[TP, list[ConsumerRecord]]):
+    """Fetched records, the group generation they were fetched in, and how far they leave every partition."""
+
+    generation: int
+    snapshot: Mapping[TP, Fetched]
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The stock consumer thread, fetching with a short wait and a snapshot."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> _FetchResult:
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        result = _FetchResult(cast("dict[TP, list[ConsumerRecord]]", records))
+        result.generation = self.app.consumer_generation_id
+        result.snapshot = _snapshot(consumer)
+        return result
+
+
+def _snapshot(consumer: AIOKafkaConsumer) -> dict[TP, Fetched]:
+    subscription = consumer._subscription.subscription
+    assignment = subscription.assignment if subscription is not None else None
+    if assignment is None:
+        return {}
+    found = {}
+    for tp in assignment.tps:
+        state = assignment.state_value(tp)
+        if state is not None and state.has_valid_position:
+            found[TP(tp.topic, tp.partition)] = Fetched(state.position, state.highwater, state.timestamp)
+    return found
+
+
+class BatchConsumer(driver.Consumer):
+    """Delivers whole partition batches; commits what is acked, batch by batch.
+
+    Attributes:
+        before_revoked: awaited while the partitions are still ours, so that a checkpoint can be written and committed.
+        before_assigned: awaited before anything of the partitions is delivered; must return soon, as the group waits.
+    """
+
+    before_revoked: Callable[[set[TP]], Awaitable[None]] | None = None
+    before_assigned: Callable[[set[TP]], Awaitable[None]] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._fetched: dict[TP, Fetched] = {}
+        self._in_flight: dict[TP, deque[int]] = {}
+        self._last_batch: dict[TP, Batch] = {}
+        self._saved: dict[TP, int] = {}
+        self._held: set[TP] = set()
+        super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """One message for each partition that had records.
+
+        Records of an earlier generation are dropped: the rebalance between has sought back to what is committed.
+        Others never are, even if their partition was held meanwhile, as the position is already past them.
+        """
+        records, _active = await self._wait_next_records(timeout)
+        if self.should_stop:
+            return
+        if not self.flow_active:
+            await self._seek_back()
+            return
+        if records is None or not isinstance(records, _FetchResult):
+            return
+        if self._is_stale(records.generation):
+            return
+        batches = {}
+        for found, fetched in records.items():
+            if fetched:
+                tp = TP(found.topic, found.partition)
+                batch = Batch(Record(r.offset, r.key, r.value, r.timestamp, r.headers) for r in fetched)
+                batches[tp] = self._last_batch[tp] = batch
+                self._in_flight.setdefault(tp, deque()).append(batch[-1].offset)
+        self._fetched.update(records.snapshot)
+        for tp, batch in batches.items():
+            if self._is_stale(records.generation):
+                return
+            yield tp, self._batch_message(tp, batch)
+
+    def _is_stale(self, generation: int) -> bool:
+        return not self.flow_active or bool(self.app.consumer_generation_id != generation)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """Gives the fetch thread a copy, as the set changes while it waits."""
+        return await super()._getmany(None if active_partitions is None else set(active_partitions), timeout)
+
+    def _batch_message(self, tp: TP, batch: Batch) -> ConsumerMessage:
+        last = batch[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            0,
+            None,
+            None,
+            cast(bytes, batch),
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _seek_back(self) -> None:
+        try:
+            await self.perform_seek()
+        except Exception as error:  # noqa: BLE001 - as Faust does: what fails here is tried again at the next fetch
+            self.log.warning("seek to the committed offsets failed, the next fetch repeats it: %r", error)
+
+    def hold(self, tp: TP) -> None:
+        """Stops fetching ``tp`` until :meth:`release`; what is already fetched still arrives."""
+        self._held.add(tp)
+        self._get_active_partitions().discard(tp)
+
+    def release(self, tp: TP) -> None:
+        """Fetches ``tp`` again."""
+        if tp in self._held:
+            self._held.discard(tp)
+            if tp not in self._buffered_partitions:
+                self._get_active_partitions().add(tp)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """A stream queue has room again; a held partition stays held."""
+        super().on_buffer_drop(tp)
+        if tp in self._held:
+            self._get_active_partitions().discard(tp)
+
+    def fetched(self, tp: TP) -> Fetched | None:
+        """How far ``tp`` is read; None before anything is known of it."""
+        return self._fetched.get(tp)
+
+    def caught_up(self, tp: TP) -> int | None:
+        """When (ms since 1970) the broker last had nothing of ``tp`` that the agent lacks; None: it has something."""
+        fetched = self._fetched.get(tp)
+        if fetched is None or fetched.highwater is None or fetched.position < fetched.highwater:
+            return None
+        batch = self._last_batch.get(tp)
+        return fetched.seen_ms if batch is None or batch.taken else None
+
+    # --- committing ---------------------------------------------------------------------------------------
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Gaps need no bookkeeping: batches are committed as they were delivered."""
+
+    def saved(self, tp: TP, offset: int) -> None:
+        """Everything of ``tp`` before ``offset`` is processed and saved: the next commit may say so."""
+        self._saved[tp] = offset
+        queue = self._in_flight.get(tp)
+        while queue and queue[0] < offset:
+            queue.popleft()
+        self._acked[tp][:] = [offset - 1]
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Up to where ``tp`` is saved, or the end of the batches acked without one unacked before them."""
+        end = self._saved.pop(tp, None)
+        acked = self._acked_index[tp]
+        queue = self._in_flight.get(tp)
+        while queue and queue[0] in acked:
+            offset = queue.popleft()
+            if offset not in queue:
+                acked.discard(offset)
+            end = offset + 1 if end is None else max(offset + 1, end)
+        self._acked[tp][:] = sorted(acked)
+        return end
+
+    # --- rebalancing --------------------------------------------------------------------------------------
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Lets the engine save and commit while the partitions are still ours, then forgets them."""
+        if self.before_revoked is not None:
+            await self.before_revoked(revoked)
+        self._held -= revoked
+        for tp in revoked:
+            self._in_flight.pop(tp, None)
+            self._last_batch.pop(tp, None)
+            self._saved.pop(tp, None)
+            self._fetched.pop(tp, None)
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Lets the engine prepare for the partitions before they are delivered."""
+        if self.before_assigned is not None:
+            await self.before_assigned(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+
+class BatchTransport(driver.Transport):
+    """The aiokafka transport with :class:`BatchConsumer`."""
+
+    Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
+
+
+async def held_batches(stream: StreamT[Batch]) -> AsyncIterator[tuple[Event, Batch]]:
+    """The stream's events and the batches that are their values; none is acked unless ``ack`` is called."""
+    async for event in cast("Stream[Batch]", stream).noack().events():
+        yield cast(Event, event), cast(Batch, event.value)
+
+
+def register() -> None:
+    """Makes ``streamer+kafka://host:port`` a Faust broker URL. Repeating it changes nothing."""
+    TRANSPORTS.aliases[SCHEME] = f"{__name__}:{BatchTransport.__qualname__}"
+
+
+def broker_urls(brokers: str) -> list[str]:
+    """Faust broker URLs of comma-separated bootstrap servers.
+
+    >>> broker_urls("a:9092, b:9093")
+    ['streamer+kafka://a:9092', 'streamer+kafka://b:9093']
+    """
+    return [f"{SCHEME}://{server.strip()}" for server in brokers.split(",") if server.strip()]

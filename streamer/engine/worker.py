@@ -1,0 +1,238 @@
+"""The engine of one worker: partitions come, are recovered, processed, saved, and go.
+
+Faust seam: ``BatchConsumer``'s hooks for assignment and revocation; the agents hand it their events. Replaces what
+Faust's Stream, Table and Recovery do an event at a time.
+
+What must hold for it to be right:
+- Everything runs on the app's event loop.
+- An error that is not about one event crashes the app: nothing in memory is saved any more, and the restart continues
+  from the last checkpoint.
+- Partition p of all source topics is on the same worker: checked at every assignment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from faust.types import TP
+
+from streamer.engine.assigned import AssignedPartition, Tools
+from streamer.engine.metrics import Metrics
+from streamer.engine.output import OutputWriter
+from streamer.engine.producer import BatchProducer
+from streamer.engine.records import Batch
+from streamer.engine.recovery import recover
+from streamer.engine.store import PartitionStore
+from streamer.engine.table import ChangelogWriter
+from streamer.engine.transport import BatchConsumer
+from streamer.errors import TopicsError
+from streamer.profile import Rules
+from streamer.settings import Settings
+
+log: Final = logging.getLogger(__name__)
+
+_LEAST_HOT: Final = 100
+
+
+def wall_ms() -> int:
+    """The wall clock, ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Engine:
+    """Processes all partitions assigned to this worker.
+
+    Args:
+        settings: the deployment's settings.
+        metrics: where to count.
+        crash: told of an error that the worker cannot survive.
+        now_ms: the wall clock, ms since 1970.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        crash: Callable[[BaseException], Awaitable[None]],
+        now_ms: Callable[[], int] = wall_ms,
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._crash = crash
+        self._now_ms = now_ms
+        self._rules = Rules(settings)
+        self._producer = BatchProducer(settings)
+        self._tools: Tools | None = None
+        self._assigned: dict[int, AssignedPartition] = {}
+        self._parked: dict[int, PartitionStore] = {}
+        self._recovering: asyncio.Task[None] | None = None
+        self._failing: asyncio.Future[None] | None = None
+        self._wake = asyncio.Event()
+        self._paused = True
+        self._failed = False
+
+    async def start(self, consumer: BatchConsumer) -> None:
+        """Connects to the broker and listens for assignments.
+
+        Raises:
+            BrokerUnavailable: no broker answered in time.
+        """
+        await self._producer.start()
+        topics = self._settings.topics
+        self._tools = Tools(
+            self._settings,
+            self._rules,
+            self._metrics,
+            ChangelogWriter(self._producer, topics.state),
+            OutputWriter(self._producer, topics, self._metrics),
+            consumer,
+            self._now_ms,
+        )
+        consumer.before_revoked = self._before_revoked
+        consumer.before_assigned = self._before_assigned
+
+    async def stop(self) -> None:
+        """Saves and commits what it may, and disconnects."""
+        await self._let_go()
+        await self._producer.close()
+
+    # --- work -----------------------------------------------------------------------------------------------
+
+    def receive(self, tp: TP, batch: Batch) -> None:
+        """Takes a batch that a stream delivered; it is committed once it is saved."""
+        assigned = self._assigned.get(tp.partition)
+        if assigned is None or self._failed:
+            return
+        try:
+            assigned.receive(tp.topic, batch)
+        except Exception as error:
+            self._failing = asyncio.ensure_future(self._fail(error))  # else the agent restarts and the batch is lost
+            raise
+        self._wake.set()
+
+    def tick(self) -> None:
+        """Lets time pass, though nothing has arrived."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Processes what has arrived, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            more = True
+            while more and not self._paused:
+                more = False
+                for assigned in list(self._assigned.values()):
+                    more |= await self._slice(assigned)
+                    await asyncio.sleep(0)
+
+    async def _slice(self, assigned: AssignedPartition) -> bool:
+        if self._paused:
+            return False
+        try:
+            more = await assigned.slice()
+            if assigned.crowded:
+                await self._checkpoint(assigned)
+        except Exception as error:
+            await self._fail(error)
+            raise
+        return more
+
+    async def checkpoint(self) -> None:
+        """Saves every partition and lets Faust commit what is saved."""
+        if self._failed:
+            return
+        try:
+            await asyncio.gather(*(self._checkpoint(assigned) for assigned in list(self._assigned.values())))
+        except Exception as error:
+            await self._fail(error)
+            raise
+        for cap, count in self._rules.dropped.items():
+            self._metrics.dropped.labels(cap).inc(count)
+        self._rules.dropped.clear()
+
+    async def _checkpoint(self, assigned: AssignedPartition) -> None:
+        with self._metrics.checkpoint_seconds.time():
+            await assigned.checkpoint()
+
+    async def _fail(self, error: Exception) -> None:
+        if not self._failed:
+            self._failed = self._paused = True
+            await self._crash(error)
+
+    # --- assignment -------------------------------------------------------------------------------------------
+
+    async def _before_assigned(self, tps: set[TP]) -> None:
+        tools = self._ensure()
+        sources = (*self._settings.topics.sources, self._settings.topics.erasures)
+        partitions = {tp.partition for tp in tps if tp.topic in sources}
+        missing = [f"{topic}[{p}]" for p in sorted(partitions) for topic in sources if TP(topic, p) not in tps]
+        if missing:
+            await self._fail(
+                TopicsError(
+                    [
+                        f"assigned without {', '.join(missing)}: source topics must exist and have equal partition "
+                        "counts. Run  streamer topics check"
+                    ]
+                )
+            )
+            return
+        stores = {p: self._parked.get(p) for p in sorted(partitions)}
+        self._assigned = {
+            p: AssignedPartition(p, PartitionStore() if store is None else store, tools) for p, store in stores.items()
+        }
+        self._parked = {}
+        self._paused = self._failed
+        if partitions:
+            self._recovering = asyncio.create_task(self._recover(dict(self._assigned)))
+
+    async def _recover(self, assigned: dict[int, AssignedPartition]) -> None:
+        began = time.monotonic()
+        try:
+            await recover(self._settings, {p: a.store for p, a in assigned.items()})
+            capacity = max(_LEAST_HOT, self._settings.hot_users // len(assigned))
+            for partition in assigned.values():
+                partition.recovered(capacity)
+        except Exception as error:
+            log.exception("recovery failed")
+            await self._fail(error)
+            return
+        took = time.monotonic() - began
+        self._metrics.recovery_seconds.set(took)
+        gc.freeze()
+        users = sum(len(a.store) for a in assigned.values())
+        log.info("recovered partitions %s: %d users in %.1f s", sorted(assigned), users, took)
+        self._wake.set()
+
+    async def _before_revoked(self, _tps: set[TP]) -> None:
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Saves, commits and forgets all partitions, while they are still ours. Unsaved ones are read again."""
+        self._paused = True
+        if self._recovering is not None:
+            self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)
+            self._recovering = None
+        if self._assigned and not self._failed:
+            consumer = self._ensure().consumer
+            consumer.stop_flow()
+            try:
+                await asyncio.gather(*(self._checkpoint(assigned) for assigned in self._assigned.values()))
+            except Exception:
+                log.exception("partitions go unsaved, what was processed since the last checkpoint will be read again")
+            else:
+                if not await consumer.commit():
+                    await consumer.commit()
+                self._parked = {p: a.store for p, a in self._assigned.items() if a.is_recovered}
+        self._assigned = {}
+
+    def _ensure(self) -> Tools:
+        if self._tools is None:
+            raise RuntimeError("the engine is not started")
+        return self._tools

@@ -1,0 +1,77 @@
+"""The last written document of a user, as small as the write rule of spec §9 allows (state part ``w``).
+
+Faust seam: none; pure. The rule compares `avoid` and of each entry kind, value, context, tier, reasons, multiplier and
+expiry; evidence, log odds and completion are left out.
+
+What must hold for it to be right: ``must_write`` looks at nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from streamer.errors import StateCorrupt
+from streamer.scoring.document import SCHEMA, Avoid, Document, Entry, Evidence, Kind, Reason, Tier
+
+_NO_EVIDENCE: Final = Evidence()
+
+
+class _Entry(Struct, array_like=True, frozen=True):
+    kind: Kind
+    value: str | int
+    context: dict[str, str] | None
+    tier: Tier
+    reasons: tuple[Reason, ...]
+    multiplier: float
+    expires_at: int | None
+
+
+class _Written(Struct, array_like=True, frozen=True):
+    version: int
+    creators: tuple[str, ...]
+    tags: tuple[str, ...]
+    duration_max_seconds: int | None
+    content_ids: tuple[str, ...]
+    entries: tuple[_Entry, ...]
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(_Written)
+
+
+def encode(document: Document) -> bytes:
+    """What must be remembered of a written document."""
+    avoid = document.avoid
+    entries = tuple(
+        _Entry(e.kind, e.value, e.context, e.tier, e.reasons, e.multiplier, e.expires_at) for e in document.entries
+    )
+    return _encoder.encode(
+        _Written(SCHEMA, avoid.creators, avoid.tags, avoid.duration_max_seconds, avoid.content_ids, entries)
+    )
+
+
+def decode(user_id: str, raw: bytes) -> Document:
+    """A document that ``must_write`` takes for the one written.
+
+    Raises:
+        StateCorrupt: if ``raw`` is not what :func:`encode` gives.
+    """
+    try:
+        written = _decoder.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise StateCorrupt(f"last written document of {user_id!r}: {error}") from None
+    return Document(
+        schema=written.version,
+        user_id=user_id,
+        as_of=0,
+        cohort=None,
+        avoid=Avoid(written.creators, written.tags, written.duration_max_seconds, written.content_ids),
+        entries=tuple(
+            Entry(e.kind, e.value, e.context, e.tier, e.multiplier, None, e.reasons, _NO_EVIDENCE, 0, e.expires_at)
+            for e in written.entries
+        ),
+        completion={},
+    )

@@ -1,0 +1,122 @@
+"""Worker and publisher as processes of their own, on the embedded broker and Redis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+
+import agents
+from streamer.embedded import EmbeddedBroker, EmbeddedRedis
+from streamer.errors import BrokerUnavailable
+from streamer.events import Dislike
+from streamer.producing import SignalProducer
+from streamer.settings import DAY_MS, Settings
+from tests.deployment import NOW, city_of, settings_of, wrong
+from tests.processes import Progress, running, wait_for
+
+
+@pytest.fixture
+def settings(embedded_broker: EmbeddedBroker, embedded_redis: EmbeddedRedis, prefix: str, tmp_path: Path) -> Settings:
+    return settings_of(
+        prefix,
+        embedded_broker.bootstrap,
+        embedded_redis.url,
+        tmp_path,
+        partitions=embedded_broker.partitions,
+        declare_topics=False,
+    )
+
+
+@pytest.fixture
+def source(settings: Settings) -> Iterator[Progress]:
+    progress = Progress(settings, settings.group, (*settings.topics.sources, settings.topics.erasures))
+    yield progress
+    progress.close()
+
+
+@pytest.fixture
+def outbox(settings: Settings) -> Iterator[Progress]:
+    progress = Progress(settings, settings.publisher_group, (settings.topics.avoid_lists,))
+    yield progress
+    progress.close()
+
+
+def test_events_in_kafka_become_documents_in_redis_across_a_clean_restart(
+    settings: Settings, source: Progress, outbox: Progress, prefix: str, tmp_path: Path
+) -> None:
+    events = city_of(prefix)
+    half = len(events) // 2
+    with SignalProducer(settings) as producer:
+        for _, event in events[:half]:
+            producer.send(event)
+        producer.watermark(events[half - 1][1].ts)
+    with running("worker", settings, tmp_path / "worker.log") as worker:
+        wait_for("the first half is committed", source.done, worker)
+    assert worker.exit_code == 0, worker.tail()
+    with SignalProducer(settings) as producer:
+        for _, event in events[half:]:
+            producer.send(event)
+        producer.watermark(NOW + DAY_MS)
+    with (
+        running("worker", settings, tmp_path / "worker.log") as worker,
+        running("publisher", settings, tmp_path / "publisher.log") as publisher,
+    ):
+        wait_for("the second half is committed", source.done, worker)
+        wait_for("every list is in Redis", outbox.done, publisher)
+    assert (worker.exit_code, publisher.exit_code) == (0, 0), worker.tail() + publisher.tail()
+    assert wrong(settings, events, NOW + DAY_MS) == {}
+
+
+def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
+    settings: Settings, source: Progress, prefix: str, tmp_path: Path
+) -> None:
+    raw = KafkaProducer(bootstrap_servers=settings.brokers, api_version=(2, 3))
+    bad = raw.send(settings.topics.plays, key=b"someone", value=b'{"user_id":"else","ts":1,"content_id":"c"}').get(10)
+    user = prefix + "u"
+    good = Dislike(user_id=user, ts=NOW, action="block", scope="creator", creator_id="c")
+    raw.flush()
+    raw.close()
+    with SignalProducer(settings) as producer:
+        producer.send(good)
+        producer.watermark(NOW + 1)
+    with running("worker", settings, tmp_path / "worker.log") as worker:
+        wait_for("all is committed", source.done, worker)
+    [reject] = _all_records(settings, settings.topics.rejects)
+    headers = {name: value.decode() for name, value in reject.headers}
+    assert headers.pop("detail")
+    assert headers == {
+        "topic": settings.topics.plays,
+        "partition": str(bad.partition),
+        "offset": str(bad.offset),
+        "code": "key_mismatch",
+    }
+    assert reject.value == b'{"user_id":"else","ts":1,"content_id":"c"}'
+    assert [record.key.decode() for record in _all_records(settings, settings.topics.avoid_lists)] == [user]
+
+
+def _all_records(settings: Settings, topic: str) -> list[ConsumerRecord]:
+    consumer = KafkaConsumer(bootstrap_servers=settings.brokers, api_version=(2, 3), auto_offset_reset="earliest")
+    tps = [TopicPartition(topic, p) for p in range(settings.partitions)]
+    consumer.assign(tps)
+    ends = consumer.end_offsets(tps)
+    consumer.seek_to_beginning()
+    found = []
+    deadline = time.monotonic() + 20
+    while any(consumer.position(tp) < end for tp, end in ends.items()):
+        assert time.monotonic() < deadline, "the broker does not deliver"
+        for records in consumer.poll(200).values():
+            found += records
+    consumer.close()
+    return found
+
+
+def test_without_a_broker_worker_and_publisher_say_so(tmp_path: Path) -> None:
+    nowhere = settings_of("", "127.0.0.1:1", "redis://127.0.0.1:1/0", tmp_path, broker_timeout=1.0)
+    for run in (agents.run_worker, agents.run_publisher):
+        with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1"):
+            run(nowhere)

@@ -1,0 +1,78 @@
+"""Workers and publishers as real processes, and waiting for what they have done."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from kafka import KafkaConsumer, TopicPartition
+
+from streamer.embedded.child import Child
+from streamer.settings import Settings
+
+_PROGRAM = "import sys, agents; from streamer.settings import load; sys.exit(agents.run_{kind}(load()))"
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def start(kind: Literal["worker", "publisher"], settings: Settings, log: Path) -> Child:
+    """Starts a worker or publisher with these settings; its output goes to `log`."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        environment[f"STREAMER_{name.upper()}"] = json.dumps(value) if isinstance(value, (list, tuple)) else str(value)
+    environment["PYTHONPATH"] = str(_REPOSITORY)
+    return Child([sys.executable, "-c", _PROGRAM.format(kind=kind)], log=log, environment=environment)
+
+
+@contextmanager
+def running(kind: Literal["worker", "publisher"], settings: Settings, log: Path) -> Iterator[Child]:
+    """A worker or publisher while the block runs; then it is stopped in order."""
+    child = start(kind, settings, log)
+    try:
+        yield child
+    finally:
+        child.stop(timeout=30)
+
+
+def wait_for(what: str, condition: Callable[[], bool], child: Child | None, timeout: float = 60) -> None:
+    """Polls until the condition holds; fails at once if the process it depends on has ended."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if child is not None and not child.running:
+            raise AssertionError(f"the process ended before {what}:\n{child.tail()}")
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen in {timeout} s:\n{child.tail() if child else ''}")
+        time.sleep(0.1)
+
+
+class Progress:
+    """How far a consumer group is: committed offsets against the ends of topics."""
+
+    def __init__(self, settings: Settings, group: str, topics: tuple[str, ...]) -> None:
+        version = {"api_version": (2, 3)} if not settings.declare_topics else {}
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=settings.brokers, group_id=group, enable_auto_commit=False, **version
+        )
+        self._tps = [TopicPartition(topic, p) for topic in topics for p in range(settings.partitions)]
+
+    def lag(self) -> int:
+        """Records not yet committed by the group."""
+        ends = self._consumer.end_offsets(self._tps)
+        return sum(end - (self._consumer.committed(tp) or 0) for tp, end in ends.items())
+
+    def committed(self) -> int:
+        """Records committed by the group."""
+        return sum(self._consumer.committed(tp) or 0 for tp in self._tps)
+
+    def done(self) -> bool:
+        """Everything there is has been committed."""
+        return self.lag() == 0
+
+    def close(self) -> None:
+        self._consumer.close()

@@ -1,0 +1,60 @@
+"""Fixtures of a deployment on real Kafka and Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, Protocol
+
+import pytest
+
+from streamer.embedded.child import Child
+from streamer.producing import topics
+from streamer.settings import Settings
+from tests.backends.choose import Kafka, RealRedis
+from tests.deployment import settings_of
+from tests.processes import Progress, start
+
+
+class Spawn(Protocol):
+    """Starts a process that does not outlive its test."""
+
+    def __call__(self, kind: Literal["worker", "publisher"]) -> Child: ...
+
+
+@pytest.fixture
+def settings(kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path) -> Settings:
+    """A deployment whose topics exist."""
+    found = settings_of(prefix, kafka.bootstrap, redis_server.url, tmp_path)
+    topics.create(found)
+    return found
+
+
+@pytest.fixture
+def spawn(settings: Settings, tmp_path: Path) -> Iterator[Spawn]:
+    """Starts a worker or publisher, by default of these settings; what still runs in the end is killed."""
+    children: list[Child] = []
+
+    def spawned(kind: Literal["worker", "publisher"]) -> Child:
+        children.append(start(kind, settings, tmp_path / f"{kind}{len(children)}.log"))
+        return children[-1]
+
+    yield spawned
+    for child in children:
+        child.kill()
+
+
+@pytest.fixture
+def source(settings: Settings) -> Iterator[Progress]:
+    """How far the workers are."""
+    progress = Progress(settings, settings.group, (*settings.topics.sources, settings.topics.erasures))
+    yield progress
+    progress.close()
+
+
+@pytest.fixture
+def outbox(settings: Settings) -> Iterator[Progress]:
+    """How far the publishers are."""
+    progress = Progress(settings, settings.publisher_group, (settings.topics.avoid_lists,))
+    yield progress
+    progress.close()

@@ -1,0 +1,173 @@
+"""A whole signals job in memory: topics, changelog and outbox are lists; a crash keeps what a broker would have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from random import Random
+
+import msgspec
+
+from streamer.engine.partition import PartitionProcessor
+from streamer.engine.producer import Entry
+from streamer.engine.records import Record
+from streamer.engine.recovery import apply_outbox_record
+from streamer.engine.results import Output
+from streamer.engine.store import Mark, PartitionStore, encode_mark
+from streamer.engine.table import MARK_KEY, apply_record, group_of
+from streamer.events import Erasure, Event, Watermark, encode
+from streamer.profile import Profile, Rules
+from streamer.scoring import document
+from streamer.scoring.document import Document
+from streamer.settings import Settings
+
+NAMES = ("impressions", "plays", "dislikes", "feedback", "erasures")
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+class MemoryJob:
+    """One partition of a job and the broker it talks to. `now_ms` is the wall clock."""
+
+    def __init__(self, settings: Settings, now_ms: int, hot_users: int = 100) -> None:
+        self.settings = settings
+        self.now_ms = now_ms
+        self.logs: dict[str, list[Record]] = {name: [] for name in NAMES}
+        self.committed = dict.fromkeys(NAMES, 0)
+        self.changelog: list[Record] = []
+        self.outbox: list[Record] = []
+        self.rejects: dict[tuple[str, int], str] = {}
+        self.late = 0
+        self.erased = 0
+        self._rules = Rules(settings)
+        self._hot_users = hot_users
+        self.start()
+
+    def start(self) -> None:
+        """Starts the worker from what the broker has."""
+        store = PartitionStore()
+        for record in self.changelog:
+            apply_record(store, record)
+        for record in self.outbox[0 if store.mark is None else store.mark.outbox_end :]:
+            apply_outbox_record(store, record)
+        self.store = store
+        self.processor = PartitionProcessor(0, self.settings, self._rules, store, self._hot_users)
+        self.position = dict(self.committed)
+        self._unacked: list[Entry] = []
+
+    # --- what producers do ------------------------------------------------------------------------------------
+
+    def produce(self, name: str, value: Event | Erasure | Watermark | bytes, key: bytes | None = None) -> int:
+        """Appends a record to a topic; returns its offset."""
+        log = self.logs[name]
+        log.append(Record(len(log), key, value if isinstance(value, bytes) else encode(value), 0))
+        return len(log) - 1
+
+    def watermark(self, ts: int) -> None:
+        """Sends a watermark record to every source topic."""
+        for name in NAMES[:4]:
+            self.produce(name, Watermark(ts))
+
+    # --- what the worker does -----------------------------------------------------------------------------------
+
+    def fetch(self, name: str, count: int) -> None:
+        """Delivers at most `count` records of a topic."""
+        at = self.position[name]
+        batch = self.logs[name][at : at + count]
+        self.position[name] += len(batch)
+        self.processor.receive(self._topic(name), batch, self.now_ms)
+
+    def process(self, limit: int = 1_000_000) -> Output:
+        """One slice."""
+        caught_up = {
+            self._topic(name): self.now_ms if self.position[name] == len(self.logs[name]) else None for name in NAMES
+        }
+        out = self.processor.process(self.now_ms, caught_up, limit)
+        self._unacked += [Entry(write.user.encode(), write.value) for write in out.writes]
+        for reject in out.rejects:
+            self.rejects[reject.topic, reject.record.offset] = reject.code
+        self.late += out.late.total()
+        self.erased += out.erased.total()
+        return out
+
+    def run(self, fetch: Mapping[str, int] | None = None) -> None:
+        """Fetches and processes until nothing is left to do, so many records of each topic at a time."""
+        sizes = fetch or dict.fromkeys(NAMES, 50)
+        while True:
+            before = dict(self.position)
+            for name, size in sizes.items():
+                if self._topic(name) not in self.processor.too_far_ahead():
+                    self.fetch(name, size)
+            if not self.process().more and self.position == before:
+                return
+
+    def checkpoint(self, rng: Random | None = None) -> None:
+        """Saves and commits; with an `rng`, crashes (and starts again) after a random one of its writes."""
+        changes = self.processor.take_changes()
+        mark = self.processor.mark()
+        progress = self.processor.progress()
+        groups = [group_of(change) for change in changes if change.parts]
+        steps: list[Callable[[], None]] = [self._deliver]
+        steps += [partial(self._append, group) for group in groups]
+        steps += [lambda: self._append([Entry(MARK_KEY, encode_mark(self._complete(mark)))])]
+        steps += [lambda: self._commit(progress)]
+        stop = len(steps) if rng is None else rng.randrange(len(steps) + 1)
+        for step in steps[:stop]:
+            step()
+        if rng is not None:
+            self.crash(rng)
+
+    def crash(self, rng: Random) -> None:
+        """Ends and starts the worker; of the documents under way a prefix has arrived."""
+        self._deliver(rng.randrange(len(self._unacked) + 1))
+        self.start()
+
+    # --- what stands in the end ---------------------------------------------------------------------------------
+
+    def written(self) -> dict[str, Document]:
+        """The documents that Redis would hold."""
+        self._deliver()
+        newest: dict[str, Document] = {}
+        for record in self.outbox:
+            user = (record.key or b"").decode()
+            newest.pop(user, None)
+            if record.value is not None:
+                newest[user] = document.decode(record.value)
+        return newest
+
+    def computed(self) -> dict[str, bytes]:
+        """The documents that follow from the state."""
+        self.processor.take_changes()
+        found = {}
+        for user in self.store:
+            parts = self.store.parts(user)
+            profile = Profile.load(user, self._rules, parts.get("h"), parts.get("s"), lambda d, p=parts: p.get(f"t{d}"))
+            profile.watermark = self.processor.clock.watermark
+            made = profile.document()
+            if made is not None:
+                found[user] = document.encode(made)
+        return found
+
+    # --- the broker -----------------------------------------------------------------------------------------------
+
+    def _topic(self, name: str) -> str:
+        return self.settings.topic_prefix + name
+
+    def _deliver(self, count: int | None = None) -> None:
+        arrived = self._unacked if count is None else self._unacked[:count]
+        for entry in arrived:
+            self.outbox.append(Record(len(self.outbox), entry.key, entry.value, 0))
+        self._unacked = self._unacked[len(arrived) :]
+
+    def _append(self, group: Iterable[Entry]) -> None:
+        for key, value, headers in group:
+            self.changelog.append(Record(len(self.changelog), key, value, 0, tuple(headers)))
+
+    def _complete(self, mark: Mark) -> Mark:
+        return msgspec.structs.replace(mark, outbox_end=len(self.outbox))
+
+    def _commit(self, progress: Mapping[str, int]) -> None:
+        for name in NAMES:
+            self.committed[name] = max(self.committed[name], progress[self._topic(name)] + 1)
