@@ -37,6 +37,8 @@ from streamer.settings import Settings
 log: Final = logging.getLogger(__name__)
 
 _LEAST_HOT: Final = 100
+_GC_THRESHOLDS: Final = (100_000, 50, 100)
+"""State holds no reference cycles, so looking for them often finds nothing (design §5: 17.7 to 11.6 us an event)."""
 
 
 def wall_ms() -> int:
@@ -204,7 +206,8 @@ class Engine:
             return
         took = time.monotonic() - began
         self._metrics.recovery_seconds.set(took)
-        gc.freeze()
+        gc.freeze()  # what is recovered stays: the collector need not look at it again
+        gc.set_threshold(*_GC_THRESHOLDS)
         users = sum(len(a.store) for a in assigned.values())
         log.info("recovered partitions %s: %d users in %.1f s", sorted(assigned), users, took)
         self._wake.set()

@@ -19,7 +19,7 @@ from streamer.profile.records import Contribution, Record, RecordKey
 from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
-from streamer.profile.standing import Standing, forgotten, lightest
+from streamer.profile.standing import Settled, Standing, forgotten, lightest
 from streamer.profile.tile import Tile
 from streamer.profile.view import build
 from streamer.scoring.document import Document
@@ -55,6 +55,7 @@ class Profile:
         self.listed: dict[tuple[str, str], int] = {}
         self.formed: Tile | None = None
         """What the only session, closed, would add if it sealed as it is; the view leaves it here for the seal."""
+        self._settled: Settled | None = None
         self._dirty_head = False
         self._dirty_sessions = False
         self._dirty_days: set[int] = set()
@@ -192,6 +193,13 @@ class Profile:
         self._dirty_sessions = self._dirty_head = False
         return parts
 
+    @property
+    def settled(self) -> Settled:
+        """What the records of sealed sessions and late events amount to."""
+        if self._settled is None:
+            self._settled = Settled(self.records)
+        return self._settled
+
     def _head(self) -> codec.Head:
         days = sorted(self.rollup.tiles)
         return codec.Head(self.frontier, self.cohort, self.cohort_at, days, self.listed, self.records)
@@ -206,7 +214,7 @@ class Profile:
             return
         assert isinstance(event, (Dislike, Feedback))
         self._dirty_head = True
-        self.formed = None
+        self.formed = self._settled = None
         record = self.records.setdefault(key, Record())
         record.add_late(event, isinstance(event, Feedback) and self._speaks_for(event))
         contributed = record.contributed
@@ -228,8 +236,10 @@ class Profile:
         self._dirty_days.update(gone)
         baseline = Baseline(rollup, session.day, rules)
         judge_ratings([session], baseline, rules)
-        for key in forgotten(self.records, [session], session.day - rules.window_days + 1, session.last):
+        first_day = session.day - rules.window_days + 1
+        for key in forgotten(self.records, [session], first_day, session.last, self.settled.oldest):
             del self.records[key]
+            self._settled = None
         delta = contributions(session, baseline, True, rules) if self.formed is None else self.formed
         self.formed = None
         changes = Evidence(self.records, [session], baseline, session.day, rules).changes()
@@ -245,20 +255,31 @@ class Profile:
             if change.removed is not None:
                 touched |= self._take_back(change.removed)
             self.records.setdefault(change.key, Record()).contributed = change.added
-        if session.day in rollup.tiles:
-            for kind, value, _ in rollup.evict(session.day, rules.tile_caps):
-                touched.add((kind, value))
-                rules.dropped[f"tile_{kind}s"] += 1
-        for key in lightest(self.records, rules.explicit_cap, session.last):
-            del self.records[key]
-            rules.dropped["explicit_records"] += 1
-        rules.dropped["session_items"] += max(0, len(session.interactions) - rules.session_items)
+        if session.records:
+            self.settled.update(self.records, session.records)
+        touched |= self._drop_beyond_caps(session)
         if session.cohort is not None and (session.cohort_at, session.cohort) > (self.cohort_at, self.cohort or ""):
             self.cohort, self.cohort_at = session.cohort, session.cohort_at
         self.frontier = max(self.frontier, session.last)
         self.sessions.remove(session)
         relist(self.listed, rollup, rules.scorer, touched, session.last)
         self._dirty_head = self._dirty_sessions = True
+
+    def _drop_beyond_caps(self, session: Session) -> set[tuple[str, str]]:
+        """State is bounded (I6): the lightest keys and records go, and are metered; returns the keys."""
+        rules = self.rules
+        touched: set[tuple[str, str]] = set()
+        if session.day in self.rollup.tiles:
+            for kind, value, _ in self.rollup.evict(session.day, rules.tile_caps):
+                touched.add((kind, value))
+                rules.dropped[f"tile_{kind}s"] += 1
+        for key in lightest(self.records, rules.explicit_cap, session.last):
+            del self.records[key]
+            self._settled = None
+            rules.dropped["explicit_records"] += 1
+        if len(session.interactions) > rules.session_items:
+            rules.dropped["session_items"] += len(session.interactions) - rules.session_items
+        return touched
 
     def _take_back(self, contributed: Contribution) -> set[tuple[str, str]]:
         """Takes a contribution back from its tile, exactly; returns the keys touched."""
@@ -273,6 +294,7 @@ class Profile:
     def _forget(self) -> None:
         """Past the window: no counts stay, and of the records those that still exclude, or follow somebody."""
         self._dirty_days.update(self.rollup.clear())
+        self._settled = None
         for key in self._outlived():
             del self.records[key]
         for record in self.records.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from streamer.profile.records import (
     HardEntry,
@@ -24,10 +24,14 @@ class Standing:
     Args:
         records: what sealed sessions and late events left.
         sessions: the open sessions.
+        settled: what the records alone amount to, if that is known already.
     """
 
-    def __init__(self, records: dict[RecordKey, Record], sessions: Sequence[Session] = ()) -> None:
+    def __init__(
+        self, records: dict[RecordKey, Record], sessions: Sequence[Session] = (), settled: Settled | None = None
+    ) -> None:
         self._records = records
+        self._settled = settled
         self._parts: dict[RecordKey, list[SessionRecord]] = {}
         for session in sessions:
             for key, part in session.records.items():
@@ -35,12 +39,23 @@ class Standing:
 
     def hard(self) -> list[tuple[RecordKey, HardEntry]]:
         """All hard entries, live or not."""
-        keys = [key for key in self._keys() if key.family == DISLIKE_FAMILY]
-        return [(key, entry) for key in keys if (entry := self.hard_entry(key)) is not None]
+        keys, found = self._unsettled(DISLIKE_FAMILY), []
+        if self._settled is not None:
+            found = [(key, entry) for key, entry in self._settled.hard.items() if key not in keys]
+        return found + [(key, entry) for key in keys if (entry := self.hard_entry(key)) is not None]
 
     def followed(self) -> set[str]:
         """Creators with a standing follow."""
-        return {key.target for key in self._keys() if key.family == "follow" and self.positive(key) >= 0}
+        keys = self._unsettled("follow")
+        settled = set() if self._settled is None else self._settled.followed - {key.target for key in keys}
+        return settled | {key.target for key in keys if self.positive(key) >= 0}
+
+    def _unsettled(self, family: str) -> set[RecordKey]:
+        """Records of a family that open sessions may change; all of them if nothing is settled."""
+        if self._settled is None:
+            return {key for key in self._records.keys() | self._parts.keys() if key.family == family}
+        changed = {RecordKey(key.scope, key.target, family) for key in self._parts}
+        return {key for key in changed if key in self._records or key in self._parts}
 
     def hard_entry(self, key: RecordKey) -> HardEntry | None:
         """The hard entry of a dislikes record; None if nothing counts."""
@@ -61,9 +76,6 @@ class Standing:
         parts = self._parts.get(key, [])
         return None if record is None and not parts else Known.of(record, parts)
 
-    def _keys(self) -> set[RecordKey]:
-        return self._records.keys() | self._parts.keys()
-
     def _overruled_by(self, key: RecordKey) -> int:
         if key.scope == "content":
             return max(self.positive(RecordKey("content", key.target, kind)) for kind in _ON_CONTENT)
@@ -72,11 +84,43 @@ class Standing:
         return -1
 
 
+class Settled:
+    """What the records of sealed sessions amount to, kept while they do not change.
+
+    Attributes:
+        hard: their hard entries, live or not.
+        followed: creators with a standing follow.
+        oldest: no record's newest ts is older, ms.
+    """
+
+    def __init__(self, records: dict[RecordKey, Record]) -> None:
+        standing = Standing(records)
+        self.hard = dict(standing.hard())
+        self.followed = standing.followed()
+        self.oldest = min((record.newest for record in records.values()), default=0)
+
+    def update(self, records: dict[RecordKey, Record], changed: Iterable[RecordKey]) -> None:
+        """Takes note of records that a seal changed."""
+        standing = Standing(records)
+        for scope, target in {(key.scope, key.target) for key in changed}:
+            disliked = RecordKey(scope, target, DISLIKE_FAMILY)
+            entry = standing.hard_entry(disliked)
+            if entry is None:
+                self.hard.pop(disliked, None)
+            else:
+                self.hard[disliked] = entry
+            if standing.positive(RecordKey(scope, target, "follow")) >= 0:
+                self.followed.add(target)
+            elif scope == "creator":
+                self.followed.discard(target)
+            self.oldest = min([self.oldest, *(records[key].newest for key in changed if key in records)])
+
+
 _ON_CONTENT = tuple(kind for kind in POSITIVE_KINDS if kind != "follow")
 
 
 def forgotten(
-    records: dict[RecordKey, Record], sessions: Sequence[Session], first_day: int, now: int
+    records: dict[RecordKey, Record], sessions: Sequence[Session], first_day: int, now: int, oldest: int = -1
 ) -> list[RecordKey]:
     """Records that count as absent: out of the window, excluding nothing, following nobody.
 
@@ -87,9 +131,10 @@ def forgotten(
         sessions: the sessions that may revive one: the sealing one, or all open ones.
         first_day: the first day of the window.
         now: the time (ms) a hard entry must outlive to be live.
+        oldest: no record's newest ts is older, ms.
     """
     start = first_day * DAY_MS
-    old = {key for key, record in records.items() if record.newest < start}
+    old = set() if oldest >= start else {key for key, record in records.items() if record.newest < start}
     old |= {key for session in sessions if session.start < start for key in session.records if key not in records}
     if not old:
         return []
@@ -114,6 +159,8 @@ def lightest(records: dict[RecordKey, Record], cap: int, now: int) -> list[Recor
     Those without effect go first, then those with the least newest ts; of hard ones not_interested and hide
     before dislike; block and report never.
     """
+    if len(records) <= cap:
+        return []
     standing = Standing(records)
     hard: list[tuple[tuple[bool, int, int, str, str, str], RecordKey]] = []
     others: list[tuple[tuple[bool, int, str, str, str], RecordKey]] = []

@@ -92,7 +92,8 @@ class _View:
 
     def document(self) -> Document | None:
         profile, as_of = self._profile, self._as_of
-        standing = Standing(self._records, self._sessions)
+        settled = profile.settled if self._records is profile.records else None
+        standing = Standing(self._records, self._sessions, settled)
         found = list(_hard_entries(standing, as_of))
         followed = standing.followed()
         provisional = self._provisional_keys()
@@ -173,7 +174,8 @@ class _View:
 
 def _present(profile: Profile, today: int, now: int) -> tuple[dict[RecordKey, Record], list[Session]]:
     """The records, and the sessions with theirs, without those that count as absent."""
-    absent = set(forgotten(profile.records, profile.sessions, today - profile.rules.window_days + 1, now))
+    first_day = today - profile.rules.window_days + 1
+    absent = set(forgotten(profile.records, profile.sessions, first_day, now, profile.settled.oldest))
     if not absent:
         return profile.records, profile.sessions
     records = {key: record for key, record in profile.records.items() if key not in absent}

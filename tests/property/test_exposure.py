@@ -12,8 +12,9 @@ from streamer.events import Dislike, Event, Feedback, Impression
 from streamer.profile import Profile, Rules
 from streamer.settings import DAY_MS
 from tests.property.driving import tiles_of
-from tests.property.worlds import USUAL, events
+from tests.property.worlds import BASE_DAY, USUAL, events
 
+HOUR_MS = 3_600_000
 GAP_MS = 1_800_000
 CATALOGUE = {
     f"c{n}": {"creator_id": creator, "tags": tags, "media": media, "duration_s": 40.0}
@@ -36,9 +37,10 @@ ONLY_SHOWN = ("c5", "c6", "c7")
 @st.composite
 def catalogued(draw: st.DrawFn) -> Event:
     """An event of a named session, about an item that is described alike everywhere."""
-    event = draw(events(days=2))
+    sitting = draw(st.sampled_from([0, 10 * HOUR_MS, 11 * HOUR_MS]))
+    ts = BASE_DAY * DAY_MS + sitting + draw(st.integers(0, 600)) * 1000
     session = draw(st.sampled_from(["s1", "s2"]))
-    event = msgspec.structs.replace(event, session_id=session, cohort=None)
+    event = msgspec.structs.replace(draw(events()), ts=ts, session_id=session, cohort=None)
     content_id = event.content_id
     if content_id is None:
         return event

@@ -24,18 +24,22 @@ def copy_of(profile: Profile, stored: dict[str, bytes]) -> tuple[Profile, dict[s
 
 
 @settings(deadline=None, max_examples=120)
-@given(steps=arrivals)
-def test_i7_when_all_deadlines_have_passed_only_what_never_ends_is_left(steps: list[Event | int]) -> None:
+@given(steps=arrivals, late=st.lists(events(days=12), max_size=4))
+def test_i7_when_all_deadlines_have_passed_only_what_never_ends_is_left(
+    steps: list[Event | int], late: list[Event]
+) -> None:
+    #   |-- steps --|  deadlines  |-- late: long past the window --|  deadlines
     profile, stored = Profile("u", Rules(SMALL)), dict[str, bytes]()
-    for step in steps:
-        take(profile, step)
-        save(profile, stored)
-    passed = 0
-    while (due := profile.deadline()) is not None:
-        profile.advance(max(due, profile.watermark))
-        save(profile, stored)
-        passed += 1
-        assert passed <= 3 * len(steps) + 3
+    for arriving in (steps, late):
+        for step in arriving:
+            take(profile, step)
+            save(profile, stored)
+        passed = 0
+        while (due := profile.deadline()) is not None:
+            profile.advance(max(due, profile.watermark))
+            save(profile, stored)
+            passed += 1
+            assert passed <= 3 * len(steps + late) + 3
     assert profile.sessions == []
     assert profile.rollup.tiles == {}
     assert profile.rollup.keys == {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.events import Event
@@ -11,7 +11,7 @@ from streamer.profile import Profile, Rules
 from streamer.settings import Settings
 from streamer.simulation.oracle import Oracle, same
 from tests.property.driving import reloaded, tiles_of, watermark_at
-from tests.property.worlds import SMALL, USUAL, events
+from tests.property.worlds import SMALL, USUAL, events, statements
 
 steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24)), min_size=1, max_size=45)
 
@@ -21,6 +21,24 @@ steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24)
 def test_i2_state_and_document_equal_the_oracle_s_after_every_step_and_restart(
     world: Settings, arrivals: list[Event | int], reload_every: int
 ) -> None:
+    assert_equal_after_every_step(world, arrivals, reload_every)
+
+
+by_days = st.lists(
+    st.one_of(statements(), statements(), statements(), st.integers(0, 22 * 24)), min_size=3, max_size=20
+).map(lambda steps: sorted(steps, key=lambda step: watermark_at(step) if isinstance(step, int) else step.ts))
+
+
+@pytest.mark.parametrize("cap", [4, 512])
+@settings(deadline=None, max_examples=150)
+@given(arrivals=st.one_of(by_days, by_days.flatmap(st.permutations)), reload_every=st.integers(1, 9))
+def test_i2_what_was_stated_equals_the_oracle_s_as_windows_pass(
+    cap: int, arrivals: list[Event | int], reload_every: int
+) -> None:
+    assert_equal_after_every_step(SMALL.model_copy(update={"explicit_cap": cap}), arrivals, reload_every)
+
+
+def assert_equal_after_every_step(world: Settings, arrivals: list[Event | int], reload_every: int) -> None:
     profile = Profile("u", Rules(world))
     oracle = Oracle(world).run([])
     stored: dict[str, bytes] = {}

@@ -80,6 +80,27 @@ def events(draw: st.DrawFn, days: int = 4) -> Event:
     return _feedback(draw, common)
 
 
+@st.composite
+def statements(draw: st.DrawFn, days: int = 14) -> Event:
+    """Mostly explicit feedback, on two contents and over more than two windows of the small world."""
+    minute = draw(st.sampled_from([600, 605, 606, 630, 700, 1438]))
+    offset = draw(st.sampled_from([0, 0, 1, 2, 6000]))
+    common: dict[str, object] = {
+        "user_id": "u",
+        "ts": (BASE_DAY + draw(st.integers(0, days - 1))) * DAY_MS + minute * MINUTE + offset,
+        "session_id": draw(st.sampled_from([None, "s1"])),
+        "creator_id": draw(st.sampled_from([None, None, "a", "b"])),
+        "tags": draw(st.sampled_from([(), (), ("x",), ("y",), ("z", "x")])),
+    }
+    content_id = draw(st.sampled_from(["c1", "c1", "c2"]))
+    kind = draw(st.sampled_from(["impression", "play", "dislike", "dislike", "feedback", "feedback", "feedback"]))
+    if kind == "impression":
+        return Impression(**common, content_id=content_id, visible_ms=3000)
+    if kind == "play":
+        return Play(**common, content_id=content_id, played_s=draw(st.sampled_from([1.0, 50.0])), duration_s=60.0)
+    return _dislike(draw, common) if kind == "dislike" else _feedback(draw, common)
+
+
 def _dislike(draw: st.DrawFn, common: dict[str, object]) -> Dislike:
     scope = draw(st.sampled_from(["content", "content", "creator", "tag"]))
     content_id = draw(contents if scope == "content" else st.sampled_from([None, "c1"]))

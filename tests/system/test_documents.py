@@ -5,8 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
@@ -16,73 +15,67 @@ from streamer.settings import DAY_MS, Settings
 from streamer.simulation.city import City
 from streamer.simulation.datasets import kuairand, open_bandit
 from streamer.simulation.disorder import disorder
-from tests.backends.choose import Kafka, RealRedis
 from tests.data import shared_data
-from tests.processes import running
-from tests.system.job import Job
+from tests.deployment import NOW, wrong
+from tests.processes import Progress, wait_for
+from tests.system.conftest import Spawn
 
-END = 1_760_000_000_000
+END = NOW + DAY_MS
 
 
-@pytest.fixture
-def job(kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path) -> Iterator[Job]:
-    redis_server.flush()
-    made = Job(
-        Settings(
-            brokers=kafka.bootstrap,
-            partitions=4,
-            topic_prefix=prefix,
-            group=prefix + "workers",
-            publisher_group=prefix + "publishers",
-            redis_url=redis_server.url,
-            data_dir=tmp_path,
-            clock="events",
-        ),
-        tmp_path,
-    )
-    yield made
-    made.close()
+def run_to_the_end(spawn: Spawn, source: Progress, outbox: Progress, timeout: float) -> None:
+    """Runs a worker and a publisher until everything produced is in Redis, and stops them in order."""
+    worker, publisher = spawn("worker"), spawn("publisher")
+    wait_for("all events are committed", source.done, worker, timeout)
+    assert worker.stop(30) == 0, worker.tail()  # what it has written is in the outbox now
+    wait_for("all lists are in Redis", outbox.done, publisher, timeout)
+    assert publisher.stop(30) == 0, publisher.tail()
 
 
 @pytest.mark.timeout(600)
-def test_a_city_with_disorder_and_a_tenth_of_duplicates_gives_the_oracle_s_documents(job: Job) -> None:
-    city = City.of_size(200_000, end_ms=END, seed=11)
-    in_order = [event for _, event in city.events()]
-    grace_ms = job.settings.grace * 1000
-    arriving = disorder(city.events(), grace_ms=grace_ms, duplicates=0.1, seed=12)
-    with SignalProducer(job.settings) as producer:
-        for number, (_, event) in enumerate(arriving):
+def test_a_city_with_disorder_and_a_tenth_of_duplicates_gives_the_oracle_s_documents(
+    settings: Settings, source: Progress, outbox: Progress, spawn: Spawn
+) -> None:
+    city = City.of_size(200_000, end_ms=NOW, seed=11)
+    grace_ms = settings.grace * 1000
+    with SignalProducer(settings) as producer:
+        for number, (_, event) in enumerate(disorder(city.events(), grace_ms=grace_ms, duplicates=0.1, seed=12)):
             producer.send(event)
             if number % 5_000 == 0:
                 producer.watermark(event.ts - grace_ms)
-        producer.watermark(END + DAY_MS)
-    job.run_to_the_end(timeout=300)
-    assert job.differences(in_order, END + DAY_MS) == {}
+        producer.watermark(END)
+    run_to_the_end(spawn, source, outbox, timeout=300)
+    assert wrong(settings, city.events(), END) == {}
 
 
 @pytest.mark.timeout(300)
-def test_open_bandit_s_impressions_give_the_oracle_s_documents(job: Job) -> None:
-    events = [event for _, event in open_bandit.events(shared_data("open-bandit"))]
-    end = events[-1].ts + DAY_MS
-    job.produce(events, watermark=end)
-    job.run_to_the_end(timeout=120)
-    assert job.served()
-    assert job.differences(events, end) == {}
+def test_open_bandit_s_impressions_give_the_oracle_s_documents(
+    settings: Settings, source: Progress, outbox: Progress, spawn: Spawn
+) -> None:
+    recorded = list(open_bandit.events(shared_data("open-bandit")))
+    end = recorded[-1][1].ts + DAY_MS
+    produce(settings, recorded, watermark=end)
+    run_to_the_end(spawn, source, outbox, timeout=120)
+    assert wrong(settings, recorded, end) == {}
 
 
 @pytest.mark.timeout(300)
-def test_one_topic_s_backlog_days_behind_the_others_loses_nothing_to_lateness(job: Job) -> None:
-    """Plays and feedback of KuaiRand's two weeks are processed first, as far as may be; the dislikes come last."""
+def test_a_topic_whose_two_weeks_come_after_all_others_loses_nothing_to_lateness(
+    settings: Settings, source: Progress, outbox: Progress, spawn: Spawn
+) -> None:
+    """
+    plays, feedback  day 0 ━━━━━━━━━━━━━━━━━ 14   while the worker runs
+    dislikes                                      day 0 ━━━━━━━━━━━━━━━━━ 14
+    """
     recorded = list(kuairand.events(shared_data("kuairand")))
     end = recorded[-1][1].ts + DAY_MS
-    behind = [event for topic, event in recorded if topic == "dislikes"]
-    ahead = [event for topic, event in recorded if topic != "dislikes"]
-    with running("worker", job.settings, job.settings.data_dir / "first.log") as worker:
-        job.produce(ahead)
-        assert worker.running
-        job.produce(behind, watermark=end)
-    job.run_to_the_end(timeout=180)
-    assert job.differences([event for _, event in recorded], end) == {}
+    worker = spawn("worker")
+    produce(settings, [pair for pair in recorded if pair[0] != "dislikes"])
+    assert worker.running, worker.tail()
+    produce(settings, [pair for pair in recorded if pair[0] == "dislikes"], watermark=end)
+    assert worker.stop(30) == 0, worker.tail()
+    run_to_the_end(spawn, source, outbox, timeout=180)
+    assert wrong(settings, recorded, end) == {}
 
 
 READER = """
@@ -98,22 +91,43 @@ with AvoidListReader(sys.argv[1]) as reader:
 
 @pytest.mark.timeout(120)
 def test_a_reader_in_another_process_sees_a_dislike(
-    job: Job, prefix: str, record_property: pytest.RecordProperty
+    settings: Settings, source: Progress, outbox: Progress, spawn: Spawn, prefix: str
 ) -> None:
     user = prefix + "reader"
+    worker, publisher = spawn("worker"), spawn("publisher")
     with (
-        running("worker", job.settings, job.settings.data_dir / "worker.log"),
-        running("publisher", job.settings, job.settings.data_dir / "publisher.log"),
+        SignalProducer(settings) as producer,
         subprocess.Popen(
-            [sys.executable, "-c", READER, job.settings.redis_url, user], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", READER, settings.redis_url, user], stdout=subprocess.PIPE, text=True
         ) as reader,
-        SignalProducer(job.settings) as producer,
+        ExitStack() as stack,
     ):
+        stack.callback(reader.kill)
         assert reader.stdout is not None
         assert reader.stdout.readline() == "reading\n"
+        produce_now(producer, Dislike(user_id=prefix + "first", ts=_now_ms(), action="hide", content_id="c0"))
+        wait_for("the deployment is up", lambda: source.done() and source.committed() > 0, worker)
+        wait_for("its first list is in Redis", lambda: outbox.done() and outbox.committed() > 0, publisher)
         sent = time.time()
-        producer.send(Dislike(user_id=user, ts=int(sent * 1000), action="dislike", content_id="c1"))
-        producer.watermark(int(sent * 1000))
-        producer.flush()
+        produce_now(producer, Dislike(user_id=user, ts=_now_ms(), action="dislike", content_id="c1"))
         seen = float(reader.stdout.readline())
-    record_property("freshness_ms", round((seen - sent) * 1000))
+    print(f"a reader saw the dislike {(seen - sent) * 1000:.0f} ms after it was sent")
+
+
+def produce(settings: Settings, events: list[tuple[str, Event]], watermark: int | None = None) -> None:
+    with SignalProducer(settings) as producer:
+        for _, event in events:
+            producer.send(event)
+        if watermark is not None:
+            producer.watermark(watermark)
+
+
+def produce_now(producer: SignalProducer, event: Dislike) -> None:
+    """Sends one event and the watermark that lets workers on the events' clock process it."""
+    producer.send(event)
+    producer.watermark(event.ts)
+    producer.flush()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

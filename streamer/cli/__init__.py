@@ -1,0 +1,13 @@
+"""The command line: ``streamer``, or ``python -m streamer.cli``.
+
+Commands import what they need when they run, so that ``--help`` is quick and works without the extras.
+"""
+
+from __future__ import annotations
+
+from streamer.cli.app import app
+
+
+def main() -> None:
+    """Runs the command line and exits: 0 done, 1 something failed (one message says what), 2 bad settings or usage."""
+    app(prog_name="streamer")

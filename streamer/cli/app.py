@@ -1,0 +1,61 @@
+"""All commands, the options they share, and what becomes of errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from streamer.cli import check, demo, erase, explain, inspect, rebuild, replay, run, settings, topics
+from streamer.cli.given import Given
+from streamer.errors import SettingsError, StreamerError
+
+
+class _ErrorsInWords(TyperGroup):
+    """Ends every error that Streamer raises on purpose as its message on stderr and an exit code."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except StreamerError as error:
+            typer.echo("\n".join(["", f"streamer: {error}", *getattr(error, "__notes__", ())]).lstrip(), err=True)
+            raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from None
+
+
+app = typer.Typer(
+    cls=_ErrorsInWords,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _streamer(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="Settings file; default: the one that STREAMER_CONFIG names.")
+    ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting that wins over file and environment; repeatable."),
+    ] = None,
+) -> None:
+    """Turns what people don't do into avoid lists: Kafka in, Redis out."""
+    ctx.obj = Given(config, tuple(override or ()))
+
+
+run.install(app)
+demo.install(app)
+topics.install(app)
+replay.install(app)
+inspect.install(app)
+explain.install(app)
+rebuild.install(app)
+erase.install(app)
+check.install(app)
+settings.install(app)

@@ -1,0 +1,94 @@
+"""``streamer check``: every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from streamer.cli.given import given
+
+if TYPE_CHECKING:
+    from streamer.settings import Settings
+
+
+class Finding(NamedTuple):
+    """One thing checked.
+
+    Attributes:
+        part: what was looked at.
+        good: whether all is well.
+        text: what was found, or what is wrong and what to do.
+    """
+
+    part: str
+    good: bool
+    text: str
+
+
+def install(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(check)
+
+
+def check(ctx: typer.Context) -> None:
+    """Check settings, broker, topics and Redis; exit code 1 if anything is wrong."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from streamer.errors import SettingsError
+
+    try:
+        settings = given(ctx).settings()
+    except SettingsError as error:
+        findings = [Finding("settings", False, problem) for problem in error.problems]
+        findings.append(Finding("broker, topics, Redis", False, "not looked at: put the settings right first"))
+    else:
+        findings = [Finding("settings", True, "fit together"), *_kafka(settings), *_redis(settings)]
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    for finding in findings:
+        sign = Text("✓", style="green") if finding.good else Text("✗", style="bold red")
+        table.add_row(sign, finding.part, Text(finding.text, overflow="fold"))
+    Console(highlight=False).print(table)
+    bad = sum(not finding.good for finding in findings)
+    if bad:
+        typer.echo(f"{bad} problem{'' if bad == 1 else 's'}", err=True)
+        raise typer.Exit(1)
+
+
+def _kafka(settings: Settings) -> Iterator[Finding]:
+    from streamer.errors import Unavailable
+    from streamer.producing import topics
+
+    try:
+        problems = topics.check(settings)
+    except Unavailable as error:
+        yield Finding("broker", False, str(error))
+        yield Finding("topics", False, "not looked at: no broker")
+        return
+    yield Finding("broker", True, f"answers at {settings.brokers}")
+    for problem in problems:
+        yield Finding("topics", False, problem)
+    if not problems:
+        yield Finding("topics", True, f"fit together, {settings.partitions} partitions each")
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    from streamer.errors import SettingsError
+    from streamer.sinks.connection import CLIENT_ERRORS, RedisAddress
+
+    try:
+        address = RedisAddress(settings.redis_url, settings.redis_timeout)
+    except SettingsError as error:
+        yield from (Finding("Redis", False, problem) for problem in error.problems)
+        return
+    try:
+        with address.connect() as client:
+            client.ping()
+    except CLIENT_ERRORS as error:
+        yield Finding("Redis", False, str(address.unavailable(error)))
+    else:
+        yield Finding("Redis", True, f"answers at {address}")

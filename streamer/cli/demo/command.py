@@ -1,0 +1,209 @@
+"""The demo from start to end."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from streamer.cli.given import given
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from streamer.cli.demo.deployment import Deployment
+    from streamer.scoring.document import Document
+    from streamer.settings import Settings
+    from streamer.simulation.city import City
+
+
+def install(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(demo)
+
+
+def demo(
+    ctx: typer.Context,
+    events: Annotated[int, typer.Option(min=100, help="How many events the city makes.")] = 30_000,
+    users: Annotated[
+        int | None, typer.Option(min=1, help="How many people live in it; default: one per 200 events.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=2, max=170, help="Over how many days, up to now.")] = 45,
+    seed: Annotated[int, typer.Option(help="Another seed, another city.")] = 7,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave it running at the end, until Ctrl-C, to look around.")
+    ] = False,
+) -> None:
+    """Try Streamer: a broker, Redis, a worker, a publisher, and a generated city of users, all on this machine.
+
+    Needs the extra `embedded` and nothing else. Ends by itself and leaves nothing behind.
+    """
+    from rich.console import Console
+
+    from streamer.errors import SettingsError
+    from streamer.simulation.city import City
+
+    console = Console(highlight=False)
+    with _terminable():
+        settle_ms = _settle_ms(given(ctx).settings())
+        try:
+            city = City.of_size(events, end_ms=_now_ms() - settle_ms, seed=seed, days=days, users=users)
+        except ValueError as error:
+            raise SettingsError([f"demo: {error}"]) from None
+        began = time.monotonic()
+        with console.status("starting broker, Redis, worker and publisher"):
+            from streamer.cli.demo.deployment import Deployment
+
+            deployment = Deployment(given(ctx))
+        with deployment:
+            shown = _show(console, deployment, city, settle_ms)
+            if keep:
+                _wait(console, deployment, shown)
+            else:
+                _further(console)
+        console.print(f"[dim]Done in {time.monotonic() - began:.0f} s; nothing is left running.[/]")
+
+
+def _show(console: Console, deployment: Deployment, city: City, settle_ms: int) -> Document | None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from streamer.cli.demo.report import most_telling
+    from streamer.cli.demo.traffic import Traffic, documents
+    from streamer.producing import SignalProducer
+
+    console.print(
+        f"A city of {city.users} users, {city.days} days up to now, {city.total:,} events: "
+        "Kafka topics → worker → avoid-lists → publisher → Redis."
+    )
+    with SignalProducer(deployment.settings, linger=0.1) as producer:
+        columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console) as progress:
+            Traffic(deployment, city, progress).run(producer, settled_ms=city.end_ms + settle_ms)
+    found = documents(deployment.settings.redis_url)
+    document = most_telling(found, _now_ms())
+    if document is None:
+        console.print(f"Nobody of {city.users} users has anything to avoid yet: try more --events.")
+        return None
+    _show_list(console, document, found, city)
+    _show_freshness(console, deployment, document, city)
+    return document
+
+
+def _show_list(console: Console, document: Document, found: dict[str, Document], city: City) -> None:
+    from streamer.cli.demo.report import overall, to_show, verdict
+    from streamer.cli.tables import entries_table
+    from streamer.cli.words import of
+
+    shown = to_show(document)
+    console.print()
+    console.print(
+        entries_table(shown, _now_ms(), evidence=False, title=f"What {document.user_id} is better not shown, and why")
+    )
+    if len(shown) < len(document.entries):
+        console.print(f"… and {len(document.entries) - len(shown)} more.")
+    right, total = overall(found.values(), city)
+    true = verdict(document, city)
+    console.print(
+        (f"Against the truth, which the city knows: {true} are truly disliked. " if true else "")
+        + f"In the whole city, {of(right, total, 'strong inference')} {'is' if total == 1 else 'are'} true."
+    )
+
+
+def _show_freshness(console: Console, deployment: Deployment, document: Document, city: City) -> None:
+    from streamer.cli.demo.report import not_listed
+    from streamer.cli.demo.traffic import dislike
+    from streamer.producing import SignalProducer
+
+    item = next(not_listed(document, city.catalogue.items), None)
+    if item is None:
+        return
+    with SignalProducer(deployment.settings) as producer:
+        took = dislike(deployment, producer, document.user_id, item)
+    console.print(
+        f"{document.user_id} now dislikes {item.content_id}: {1000 * took:.0f} ms from the event sent to Kafka until a "
+        "reader on Redis leaves it out (the embedded broker lets idle consumers wait up to 100 ms, twice on this way; "
+        "Kafka does not)."
+    )
+
+
+def _further(console: Console) -> None:
+    program = _program()
+    width = len(program) + 21
+    lines = (
+        (f"{program} demo --keep", "the same, left running to look around in"),
+        (f"{program} inspect USER", "a user's whole list, with its evidence"),
+        (f"{program} explain USER VALUE", "an entry's counts by day, or what it lacks"),
+        (f"{program} check", "what is wrong with your own Kafka and Redis"),
+    )
+    console.print(
+        "\nLook further:", *(f"  {command:<{width}}{what}" for command, what in lines), sep="\n", markup=False
+    )
+    console.print("The demo's broker and Redis come with pip and keep nothing: for trying out only.")
+
+
+def _wait(console: Console, deployment: Deployment, shown: Document | None) -> None:
+    from streamer.cli.demo.deployment import exports
+
+    program = _program()
+    user, value = ("USER", "VALUE") if shown is None else (shown.user_id, shown.entries[0].value)
+    names = ("brokers", "partitions", "declare_topics", "redis_url", "clock")
+    lines = [f"export {name}={text}" for name, text in exports(deployment.settings, *names).items()]
+    lines += [f"{program} inspect {user}", f"{program} explain {user} {value}"]
+    console.print(
+        "\nIt is left running. In another terminal:", *(f"  {line}" for line in lines), sep="\n", soft_wrap=True
+    )
+    console.print("Ctrl-C ends it. The demo's broker and Redis keep nothing: for trying out only.")
+    try:
+        while True:
+            deployment.worker.counters()
+            deployment.publisher.counters()
+            time.sleep(1)
+    except KeyboardInterrupt:
+        console.print()
+
+
+def _program() -> str:
+    """How the reader's shell calls this program."""
+    called = Path(sys.argv[0])
+    if called.name != "streamer":
+        return "python -m streamer.cli"
+    found = shutil.which("streamer")
+    if found is not None and Path(found).samefile(called):
+        return "streamer"
+    here = Path.cwd()
+    return str(called.relative_to(here) if called.is_relative_to(here) else called)
+
+
+def _settle_ms(settings: Settings) -> int:
+    return (settings.session_gap + settings.grace + 60) * 1000
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM and a closed terminal end the block in order, as Ctrl-C does, also where a shell ignores Ctrl-C."""
+    handlers = {
+        signal.SIGTERM: _terminate,
+        signal.SIGHUP: _terminate,
+        signal.SIGINT: signal.default_int_handler,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _terminate(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

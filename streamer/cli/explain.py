@@ -1,0 +1,152 @@
+"""``streamer explain USER VALUE``: the counts behind one entry, or what is missing for one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streamer.cli.given import given
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from streamer.cli.account import Account, AccountKind
+    from streamer.engine.store import PartitionStore
+    from streamer.profile import Profile
+
+
+def install(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(explain)
+
+
+def explain(
+    ctx: typer.Context,
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="A tag, a creator id or a content id.")],
+    kind: Annotated[
+        str | None, typer.Option(metavar="tag|creator|content", help="What VALUE is; default: whatever is known of it.")
+    ] = None,
+) -> None:
+    """Show the counts behind one entry by day, and for what is not listed, what is missing.
+
+    Reads the worker's saved state from Kafka; what happened since its last checkpoint is not in it.
+    """
+    from rich.console import Console
+
+    from streamer.cli.account import KINDS, account_of
+    from streamer.engine.lookup import profile_in, saved_state
+    from streamer.events import normal_tag
+    from streamer.producing.topics import require
+    from streamer.profile import Rules
+
+    if kind is not None and kind not in KINDS:
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
+    settings = given(ctx).settings()
+    require(settings)
+    console = Console(highlight=False)
+    with console.status(f"looking for {user} in {settings.topics.state}"):
+        store = asyncio.run(saved_state(settings, user))
+    profile = None if store is None else profile_in(store, user, Rules(settings))
+    if store is None or profile is None or profile.empty:
+        typer.echo(f"The workers have saved nothing about {user!r}: no events yet, forgotten, or erased.", err=True)
+        raise typer.Exit(1)
+    asked: list[AccountKind] = [each for each in KINDS if kind in (None, each)]
+    accounts = [account_of(profile, each, normal_tag(value) if each == "tag" else value) for each in asked]
+    told = [account for account in accounts if account.known]
+    _show_user(console, profile, store)
+    for account in told:
+        _show(console, account, settings.half_life_days)
+    if not told:
+        names = " or ".join(asked)
+        console.print(
+            f"\nNothing is known of {value!r} as a {names} of this user: in the window it was never really seen, "
+            "played, rated or spoken of.",
+            markup=False,
+        )
+
+
+def _show_user(console: Console, profile: Profile, store: PartitionStore) -> None:
+    from streamer.cli.words import moment
+    from streamer.profile.contribution import Baseline
+    from streamer.settings import DAY_MS
+
+    saved = (
+        "" if store.mark is None or store.mark.watermark < 0 else f", saved at watermark {moment(store.mark.watermark)}"
+    )
+    console.print(f"{profile.user_id}: newest event {moment(max(0, profile.newest))}{saved}", markup=False)
+    baseline = Baseline(profile.rollup, profile.newest // DAY_MS, profile.rules)
+    console.print(
+        f"starts {baseline.rate():.0%} of what they examine, and leaves {baseline.abandon_chance:.0%} of that early: "
+        "expected engagements are counted from these",
+        markup=False,
+    )
+
+
+def _show(console: Console, account: Account, half_life_days: float) -> None:
+    from streamer.cli.tables import effect_in_words
+    from streamer.cli.words import relative
+    from streamer.serving.words import reasons_in_words
+
+    console.print(f"\n{account.kind} {account.value}", style="bold", markup=False)
+    now_ms = time.time_ns() // 1_000_000
+    for entry in account.entries:
+        ends = "until undone" if entry.expires_at is None else f"ends {relative(entry.expires_at, now_ms)}"
+        console.print(
+            f"listed: {entry.tier}, {effect_in_words(entry, now_ms)}, {ends}, because {reasons_in_words(entry)}",
+            markup=False,
+        )
+    for line in account.said:
+        console.print(f"said {line}", markup=False)
+    if account.days:
+        console.print(_table(account, half_life_days))
+    if account.scored is not None:
+        console.print(_score(account), markup=False)
+    for line in account.missing:
+        console.print(f"not listed: {line}", markup=False)
+
+
+def _score(account: Account) -> str:
+    from streamer.scoring.entries import iso_day
+    from streamer.scoring.score import LISTED, STRONG, sigmoid
+
+    scored = account.scored
+    assert scored is not None
+    return (
+        f"As of {iso_day(scored.last_day)}: E = {scored.expected:.2f} engagements were expected, "
+        f"O = {scored.observed:.2f} came, "
+        f"what they said weighs {scored.explicit:+.2f}: log odds of a dislike {scored.log_odds:+.2f} "
+        f"({sigmoid(scored.log_odds):.0%}); listed from {LISTED:+.1f}, strong from {STRONG:+.1f}"
+    )
+
+
+def _table(account: Account, half_life_days: float) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    from streamer.scoring.entries import iso_day, total_of
+
+    judged = account.kind != "content"
+    names = ["day", "seen", "starts", "left", "engaged", "ignored", "sess."]
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_footer=True)
+    total = total_of(account.days)
+    sums = ["all", total.shown, total.started, total.abandoned, total.engaged, total.ignored, total.sessions]
+    for name, footer in zip(names, sums, strict=True):
+        table.add_column(name, str(footer), justify="left" if name == "day" else "right", no_wrap=True)
+    if judged:
+        for name, amount in (("E", total.e), ("O", total.o), ("said", total.ld)):
+            table.add_column(name, f"{amount / 1e6:.2f}", justify="right", no_wrap=True)
+        table.add_column("weight", justify="right", no_wrap=True)
+    last_day = account.days[-1][0] if account.scored is None else account.scored.last_day
+    for day, cell in account.days:
+        counts = (cell.shown, cell.started, cell.abandoned, cell.engaged, cell.ignored, cell.sessions)
+        row = [iso_day(day), *(str(count) if count else "·" for count in counts)]
+        if judged:
+            row += [f"{amount / 1e6:.2f}" if amount else "·" for amount in (cell.e, cell.o, cell.ld)]
+            row.append(f"{2 ** ((day - last_day) / half_life_days):.2f}")
+        table.add_row(*row)
+    return table

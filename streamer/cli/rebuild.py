@@ -1,0 +1,77 @@
+"""``streamer rebuild-redis``: Redis is a cache of the topic avoid-lists."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streamer.cli.given import given
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from streamer.settings import Settings
+
+
+def install(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("rebuild-redis")(rebuild_redis)
+
+
+def rebuild_redis(
+    ctx: typer.Context,
+    clear: Annotated[
+        bool,
+        typer.Option("--clear", help="Delete every user's list first: needed if the topic was made anew meanwhile."),
+    ] = False,
+) -> None:
+    """Replay the whole topic of avoid lists into Redis: after a loss, or into an empty one.
+
+    Safe to run while publishers run, and to run again: an older list never replaces a newer one.
+    """
+    settings = given(ctx).settings()
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from streamer.producing.topics import require
+
+    require(settings)
+    console = Console(highlight=False)
+    with Progress(console=console) as progress:
+        task = progress.add_task("records of the topic", total=None)
+        lines = asyncio.run(_rebuild(settings, clear, progress, task))
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+async def _rebuild(settings: Settings, clear: bool, progress: Progress, task: TaskID) -> list[str]:
+    from streamer.engine.scan import scan
+    from streamer.errors import StateCorrupt
+    from streamer.sinks import AvoidListWriter, Update
+
+    applied = stale = records = 0
+    problems: list[str] = []
+    async with AvoidListWriter(settings.redis_url, timeout=settings.redis_timeout, clock=settings.clock) as writer:
+        await writer.ping()
+        cleared = await writer.clear() if clear else 0
+        async for scanned in scan(settings, settings.topics.avoid_lists, range(settings.partitions)):
+            updates = []
+            for record in scanned.records:
+                user_id = (record.key or b"").decode(errors="replace")
+                try:
+                    updates.append(Update.of(user_id, record.value, record.offset, settings.window_days))
+                except StateCorrupt as error:
+                    problems.append(str(error))
+            written = await writer.write(updates)
+            records += len(scanned.records)
+            applied += written.applied
+            stale += written.stale
+            progress.update(task, total=scanned.total, completed=scanned.done)
+        progress.update(task, total=1, completed=1)
+    lines = [f"deleted {cleared} keys first"] if clear else []
+    lines.append(
+        f"read {records} records: {applied} written to Redis, {stale} there already or replaced by a newer one"
+    )
+    return lines + problems

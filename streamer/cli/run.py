@@ -1,0 +1,29 @@
+"""``streamer worker`` and ``streamer publisher``: the agents."""
+
+from __future__ import annotations
+
+import typer
+
+from streamer.cli.given import given
+
+
+def install(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(worker)
+    app.command()(publisher)
+
+
+def worker(ctx: typer.Context) -> None:
+    """Run a signals worker: events in, changed avoid lists out. Start as many as there is work for."""
+    settings = given(ctx).settings()
+    from agents import run_worker
+
+    raise typer.Exit(run_worker(settings))
+
+
+def publisher(ctx: typer.Context) -> None:
+    """Run a publisher: brings changed avoid lists to Redis."""
+    settings = given(ctx).settings()
+    from agents import run_publisher
+
+    raise typer.Exit(run_publisher(settings))

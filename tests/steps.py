@@ -1,0 +1,34 @@
+"""A user's events in few words, for worked examples: ``shown(NOON, "a", "news")``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamer.events import Dislike, Feedback, Impression, Play
+from streamer.settings import DAY_MS
+
+DAY0 = 20_000
+NOON = DAY0 * DAY_MS + DAY_MS // 2
+SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+
+
+def shown(ts: int, content: str, *tags: str, **more: Any) -> Impression:
+    """An impression long enough in view for a video."""
+    return Impression(user_id="u", ts=ts, content_id=content, tags=tags, **{"visible_ms": 2_000, **more})
+
+
+def unseen(ts: int, content: str = "filler", **more: Any) -> Impression:
+    """An impression that only lengthens the session."""
+    return Impression(user_id="u", ts=ts, content_id=content, visible_ms=0, **more)
+
+
+def played(ts: int, content: str, *tags: str, **more: Any) -> Play:
+    return Play(user_id="u", ts=ts, content_id=content, tags=tags, **more)
+
+
+def disliked(ts: int, content: str | None, *tags: str, action: Any = "dislike", **more: Any) -> Dislike:
+    return Dislike(user_id="u", ts=ts, content_id=content, tags=tags, action=action, **more)
+
+
+def gave(ts: int, content: str | None, kind: Any, *tags: str, **more: Any) -> Feedback:
+    return Feedback(user_id="u", ts=ts, content_id=content, kind=kind, tags=tags, **more)

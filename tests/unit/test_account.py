@@ -1,0 +1,106 @@
+"""What `streamer explain` tells: it agrees with the document, for every key of real users of a generated city."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamer.cli.account import Account, AccountKind, account_of
+from streamer.events import Dislike, Event, Impression, Play
+from streamer.profile import Profile, Rules
+from streamer.settings import DAY_MS, load
+from streamer.simulation.city import City
+
+NOON = 20_370 * DAY_MS + DAY_MS // 2
+SETTLED = 6_000_000
+
+
+@pytest.fixture(scope="module")
+def rules() -> Rules:
+    return Rules(load())
+
+
+def profile_of(rules: Rules, *events: Event, settled: bool = True) -> Profile:
+    profile = Profile("u1", rules)
+    for event in events:
+        profile.apply(event, 0)
+    if settled:
+        profile.advance(max(event.ts for event in events) + SETTLED)
+    return profile
+
+
+def shown(ts: int, content: str, *tags: str, creator: str = "c1") -> Impression:
+    return Impression(
+        user_id="u1", ts=ts, content_id=content, tags=tags, creator_id=creator, visible_ms=5000, position=0
+    )
+
+
+@pytest.mark.parametrize("settled", [True, False], ids=["sealed", "open"])
+def test_every_key_of_a_user_has_the_entries_of_the_document_or_something_missing(rules: Rules, settled: bool) -> None:
+    city = City(1, 40, 3, NOON, events=1_500, items=60, tags=20, creators=15)
+    (user,) = city.user_ids()
+    profile = Profile(user, rules)
+    for _, event in city.events():
+        profile.apply(event, 0)
+        if settled:
+            profile.advance(event.ts)
+    document = profile.document()
+    assert document is not None
+    assert len({(entry.kind, entry.tier) for entry in document.entries}) > 4
+    keys: list[tuple[AccountKind, str]] = [("tag", tag) for tag in city.catalogue.tags]
+    keys += [("creator", creator) for creator in city.catalogue.creators]
+    keys += [("content", item.content_id) for item in city.catalogue.items]
+    for kind, value in keys:
+        account = account_of(profile, kind, value)
+        entries = tuple(entry for entry in document.entries if (entry.kind, entry.value) == (kind, value))
+        assert account.entries == entries
+        assert bool(account.missing) == all(entry.tier == "hard" for entry in entries), account
+        for entry in entries:
+            if entry.log_odds is not None:
+                assert account.scored is not None
+                assert account.scored.log_odds == pytest.approx(entry.log_odds, abs=1e-4)
+
+
+def missing(account: Account) -> str:
+    return "; ".join(account.missing)
+
+
+def test_a_tag_seen_once_lacks_evidence_and_odds(rules: Rules) -> None:
+    profile = profile_of(rules, shown(NOON, "a", "news"), shown(NOON + 60_000, "b", "sport"))
+    account = account_of(profile, "tag", "news")
+    assert [cell.ignored for _, cell in account.days] == [1]
+    assert "too little evidence: E = 0.0" in missing(account)
+    assert "listed from -1.00" in missing(account)
+
+
+def test_what_was_never_seen_is_not_known(rules: Rules) -> None:
+    account = account_of(profile_of(rules, shown(NOON, "a", "news")), "tag", "chess")
+    assert not account.known
+    assert "nothing of it was really seen" in missing(account)
+
+
+def test_a_content_tells_how_many_times_are_missing(rules: Rules) -> None:
+    days = [
+        shown(NOON + n * DAY_MS + step, content, "news")
+        for n in range(2)
+        for step, content in ((0, "a"), (60_000, "b"))
+    ]
+    account = account_of(profile_of(rules, *days), "content", "a")
+    assert account.missing == ("ignored 2 of the 3 times needed", "never left early")
+
+
+def test_a_content_engaged_with_later_is_not_abandoned(rules: Rules) -> None:
+    first = Play(user_id="u1", ts=NOON, content_id="a", played_s=2.0, duration_s=600.0)
+    again = Play(user_id="u1", ts=NOON + DAY_MS, content_id="a", played_s=500.0, duration_s=600.0)
+    assert account_of(profile_of(rules, first), "content", "a").entries
+    assert "but engaged with that day or later" in missing(account_of(profile_of(rules, first, again), "content", "a"))
+
+
+def test_a_stated_dislike_is_told_with_its_undo(rules: Rules) -> None:
+    no = Dislike(user_id="u1", ts=NOON, action="dislike", scope="tag", tag="news")
+    undo = Dislike(user_id="u1", ts=NOON + 1000, action="undo", scope="tag", tag="news")
+    account = account_of(profile_of(rules, no), "tag", "news")
+    assert "hard" in {entry.tier for entry in account.entries}
+    assert account.said == ("2025-10-09 12:00 UTC: dislike",)
+    undone = account_of(profile_of(rules, no, undo), "tag", "news")
+    assert undone.entries == ()
+    assert undone.said == ("2025-10-09 12:00 UTC: dislike", "2025-10-09 12:00 UTC: undo of all dislikes")
