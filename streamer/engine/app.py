@@ -12,6 +12,9 @@ Settings that matter, and why:
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
@@ -25,6 +28,9 @@ _DAY_S: Final = 86_400.0
 _SESSION_TIMEOUT_S: Final = 10.0
 _HEARTBEAT_S: Final = 2.0
 _BUFFERED_BATCHES: Final = 64
+STOP_LIMIT_S: Final = 20.0
+
+log: Final = logging.getLogger(__name__)
 
 
 class Cargo(Protocol):
@@ -38,9 +44,14 @@ class Cargo(Protocol):
 
 
 class BatchApp(faust.App):
-    """A Faust app on the batch transport; starts and stops its cargo."""
+    """A Faust app on the batch transport; starts and stops its cargo.
+
+    A broker that is gone must not keep it from stopping: after STOP_LIMIT_S the process ends as it is, which is as
+    harmless as any crash, since what was not saved is read again.
+    """
 
     cargo: Cargo | None = None
+    _stop_limit: threading.Timer | None = None
 
     async def on_start(self) -> None:
         """Called by Faust when the app starts."""
@@ -50,11 +61,25 @@ class BatchApp(faust.App):
 
     async def on_stop(self) -> None:
         """Called by Faust when the app stops, before its consumer does."""
+        self._stop_limit = threading.Timer(STOP_LIMIT_S, _end_unsaved)
+        self._stop_limit.daemon = True
+        self._stop_limit.start()
         try:
             if self.cargo is not None:
                 await self.cargo.stop()
         finally:
             await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Called by Faust when everything has stopped."""
+        await super().on_shutdown()
+        if self._stop_limit is not None:
+            self._stop_limit.cancel()
+
+
+def _end_unsaved() -> None:
+    log.error("not stopped within %.0f s, the broker may be gone: ending without saving", STOP_LIMIT_S)
+    os._exit(1)
 
 
 def create_app(name: str, settings: Settings, **overrides: Any) -> BatchApp:

@@ -129,7 +129,7 @@ class Users:
         """Does the step; all that may raise is in here."""
         outcomes = self._replay(hot.profile, step)
         document = hot.profile.document()
-        writes = must_write(hot.written, document)
+        writes = must_write(hot.written, document, self._rules.window_ms // 2)
         raw = encode(document) if writes and document is not None else None
         return Result(outcomes, document, writes, raw, hot.profile.deadline())
 

@@ -1,7 +1,7 @@
 """The last written document of a user, as small as the write rule of spec §9 allows (state part ``w``).
 
 Faust seam: none; pure. The rule compares `avoid` and of each entry kind, value, context, tier, reasons, multiplier and
-expiry; evidence, log odds and completion are left out.
+expiry, and how old the document is; evidence, log odds and completion are left out.
 
 What must hold for it to be right: ``must_write`` looks at nothing else.
 """
@@ -31,6 +31,7 @@ class _Entry(Struct, array_like=True, frozen=True):
 
 class _Written(Struct, array_like=True, frozen=True):
     version: int
+    as_of: int
     creators: tuple[str, ...]
     tags: tuple[str, ...]
     duration_max_seconds: int | None
@@ -49,7 +50,9 @@ def encode(document: Document) -> bytes:
         _Entry(e.kind, e.value, e.context, e.tier, e.reasons, e.multiplier, e.expires_at) for e in document.entries
     )
     return _encoder.encode(
-        _Written(SCHEMA, avoid.creators, avoid.tags, avoid.duration_max_seconds, avoid.content_ids, entries)
+        _Written(
+            SCHEMA, document.as_of, avoid.creators, avoid.tags, avoid.duration_max_seconds, avoid.content_ids, entries
+        )
     )
 
 
@@ -66,7 +69,7 @@ def decode(user_id: str, raw: bytes) -> Document:
     return Document(
         schema=written.version,
         user_id=user_id,
-        as_of=0,
+        as_of=written.as_of,
         cohort=None,
         avoid=Avoid(written.creators, written.tags, written.duration_max_seconds, written.content_ids),
         entries=tuple(

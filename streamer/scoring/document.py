@@ -93,14 +93,22 @@ MULTIPLIER_STEP: Final = 0.05
 EXPIRY_STEP_MS: Final = 86_400_000
 
 
-def must_write(previous: Document | None, current: Document | None) -> bool:
+def must_write(previous: Document | None, current: Document | None, most_age_ms: int | None = None) -> bool:
     """Whether ``current`` differs from the document last written by enough to be written (spec §9).
 
     It does when ``avoid`` or any entry's (kind, value, context, tier, reasons) changes, a multiplier moves by
     .05 or an expiry by a day, and when a document begins or ceases to be.
+
+    Args:
+        previous: the document last written.
+        current: the computed one.
+        most_age_ms: events' time after which it is written though nothing changed, so that the TTL of an active
+            user's list, which counts from ``as_of``, never runs out; None: never.
     """
     if previous is None or current is None:
         return previous is not current
+    if most_age_ms is not None and current.as_of - previous.as_of >= most_age_ms:
+        return True
     if previous.avoid != current.avoid or len(previous.entries) != len(current.entries):
         return True
     if previous.entries == current.entries:

@@ -207,6 +207,13 @@ def test_a_document_that_begins_or_ends_is_written_and_nothing_for_nothing() -> 
     assert not must_write(None, None)
 
 
+def test_an_unchanged_document_is_written_again_when_the_written_one_has_aged() -> None:
+    later = replace(EXAMPLE, as_of=EXAMPLE.as_of + 90 * DAY_MS)
+    assert must_write(EXAMPLE, later, most_age_ms=90 * DAY_MS)
+    assert not must_write(EXAMPLE, later, most_age_ms=90 * DAY_MS + 1)
+    assert not must_write(EXAMPLE, later)
+
+
 def test_contexts_of_one_tag_are_told_apart() -> None:
     morning, night = ({"daypart": part} for part in ("morning", "night"))
     both = replace(EXAMPLE, entries=(replace(TRUE_CRIME, context=morning), replace(TRUE_CRIME, context=night)))

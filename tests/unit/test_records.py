@@ -310,3 +310,17 @@ def test_praise_out_of_the_window_stays_while_the_no_that_it_overrules_does() ->
     assert document is not None
     # without the like the dislike of DAY0 would count, until DAY0 + 180 d
     assert document.entries[0].expires_at == NOON + 35 * DAY_MS
+
+
+def test_what_an_open_session_states_out_of_the_window_counts_as_absent() -> None:
+    #   DAY0 buy a (x): not sealed yet, but out of the week's window | DAY0 + 9 return a, dislike b (x)
+    #   the return names no keys and finds none: x has LD 2 (L = -1.18) and not 3.33 (L = .16)
+    late = NOON + 9 * DAY_MS
+    stated = [gave(NOON, "a", "purchase", "x"), gave(late, "a", "return"), disliked(late, "b", "x")]
+    for order in itertools.permutations(stated):
+        document = after(*order, settings=Settings(window_days=7)).document()
+        assert document is not None
+        assert {entry.value for entry in document.entries} == {"b"}
+    listed = after(gave(late, "a", "purchase", "x"), *stated[1:], settings=Settings(window_days=7)).document()
+    assert listed is not None
+    assert "x" in {entry.value for entry in listed.entries}

@@ -68,6 +68,8 @@ class Traffic:
         producer.flush()
         while not self._poll():
             time.sleep(_POLL_S)
+        lists = sum(1 for _ in _documents(self._deployment.settings.redis_url))
+        self._progress.update(self._lists, completed=lists, total=lists)  # the others have none: too little is known
 
     def _mark(self, producer: SignalProducer, ts: int) -> None:
         producer.watermark(ts)
