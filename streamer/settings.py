@@ -113,6 +113,10 @@ class Settings(BaseSettings):
             problems.append("retention_days: source topics must outlive session_gap + grace; raise it")
         if self.window_days * 86_400 <= self.session_gap + self.grace:
             problems.append("window_days: the window must be longer than session_gap + grace; raise it")
+        if self.window_days > 200 * self.half_life_days:
+            problems.append(
+                "half_life_days: evidence would vanish long before window_days; raise it or shorten the window"
+            )
         if self.publisher_group == self.group:
             problems.append("publisher_group: must differ from group, or workers and publishers starve each other")
         if problems:

@@ -23,11 +23,15 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import hypothesis
 import pytest
 
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from tests.backends.choose import KAFKA_ADDRESS, REDIS_ADDRESS, Kafka, RealRedis, open_kafka, open_redis
 from tests.backends.ports import NotHere
+
+hypothesis.settings.register_profile("streamer", deadline=None)  # a slow machine is no failure
+hypothesis.settings.load_profile("streamer")
 
 T = TypeVar("T")
 _TIERS = ("system", "integration")

@@ -34,7 +34,7 @@ class Baseline:
 
     def __init__(self, rollup: Rollup, today: int, rules: Rules) -> None:
         self.rollup = rollup.as_of(today)
-        self._scale = self.rollup.frame.scale(today)
+        self._scale = self.rollup.scale(today)
         self._population = rules.population
         self._rate_ratios: dict[tuple[str, str], float] = {}
         totals = self.rollup.totals

@@ -26,12 +26,16 @@ from streamer.scoring.document import Document
 from streamer.settings import DAY_MS
 from streamer.signals import explicit
 
+OPEN_SESSIONS = 1000
+"""Open sessions of one user; the events of any more are dropped and metered (I6)."""
+
 
 class Outcome(enum.Enum):
     """What became of one event."""
 
     COUNTED = "counted"
     LATE = "late"
+    DROPPED = "dropped"
 
 
 class Profile:
@@ -114,6 +118,9 @@ class Profile:
             return Outcome.LATE
         self._dirty_sessions = True
         self.formed = None
+        if not joined and len(self.sessions) >= OPEN_SESSIONS:
+            self.rules.dropped["open_sessions"] += 1
+            return Outcome.DROPPED
         if not joined:
             joined = [Session.opened_by(event)]
             self.sessions += joined
@@ -215,6 +222,9 @@ class Profile:
         assert isinstance(event, (Dislike, Feedback))
         self._dirty_head = True
         self.formed = self._settled = None
+        if key not in self.records and len(self.records) >= self.rules.records_held:
+            self.rules.dropped["explicit_records"] += 1
+            return
         record = self.records.setdefault(key, Record())
         record.add_late(event, isinstance(event, Feedback) and self._speaks_for(event))
         contributed = record.contributed

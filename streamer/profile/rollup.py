@@ -17,8 +17,8 @@ from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell, total
 from streamer.scoring.entries import LISTED_EXPECTED, LISTED_EXPLICIT, ONE_AND_DONE_EXPECTED, Scored, Scorer
 from streamer.settings import TileCaps
 
-ORIGIN_DAY: Final = 20_000
-"""Day of weight 1 in the rising frame; any would do, one of our years keeps the numbers near 1."""
+MOST_HALF_LIVES: Final = 400
+"""Half-lives a day may lie from the frame's origin: 2^±400 and its products stay far inside a float's range."""
 
 MARGIN: Final = 1 - 1e-6
 """Cheap bounds are taken this much lower, so that rounding never decides."""
@@ -44,7 +44,7 @@ class Sums:
 
 
 class Frame:
-    """The rising frame of a deployment: what a day's counts weigh in it, worked out once a day.
+    """The decay of a deployment, worked out once for every distance of days.
 
     Args:
         half_life_days: days after which evidence weighs half.
@@ -53,27 +53,20 @@ class Frame:
 
     def __init__(self, half_life_days: float, window_days: int) -> None:
         self.window_days = window_days
+        self.most_days = half_life_days * MOST_HALF_LIVES
         self._half_life_days = half_life_days
-        self._weights: dict[int, float] = {}
-        self._scales: dict[int, float] = {}
+        self._growths: dict[int, float] = {}
         most_decay = 2 ** (-window_days / half_life_days)
         one_and_done = ONE_AND_DONE_EXPECTED / 1e6 * most_decay
         self.least_expected = {TAG: LISTED_EXPECTED * MARGIN, CREATOR: min(LISTED_EXPECTED, one_and_done) * MARGIN}
         """Decayed e below which a key of this kind can be neither listed nor one-and-done."""
 
-    def weight(self, day: int) -> float:
-        """The weight of a day's counts in the rising frame."""
-        weight = self._weights.get(day)
-        if weight is None:
-            weight = self._weights[day] = 2.0 ** ((day - ORIGIN_DAY) / self._half_life_days)
-        return weight
-
-    def scale(self, day: int) -> float:
-        """What turns a sum of the rising frame into one decayed to a day."""
-        scale = self._scales.get(day)
-        if scale is None:
-            scale = self._scales[day] = 2.0 ** ((ORIGIN_DAY - day) / self._half_life_days)
-        return scale
+    def growth(self, days: int) -> float:
+        """2^(days/half-life)."""
+        growth = self._growths.get(days)
+        if growth is None:
+            growth = self._growths[days] = 2.0 ** min(days / self._half_life_days, 2.0 * MOST_HALF_LIVES)
+        return growth
 
 
 class Rollup:
@@ -86,6 +79,9 @@ class Rollup:
 
     def __init__(self, frame: Frame, tiles: Iterable[Tile] = ()) -> None:
         self.frame = frame
+        self._reset(tiles)
+
+    def _reset(self, tiles: Iterable[Tile]) -> None:
         self.tiles: dict[int, Tile] = {}
         self.keys: dict[tuple[str, str], Sums] = {}
         self.content_days: dict[str, list[int]] = {}
@@ -93,22 +89,44 @@ class Rollup:
         self.shelf = Shelf()
         for tile in sorted(tiles, key=lambda t: t.day):
             self.tiles[tile.day] = tile
+        self._origin = max(self.tiles, default=0)
         self._recount_totals()
         for tile in self.tiles.values():
             self._sum_tile(tile)
 
+    def weight(self, day: int) -> float:
+        """The weight of a day's counts in the rising frame."""
+        return self.frame.growth(day - self._origin)
+
+    def scale(self, day: int) -> float:
+        """What turns a sum of the rising frame into one decayed to a day."""
+        return self.frame.growth(self._origin - day)
+
+    def _reach(self, day: int) -> None:
+        """Moves the frame's origin if a day lies so far from it that weights would leave a float's range."""
+        if abs(day - self._origin) > self.frame.most_days:
+            self._origin = day
+            self.keys, self.content_days = {}, {}
+            self._recount_totals()
+            for tile in self.tiles.values():
+                self._sum_tile(tile)
+
     def as_of(self, today: int) -> Rollup:
         """R as seen on a day: itself, or a copy without the tiles that have left the window by then."""
+        self._reach(today)
         if not self.tiles or min(self.tiles) > today - self.frame.window_days:
             return self
         if self._trimmed is None or self._trimmed[0] != today:
             kept = [tile for day, tile in self.tiles.items() if day > today - self.frame.window_days]
-            self._trimmed = (today, Rollup(self.frame, kept))
+            trimmed = Rollup(self.frame, kept)
+            trimmed._reach(today)
+            self._trimmed = (today, trimmed)
         return self._trimmed[1]
 
     def fold(self, delta: Tile) -> set[tuple[str, str]]:
         """Adds a session's counts, which are given away, to their day. Returns the keys whose o, e or ld changed."""
         self._trimmed = None
+        self._reach(delta.day)
         touched = self._sum_tile(delta)
         self._count(delta)
         tile = self.tiles.get(delta.day)
@@ -157,14 +175,14 @@ class Rollup:
         for day, cell in provisional:
             if cell.ld and day == last_day:
                 return True  # an undo may take away all evidence of that day, and an earlier one is the last then
-            weight = self.frame.weight(day) / 1e6
+            weight = self.weight(day) / 1e6
             expected += cell.e * weight
             explicit += cell.ld * weight
             if day > last_day and cell.has_evidence:
                 last_day = day
         if last_day < 0:
             return False
-        scale = self.frame.scale(last_day)
+        scale = self.scale(last_day)
         least = self.frame.least_expected[kind]
         return expected * scale >= least or explicit * scale >= LEAST_EXPLICIT
 
@@ -209,7 +227,7 @@ class Rollup:
     def clear(self) -> list[int]:
         """Forgets everything; returns the days that had tiles."""
         days = sorted(self.tiles)
-        self.__init__(self.frame)  # type: ignore[misc]
+        self._reset(())
         return days
 
     def _recount_totals(self) -> None:
@@ -221,7 +239,7 @@ class Rollup:
             self._count(tile)
 
     def _count(self, tile: Tile) -> None:
-        weight = self.frame.weight(tile.day)
+        weight = self.weight(tile.day)
         for name in _DECAYED_TOTALS:
             self.totals[name] += getattr(tile.totals, name) * weight
         self.ratings += tile.totals.ratings
@@ -258,7 +276,7 @@ class Rollup:
         sums.scored = None
         self.shelf.stale.add(key)
         if cell.o or cell.e or cell.ld:
-            weight = self.frame.weight(day) / 1e6
+            weight = self.weight(day) / 1e6
             sums.o += cell.o * weight
             sums.e += cell.e * weight
             sums.ld += cell.ld * weight

@@ -36,6 +36,7 @@ class Rules:
         self.session_items = settings.session_items
         self.session_items_held = 4 * settings.session_items
         self.explicit_cap = settings.explicit_cap
+        self.records_held = 4 * settings.explicit_cap + 64
         self.tile_caps = settings.tile_caps
         self.by_daypart = "daypart" in settings.context_dimensions
         self.by_device = "device" in settings.context_dimensions

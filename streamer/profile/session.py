@@ -58,6 +58,9 @@ class Session(Struct, array_like=True):
             key = RecordKey.of(event)
             if key is not None:
                 record = self.records.get(key)
+                if record is None and len(self.records) >= rules.records_held:
+                    rules.dropped["explicit_records"] += 1
+                    return
                 if record is None:
                     record = self.records[key] = SessionRecord()
                 record.add(event)

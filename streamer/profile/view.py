@@ -154,14 +154,14 @@ class _View:
         rollup = self._rollup
         theta = rollup.totals["theta"]
         for day, tile in self._provisional.items():
-            theta += tile.totals.theta * rollup.frame.weight(day)
-        return theta * rollup.frame.scale(self._today) / 1000
+            theta += tile.totals.theta * rollup.weight(day)
+        return theta * rollup.scale(self._today) / 1000
 
     def _completion(self) -> dict[str, float]:
         """Decayed mean completion by media."""
         sums = {media: list(pair) for media, pair in self._rollup.completions.items()}
         for day, tile in self._provisional.items():
-            weight = self._rollup.frame.weight(day)
+            weight = self._rollup.weight(day)
             for media, (n, total) in tile.completions.items():
                 pair = sums.setdefault(media, [0.0, 0.0])
                 pair[0] += n * weight

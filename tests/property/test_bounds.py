@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.events import Dislike, Event, Feedback, Play
 from streamer.profile import Profile, Rules
+from streamer.profile.profile import OPEN_SESSIONS
 from streamer.profile.records import STATEMENTS
 from streamer.profile.tile import Tile
 from streamer.scoring.counts import total
@@ -135,3 +137,29 @@ def test_i6_the_newest_of_very_many_statements_still_count() -> None:
     again = Dislike(user_id="u", ts=START + 101, action="dislike", content_id="c", tags=("x",))
     for arrived in ([*early, undo, again], [again, undo, *early]):
         assert shut(Rules(Settings()), *arrived).rollup.tiles[BASE_DAY].tags["x"]["night"].ld == 2_000_000
+
+
+def test_i6_a_user_s_open_sessions_and_late_records_are_bounded() -> None:
+    rules = Rules(TINY)
+    profile = Profile("u", rules)
+    for n in range(OPEN_SESSIONS + 5):
+        profile.apply(Play(user_id="u", ts=START, content_id="c", session_id=f"s{n}"), -1)
+    assert len(profile.sessions) == OPEN_SESSIONS
+    assert rules.dropped["open_sessions"] == 5
+    profile.advance(watermark_at(24))
+    for n in range(rules.records_held + 5):
+        profile.apply(Dislike(user_id="u", ts=START - 1, action="dislike", content_id=f"c{n}"), profile.watermark)
+    assert len(profile.records) == rules.records_held
+    assert rules.dropped["explicit_records"] == 5
+
+
+@pytest.mark.parametrize("half_life_days", [1.0, 7.0])
+def test_days_far_from_each_other_do_not_leave_the_range_of_a_float(half_life_days: float) -> None:
+    # 1970 ──────────────────────────── 55 years ──────────────────────────── 2025: 20,000 half-lives at one day each
+    profile = Profile("u", Rules(Settings(half_life_days=half_life_days, window_days=30)))
+    for ts in (0, START, START + 40 * DAY_MS):
+        profile.apply(Play(user_id="u", ts=ts, content_id="c", tags=("x",), played_s=1.0, duration_s=900.0), -1)
+        profile.advance(ts + DAY_MS)
+        document = profile.document()
+        assert document is not None
+        assert document.completion == {"video": round(1 / 900, 4)}
