@@ -56,7 +56,7 @@ async def _rebuild(settings: Settings, clear: bool, progress: Progress, task: Ta
     async with AvoidListWriter(settings.redis_url, timeout=settings.redis_timeout, clock=settings.clock) as writer:
         await writer.ping()
         cleared = await writer.clear() if clear else 0
-        async for scanned in scan(settings, settings.topics.avoid_lists, range(settings.partitions)):
+        async for scanned in scan(settings, settings.topics.avoid_lists, dict.fromkeys(range(settings.partitions), 0)):
             updates = []
             for record in scanned.records:
                 user_id = (record.key or b"").decode(errors="replace")

@@ -47,7 +47,7 @@ async def saved_state(settings: Settings, user_id: str) -> PartitionStore | None
 async def _find(settings: Settings, user_id: str, partitions: Iterable[int]) -> PartitionStore | None:
     ends_with = b"|" + user_id.encode()
     stores: dict[int, PartitionStore] = {partition: PartitionStore() for partition in partitions}
-    async for scanned in scan(settings, settings.topics.state, stores):
+    async for scanned in scan(settings, settings.topics.state, dict.fromkeys(stores, 0)):
         store = stores[scanned.partition]
         for record in scanned.records:
             key = record.key or b""

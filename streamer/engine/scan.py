@@ -1,4 +1,4 @@
-"""Reads a topic once, from its beginning to the end it has now: for tools, outside any consumer group.
+"""Reads a topic once, to the end it has now, outside any consumer group: for recovery and for tools.
 
 Faust seam: none.
 
@@ -8,7 +8,7 @@ transactions count as read.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -38,13 +38,13 @@ class Scanned(NamedTuple):
     total: int
 
 
-async def scan(settings: Settings, topic: str, partitions: Iterable[int]) -> AsyncIterator[Scanned]:
-    """All records that a topic has when this is called.
+async def scan(settings: Settings, topic: str, begin: Mapping[int, int]) -> AsyncIterator[Scanned]:
+    """The records that a topic has when this is called.
 
     Args:
         settings: which brokers, and how long to wait for them.
         topic: its full name.
-        partitions: those to read; they must exist.
+        begin: the partitions to read, which must exist, and the offset to begin each at.
 
     Raises:
         BrokerUnavailable: no broker answered within ``broker_timeout``, or one stopped answering.
@@ -59,7 +59,7 @@ async def scan(settings: Settings, topic: str, partitions: Iterable[int]) -> Asy
     )
     try:
         await consumer.start()
-        async for scanned in _scan(consumer, topic, partitions):
+        async for scanned in _scan(consumer, topic, begin):
             yield scanned
     except KafkaError as error:
         raise BrokerUnavailable(
@@ -69,12 +69,12 @@ async def scan(settings: Settings, topic: str, partitions: Iterable[int]) -> Asy
         await consumer.stop()
 
 
-async def _scan(consumer: AIOKafkaConsumer, topic: str, partitions: Iterable[int]) -> AsyncIterator[Scanned]:
-    tps = [TopicPartition(topic, partition) for partition in partitions]
+async def _scan(consumer: AIOKafkaConsumer, topic: str, begin: Mapping[int, int]) -> AsyncIterator[Scanned]:
+    tps = [TopicPartition(topic, partition) for partition in begin]
     consumer.assign(tps)
     ends = await consumer.end_offsets(tps)
-    at = dict(await consumer.beginning_offsets(tps))
-    total = sum(ends[tp] - at[tp] for tp in tps)
+    at = {tp: max(first, begin[tp.partition]) for tp, first in (await consumer.beginning_offsets(tps)).items()}
+    total = _left(at, ends)
     for tp in tps:
         consumer.seek(tp, at[tp])
     while left := [tp for tp in tps if at[tp] < ends[tp]]:
