@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system lint types clean
+.PHONY: help demo test system lint types bench bench-quick clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.demo ## a city of users through a broker and Redis on this machine, in under a minute
 	@$(BIN)/streamer demo $(ARGS)
@@ -25,6 +25,12 @@ lint: $(VENV)/.dev ## ruff: rules and format
 
 types: $(VENV)/.dev ## mypy --strict
 	$(BIN)/mypy --strict streamer/
+
+bench: $(VENV)/.dev ## all benchmarks with their peers, three times: hours; ARGS="--runs 1 --events 500000" for less
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(VENV)/.dev ## all benchmarks small and once, the fast peers only: four minutes
+	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 clean: ## removes the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

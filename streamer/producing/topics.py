@@ -9,6 +9,8 @@ from streamer.producing.connection import Cluster, TopicError, connect, open_pro
 from streamer.settings import DAY_MS, Settings
 
 _ALREADY_EXISTS: Final = 36
+LARGEST_BATCH: Final = 16 << 20
+"""Bytes of the largest batch that the compacted topics take; a user's state at its caps is far below."""
 
 
 def wanted(settings: Settings) -> dict[str, dict[str, str]]:
@@ -17,11 +19,16 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     Source topics, erasures and rejects keep records for ``retention_days``. The avoid lists and the workers' state
     are compacted: the newest value per key stays. Their deletions stay readable for ``retention_days``, so that a
     publisher that was away that long still learns of them, and what a newer record replaced is gone from disk
-    after a day at most, so that erasing a user erases.
+    after a day at most, so that erasing a user erases. Batches may be large: all of a user's state is one.
     """
     retention = str(settings.retention_days * DAY_MS)
     events = {"cleanup.policy": "delete", "retention.ms": retention}
-    newest = {"cleanup.policy": "compact", "delete.retention.ms": retention, "max.compaction.lag.ms": str(DAY_MS)}
+    newest = {
+        "cleanup.policy": "compact",
+        "delete.retention.ms": retention,
+        "max.compaction.lag.ms": str(DAY_MS),
+        "max.message.bytes": str(LARGEST_BATCH),
+    }
     topics = settings.topics
     kept_by_time = (*topics.sources, topics.erasures, topics.rejects)
     return dict.fromkeys(kept_by_time, events) | dict.fromkeys((topics.avoid_lists, topics.state), newest)
