@@ -1,0 +1,120 @@
+"""Are the outputs right? Ours against the oracle, the peers' counts against a plain recount."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from confluent_kafka import Consumer, TopicPartition
+
+from benchmarks.backlog import open_consumer
+from streamer.engine.table import MARK_KEY
+from streamer.events import Dislike, Event, Impression, Play
+from streamer.scoring import document
+from streamer.scoring.document import Document
+from streamer.settings import DAY_MS, Settings
+from streamer.simulation import oracle
+
+Counts = dict[tuple[str, str, int], list[int]]
+"""By user, tag and day: shown, started, abandoned, disliked."""
+
+
+def newest_values(brokers: str, topic: str, partitions: int) -> dict[bytes, bytes]:
+    """The newest value of every key that a topic has now; keys whose newest value is a tombstone are left out."""
+    consumer = open_consumer(brokers, "outcome")
+    try:
+        return _newest(consumer, [TopicPartition(topic, partition, 0) for partition in range(partitions)])
+    finally:
+        consumer.close()
+
+
+def _newest(consumer: Consumer, tps: list[TopicPartition]) -> dict[bytes, bytes]:
+    ends = {tp.partition: consumer.get_watermark_offsets(tp, timeout=10)[1] for tp in tps}
+    newest: dict[bytes, bytes] = {}
+    consumer.assign(tps)
+    while any(max(0, at.offset) < ends[at.partition] for at in consumer.position(tps)):
+        for record in consumer.consume(1_000, timeout=0.1):
+            key, value = record.key(), record.value()
+            if record.error() or key is None:
+                place = f"{record.topic()}[{record.partition()}]@{record.offset()}"
+                raise RuntimeError(f"{place}: {record.error() or 'no key'}")
+            if value is None:
+                newest.pop(key, None)
+            else:
+                newest[key] = value
+    return newest
+
+
+def state(settings: Settings) -> tuple[int, int]:
+    """How many users have state in the changelog, and how many bytes it is, decoded and without keys."""
+    parts = newest_values(settings.brokers, settings.topics.state, settings.partitions)
+    parts.pop(MARK_KEY, None)
+    return len({key.partition(b"|")[2] for key in parts}), sum(len(value) for value in parts.values())
+
+
+def outbox(settings: Settings) -> dict[str, Document]:
+    """The newest document of every user in the outbox."""
+    found = newest_values(settings.brokers, settings.topics.avoid_lists, settings.partitions)
+    return {key.decode(): document.decode(value) for key, value in found.items()}
+
+
+def disagreements(settings: Settings, sample: Mapping[str, Sequence[Event]], watermark: int) -> list[str]:
+    """What the outbox says of some users that the oracle does not say, given all their events."""
+    written = outbox(settings)
+    truth = oracle.documents(settings, [event for own in sample.values() for event in own], watermark)
+    problems = [] if truth else ["the oracle finds no document in the sample: it shows nothing"]
+    for user in sample:
+        problems += [f"{user}: {found}" for found in oracle.disagreements(written.get(user), truth.get(user))]
+    return problems
+
+
+# --- the simple count that the peers do ----------------------------------------------------------------------
+
+
+def recount(events: Iterable[Event]) -> Counts:
+    """The simple count, plainly."""
+    counts: Counts = {}
+    for event in events:
+        match event:
+            case Impression(visible_ms=int(visible_ms), visible_ratio=ratio) if ratio >= 0.5 and visible_ms >= (
+                2000 if event.media in (None, "video") else 1000
+            ):
+                columns = [0]
+            case Play(ended=True):
+                limit = 30.0 if event.duration_s is None else min(60.0, 2 * math.sqrt(event.duration_s))
+                columns = [1, 2] if event.played_s is not None and event.played_s < limit else [1]
+            case Dislike():
+                columns = [3]
+            case _:
+                continue
+        for tag in event.tags:
+            count = counts.setdefault((event.user_id, tag, event.ts // DAY_MS), [0, 0, 0, 0])
+            for column in columns:
+                count[column] += 1
+    return counts
+
+
+def differences(found: Mapping[tuple[str, str, int], list[int]], expected: Counts) -> list[str]:
+    """Counts of a peer that a plain recount does not give."""
+    return [
+        f"{key}: {found.get(key)}, must be {expected.get(key)}"
+        for key in found.keys() | expected.keys()
+        if found.get(key) != expected.get(key)
+    ]
+
+
+def list_differences(found: Mapping[str, list[str]], expected: Counts) -> list[str]:
+    """Lists of a peer that do not follow from a plain recount; an empty list is as good as none."""
+    days: dict[tuple[str, str], list[list[int]]] = {}
+    for (user, tag, _), count in expected.items():
+        days.setdefault((user, tag), []).append(count)
+    lists: dict[str, list[str]] = {}
+    for user, tag in sorted(days):
+        shown, started, abandoned, disliked = (sum(count) for count in zip(*days[user, tag], strict=True))
+        if disliked or (shown >= 10 and not started) or (abandoned >= 2 and 2 * abandoned >= started):
+            lists.setdefault(user, []).append(tag)
+    return [
+        f"{user}: {found.get(user)}, must be {lists.get(user)}"
+        for user in found.keys() | lists.keys()
+        if (found.get(user) or []) != lists.get(user, [])
+    ]

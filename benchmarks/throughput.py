@@ -1,0 +1,58 @@
+"""CPU seconds per million events, and events per second, of one worker over a backlog of W; beside its peers.
+
+    python -m benchmarks.throughput [--quick]
+
+Ours does the full job: from Kafka to outbox and changelog. The floor only fetches and decodes. Idiomatic Faust and, in
+full runs, Kafka Streams and Quix Streams do the simple count of `benchmarks/peers`. Faust and Quix take so long that
+they get a smaller W, with as many events a user.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from benchmarks.backlog import Backlog
+from benchmarks.harness import Bench, main
+from benchmarks.ours import idle_life, process
+from benchmarks.peers import runners
+from benchmarks.peers.runners import Ran
+from benchmarks.processes import Spent
+from benchmarks.workload import Workload
+
+_TARGETS: Final = {"fetch + decode": 6.0, "idiomatic Faust": 1 / 20, "Kafka Streams": 1 / 2}
+_EVENTS_A_USER: Final = 20
+
+
+def run(bench: Bench) -> None:
+    """Takes the figures."""
+    backlog = bench.backlog()
+    share = _share(bench, 10_000 if bench.options.quick else 40_000)
+    ours: list[Spent] = []
+    peers: dict[str, list[Ran]] = {name: [] for name in ("fetch + decode", "idiomatic Faust")}
+    if not bench.options.quick:
+        tenth = bench.backlog(Workload(bench.options.events // 10, bench.options.users // 10))
+        peers |= {"Kafka Streams": bench.kafka_streams, "Quix Streams": []}
+    for _ in bench.runs():
+        ours.append(process(bench, backlog, idle_life(bench)).spent)
+        peers["fetch + decode"].append(runners.floor(bench, backlog))
+        peers["idiomatic Faust"].append(runners.faust(bench, share))
+        if not bench.options.quick:
+            peers["Kafka Streams"].append(runners.kafka_streams(bench, backlog))
+            peers["Quix Streams"].append(runners.quix(bench, tenth))
+    bench.figure("ours, the full job", "CPU s/M", [spent.per_million for spent in ours])
+    bench.figure("ours, the full job", "events/s", [spent.rate for spent in ours])
+    for name, ran in peers.items():
+        bench.figure(name, "CPU s/M", [run.spent.per_million for run in ran])
+        bench.figure(name, "events/s", [run.spent.rate for run in ran])
+        bench.figure(f"{name}, changelog", "B/event", [run.changelog for run in ran if run.changelog])
+    for name, ran in peers.items():
+        ratios = [mine.per_million / other.spent.per_million for mine, other in zip(ours, ran, strict=True)]
+        bench.figure(f"CPU per event, ours to {name}", "x", ratios, _TARGETS.get(name))
+
+
+def _share(bench: Bench, events: int) -> Backlog:
+    return bench.backlog(Workload(events, events // _EVENTS_A_USER), watermarks=False)
+
+
+if __name__ == "__main__":
+    main({"throughput": run}, "throughput")
