@@ -28,6 +28,7 @@ from streamer.settings import Settings
 _P50_MS: Final = 25.0
 _P99_MS: Final = 100.0
 _SPEED: Final = 10.0
+_USERS: Final = 2_000
 _TRIAL: Final = 500
 _TRIAL_S: Final = 6.0
 _MOST: Final = 10_000
@@ -44,7 +45,7 @@ def run(bench: Bench) -> None:
 
 
 def _freshness(bench: Bench, seconds: int, seed: int) -> tuple[list[float], list[float]]:
-    settings, history = live_settings(bench)
+    settings, history = live_settings(bench, _USERS)
     settings = settings.model_copy(update={"redis_url": bench.redis.url})
     bench.redis.flush()
     make_topic(settings, f"{settings.topic_prefix}bare")

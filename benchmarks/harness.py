@@ -14,6 +14,7 @@ import shutil
 import statistics
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -198,7 +199,11 @@ def main(benchmarks: dict[str, Benchmark], name: str) -> None:
     options = _options(name)
     with _session(options) as bench:
         for bench.name, run in benchmarks.items():
-            run(bench)
+            try:
+                run(bench)
+            except Exception as error:  # noqa: BLE001 - the figures of the others are kept
+                traceback.print_exc()
+                bench.wrong.append(f"{bench.name}: did not finish: {error!r}")
         bench.name = name
         Console(width=140).print(bench.table())
         print(f"written to {bench.write(name + ('-quick' if options.quick else ''))}")
@@ -218,8 +223,7 @@ def _session(options: Options) -> Iterator[Bench]:
         except BaseException:
             print(f"logs are kept in {logs}")
             raise
-        if not bench.wrong:
-            shutil.rmtree(logs, ignore_errors=True)
+    shutil.rmtree(logs, ignore_errors=True)
 
 
 def _options(name: str) -> Options:

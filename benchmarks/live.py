@@ -25,11 +25,13 @@ from streamer.settings import DAY_MS, Settings
 _TARGET_US: Final = 20.0
 _TARGET_BYTES: Final = 100.0
 _SPEED: Final = 10.0
-_HISTORY: Final = (40_000, 2_000)
+_HISTORY: Final = 20
+"""Events a user has before."""
 _GAP_S, _GRACE_S, _LAG_S = 10, 2, 1.0
 _WARM_UP_S: Final = 16.0
 """Visits that began before the stream end, and are sealed, within this time."""
 _IDLE_S: Final = 4.0
+_IDLE_SHARE: Final = 0.2
 
 
 class Pace(NamedTuple):
@@ -59,16 +61,15 @@ def run(bench: Bench) -> None:
         bench.figure(f"outbox {at}", "B/event", [pace.outbox for pace in paces])
 
 
-def live_settings(bench: Bench) -> tuple[Settings, Backlog]:
+def live_settings(bench: Bench, users: int) -> tuple[Settings, Backlog]:
     """A deployment on the wall clock whose users have a history that ended yesterday."""
     yesterday = (time.time_ns() // 1_000_000 // DAY_MS - 1) * DAY_MS
-    events, users = _HISTORY if bench.options.quick else (bench.options.events // 10, bench.options.users // 10)
     settings = bench.settings(clock="wall", session_gap=_GAP_S, grace=_GRACE_S, allowed_lag=_LAG_S)
-    return settings, Backlog(Workload(events, users, yesterday), settings, watermarks=False)
+    return settings, Backlog(Workload(_HISTORY * users, users, yesterday), settings, watermarks=False)
 
 
 def _pace(bench: Bench, rate: int, seconds: float, seed: int) -> Pace:
-    settings, history = live_settings(bench)
+    settings, history = live_settings(bench, users=rate)
     length_s = _WARM_UP_S + seconds
     events = history.workload.steady(round(1000 * length_s), round(rate * length_s), _SPEED, seed)
     worker = Worker(settings, bench.logs / f"{settings.group}.log")
@@ -85,6 +86,7 @@ def _pace(bench: Bench, rate: int, seconds: float, seed: int) -> Pace:
     last_ms = stream.sent[-1].ts
     sealed_ms = last_ms + 1000 * (_GAP_S + _GRACE_S + 1)
     time.sleep(max(0.0, sealed_ms / 1000 + 2 * _LAG_S + 1 - time.time()))
+    wait_until("every session is sealed", lambda: _busy(worker, 0.5) < _IDLE_SHARE, worker.child, 120)
     metrics = worker.metrics()
     worker.stop()
     bench.check("every event processed, none late or rejected", lost(metrics, records))

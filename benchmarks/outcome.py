@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -15,22 +16,36 @@ from streamer.scoring.document import Document
 from streamer.settings import DAY_MS, Settings
 from streamer.simulation import oracle
 
+T = TypeVar("T")
 Counts = dict[tuple[str, str, int], list[int]]
 """By user, tag and day: shown, started, abandoned, disliked."""
 
 
-def newest_values(brokers: str, topic: str, partitions: int) -> dict[bytes, bytes]:
-    """The newest value of every key that a topic has now; keys whose newest value is a tombstone are left out."""
+def newest_values(
+    brokers: str, topic: str, partitions: int, keep: Callable[[bytes, bytes], T | None]
+) -> dict[bytes, T]:
+    """What is kept of the newest value of every key that a topic has now.
+
+    Args:
+        keep: what to keep of a key and its value; None: nothing.
+    """
     consumer = open_consumer(brokers, "outcome")
     try:
-        return _newest(consumer, [TopicPartition(topic, partition, 0) for partition in range(partitions)])
+        tps = [TopicPartition(topic, partition, 0) for partition in range(partitions)]
+        newest: dict[bytes, T] = {}
+        for key, value in _records(consumer, tps):
+            kept = None if value is None else keep(key, value)
+            if kept is None:
+                newest.pop(key, None)
+            else:
+                newest[key] = kept
+        return newest
     finally:
         consumer.close()
 
 
-def _newest(consumer: Consumer, tps: list[TopicPartition]) -> dict[bytes, bytes]:
+def _records(consumer: Consumer, tps: list[TopicPartition]) -> Iterator[tuple[bytes, bytes | None]]:
     ends = {tp.partition: consumer.get_watermark_offsets(tp, timeout=10)[1] for tp in tps}
-    newest: dict[bytes, bytes] = {}
     consumer.assign(tps)
     while any(max(0, at.offset) < ends[at.partition] for at in consumer.position(tps)):
         for record in consumer.consume(1_000, timeout=0.1):
@@ -38,29 +53,29 @@ def _newest(consumer: Consumer, tps: list[TopicPartition]) -> dict[bytes, bytes]
             if record.error() or key is None:
                 place = f"{record.topic()}[{record.partition()}]@{record.offset()}"
                 raise RuntimeError(f"{place}: {record.error() or 'no key'}")
-            if value is None:
-                newest.pop(key, None)
-            else:
-                newest[key] = value
-    return newest
+            yield key, value
 
 
 def state(settings: Settings) -> tuple[int, int]:
     """How many users have state in the changelog, and how many bytes it is, decoded and without keys."""
-    parts = newest_values(settings.brokers, settings.topics.state, settings.partitions)
-    parts.pop(MARK_KEY, None)
-    return len({key.partition(b"|")[2] for key in parts}), sum(len(value) for value in parts.values())
+    sizes = newest_values(settings.brokers, settings.topics.state, settings.partitions, lambda _, value: len(value))
+    sizes.pop(MARK_KEY, None)
+    return len({key.partition(b"|")[2] for key in sizes}), sum(sizes.values())
 
 
-def outbox(settings: Settings) -> dict[str, Document]:
-    """The newest document of every user in the outbox."""
-    found = newest_values(settings.brokers, settings.topics.avoid_lists, settings.partitions)
+def outbox(settings: Settings, users: Collection[str]) -> dict[str, Document]:
+    """The newest documents of some users in the outbox."""
+    wanted = {user.encode() for user in users}
+    topic = settings.topics.avoid_lists
+    found = newest_values(
+        settings.brokers, topic, settings.partitions, lambda key, value: value if key in wanted else None
+    )
     return {key.decode(): document.decode(value) for key, value in found.items()}
 
 
 def disagreements(settings: Settings, sample: Mapping[str, Sequence[Event]], watermark: int) -> list[str]:
     """What the outbox says of some users that the oracle does not say, given all their events."""
-    written = outbox(settings)
+    written = outbox(settings, sample)
     truth = oracle.documents(settings, [event for own in sample.values() for event in own], watermark)
     problems = [] if truth else ["the oracle finds no document in the sample: it shows nothing"]
     for user in sample:

@@ -203,7 +203,7 @@ def _check(
 
 
 def _newest(settings: Settings, topic: str) -> ItemsView[bytes, bytes]:
-    return outcome.newest_values(settings.brokers, topic, settings.partitions).items()
+    return outcome.newest_values(settings.brokers, topic, settings.partitions, lambda _, value: value).items()
 
 
 def _say(bench: Bench, name: str, spent: Spent) -> None:
