@@ -63,7 +63,7 @@ def profile_in(store: PartitionStore, user_id: str, rules: Rules) -> Profile:
         StateCorrupt, StateTooNew: it cannot be read.
     """
     parts = store.parts(user_id)
-    profile = Profile.load(user_id, rules, parts.get("h"), parts.get("s"), lambda day: parts.get(f"t{day}"))
+    profile = Profile.load(user_id, rules, parts.get("h"), parts.get("s"), (), lambda day: parts.get(f"t{day}"))
     if store.mark is not None:
         profile.advance(store.mark.watermark)
     return profile

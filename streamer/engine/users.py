@@ -83,7 +83,7 @@ class Users:
         """What the users changed since the last call; it is in the store when this returns."""
         changes = []
         for user, hot in self._dirty.items():
-            parts: dict[str, bytes | None] = dict(hot.profile.changes())
+            parts: dict[str, bytes | None] = dict(hot.profile.changes().parts)
             if hot.written_changed:
                 parts[WRITTEN] = None if hot.written is None else codec.encode(hot.written)
             hot.dirty = hot.written_changed = False
@@ -114,7 +114,7 @@ class Users:
         if not parts:
             return HotUser(Profile(user, self._rules), None)
         raw = parts.get(WRITTEN)
-        profile = Profile.load(user, self._rules, parts.get("h"), parts.get("s"), lambda day: parts.get(f"t{day}"))
+        profile = Profile.load(user, self._rules, parts.get("h"), parts.get("s"), (), lambda day: parts.get(f"t{day}"))
         return HotUser(profile, None if raw is None else codec.decode(user, raw))
 
     @staticmethod

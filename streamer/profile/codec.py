@@ -1,4 +1,4 @@
-"""How a profile is stored: three kinds of part, msgpack arrays with a leading schema version."""
+"""How a profile is stored: heads, tiles and journal entries, msgpack arrays with a leading schema version."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from streamer.errors import StateCorrupt, StateTooNew
+from streamer.profile.journal import Entry
 from streamer.profile.records import Record, RecordKey
-from streamer.profile.session import Session
 from streamer.profile.tile import Tile
 
 VERSION: Final = 1
@@ -19,10 +19,12 @@ VERSION: Final = 1
 class Head(Struct, array_like=True):
     """What a user's sealed sessions left besides counts.
 
-    ``frontier``: greatest ts sealed, −1 if none. ``days``: those that have tiles. ``listed``: (kind, value) ->
-    expiry (ms) of keys that were listed when last touched.
+    ``epoch``: that of the journal entries that count (``profile/journal.py``). ``frontier``: greatest ts sealed, −1 if
+    none. ``days``: those that have tiles. ``listed``: (kind, value) -> expiry (ms) of keys that were listed when last
+    touched.
     """
 
+    epoch: int
     frontier: int
     cohort: str | None
     cohort_at: int
@@ -86,5 +88,5 @@ def _version_of(raw: bytes) -> int:
 
 
 HEAD: Final = PartCodec[Head]("head", msgspec.msgpack.Decoder(tuple[int, Head]))
-SESSIONS: Final = PartCodec[list[Session]]("list of open sessions", msgspec.msgpack.Decoder(tuple[int, list[Session]]))
+JOURNAL: Final = PartCodec[Entry]("journal entry", msgspec.msgpack.Decoder(tuple[int, Entry]))
 TILE: Final = PartCodec[Tile]("tile", msgspec.msgpack.Decoder(tuple[int, Tile]))

@@ -7,13 +7,15 @@ passes, :meth:`Profile.advance` closes and seals the session; :meth:`Profile.doc
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from streamer.errors import StateCorrupt
 from streamer.events import Dislike, Event, Feedback
 from streamer.profile import codec
 from streamer.profile.contribution import Baseline, contributions
 from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
+from streamer.profile.journal import increment, restored, snapshot
 from streamer.profile.listing import relist
 from streamer.profile.records import Contribution, Record, RecordKey
 from streamer.profile.rollup import Rollup
@@ -30,12 +32,34 @@ OPEN_SESSIONS = 1000
 """Open sessions of one user; the events of any more are dropped and metered (I6)."""
 
 
+JOURNAL_BYTES = 64 * 1024
+"""Once the journal of an epoch is longer than this, and than the last snapshot, a new epoch begins (I6)."""
+
+
 class Outcome(enum.Enum):
     """What became of one event."""
 
     COUNTED = "counted"
     LATE = "late"
     DROPPED = "dropped"
+
+
+class Changes(NamedTuple):
+    """What there is to save of a profile.
+
+    Parts are ``h`` (head), ``s`` (open sessions at the epoch's beginning) and ``t<day>`` (tiles): name -> bytes, None:
+    delete it. They must be stored together or not at all: a tile without the frontier that says it is included would
+    be counted twice.
+
+    Attributes:
+        parts: those that changed.
+        journal: what changed in the open sessions, to be added to the user's journal; None: nothing.
+        fresh: the parts begin a new epoch, earlier journal entries are void.
+    """
+
+    parts: dict[str, bytes | None]
+    journal: bytes | None
+    fresh: bool
 
 
 class Profile:
@@ -60,8 +84,12 @@ class Profile:
         self.formed: Tile | None = None
         """What the only session, closed, would add if it sealed as it is; the view leaves it here for the seal."""
         self._settled: Settled | None = None
+        self._epoch = 0
+        self._next_number = 0
+        self._journal_room = JOURNAL_BYTES
+        self._has_snapshot = False
+        self._fresh = False
         self._dirty_head = False
-        self._dirty_sessions = False
         self._dirty_days: set[int] = set()
 
     @classmethod
@@ -71,6 +99,7 @@ class Profile:
         rules: Rules,
         head: bytes | None,
         sessions: bytes | None,
+        journal: Sequence[bytes],
         tile: Callable[[int], bytes | None],
     ) -> Profile:
         """The profile in these stored parts.
@@ -80,6 +109,7 @@ class Profile:
             rules: the deployment's constants.
             head: part ``h``, None if there is none.
             sessions: part ``s``, None if there is none.
+            journal: the journal's entries, oldest first; those of another epoch are passed over.
             tile: fetches part ``t<day>``.
 
         Raises:
@@ -87,10 +117,9 @@ class Profile:
             StateTooNew: a newer Streamer wrote one.
         """
         profile = cls(user_id, rules)
-        if sessions is not None:
-            profile.sessions = codec.SESSIONS.decode(sessions)
         if head is not None:
             body = codec.HEAD.decode(head)
+            profile._epoch = body.epoch
             profile.frontier = body.frontier
             profile.cohort, profile.cohort_at = body.cohort, body.cohort_at
             profile.listed = body.listed
@@ -102,7 +131,16 @@ class Profile:
                     raise StateCorrupt(f"user {user_id!r}: the tile of day {day} is missing: erase the user")
                 tiles.append(codec.TILE.decode(raw))
             profile.rollup = Rollup(rules.frame, tiles)
+        profile._restore(sessions, journal)
         return profile
+
+    def _restore(self, sessions: bytes | None, journal: Sequence[bytes]) -> None:
+        saved = journal if sessions is None else [sessions, *journal]
+        entries = [codec.JOURNAL.decode(raw) for raw in saved]
+        self.sessions = restored(self._epoch, entries, self.rules)
+        self._next_number = 1 + max((part.number for entry in entries for part in entry.parts), default=-1)
+        self._has_snapshot = sessions is not None
+        self._journal_room = max(JOURNAL_BYTES, len(sessions or b"")) - sum(map(len, journal))
 
     def apply(self, event: Event, watermark: int) -> Outcome:
         """Takes in one event, in any order and any number of times.
@@ -116,13 +154,13 @@ class Profile:
         if not joined and event.ts <= self.frontier:
             self._apply_late(event)
             return Outcome.LATE
-        self._dirty_sessions = True
         self.formed = None
         if not joined and len(self.sessions) >= OPEN_SESSIONS:
             self.rules.dropped["open_sessions"] += 1
             return Outcome.DROPPED
         if not joined:
-            joined = [Session.opened_by(event)]
+            joined = [Session.opened_by(event, self._next_number)]
+            self._next_number += 1
             self.sessions += joined
         session = joined[0]
         for other in joined[1:]:
@@ -177,28 +215,37 @@ class Profile:
         """Whether nothing is known of the user any more."""
         return not self.sessions and not self.records and self.frontier < 0
 
-    @property
-    def dirty(self) -> bool:
-        """Whether :meth:`changes` would return anything."""
-        return self._dirty_head or self._dirty_sessions or bool(self._dirty_days)
-
-    def changes(self) -> dict[str, bytes | None]:
-        """The parts changed since the last call: name -> bytes, None = delete it.
-
-        Parts are ``h`` (head), ``s`` (open sessions) and ``t<day>`` (tiles). Those of one call must be stored
-        together or not at all: a tile without the frontier that says it is included would be counted twice.
-        """
+    def changes(self) -> Changes:
+        """What changed since the last call."""
         parts: dict[str, bytes | None] = {}
         for day in sorted(self._dirty_days):
             tile = self.rollup.tiles.get(day)
             parts[f"t{day}"] = None if tile is None else codec.TILE.encode(tile)
-        if self._dirty_sessions:
-            parts["s"] = codec.SESSIONS.encode(self.sessions) if self.sessions else None
+        changed = [session for session in self.sessions if session.dirty]
+        fresh = self._fresh or (bool(changed) and self._journal_room < 0)
+        journal = None
+        if fresh:
+            self._begin_epoch(parts)
+        elif changed:
+            journal = codec.JOURNAL.encode(increment(self._epoch, changed))
+            self._journal_room -= len(journal)
         if self._dirty_head:
             parts["h"] = None if self.empty else codec.HEAD.encode(self._head())
         self._dirty_days.clear()
-        self._dirty_sessions = self._dirty_head = False
-        return parts
+        self._fresh = self._dirty_head = False
+        return Changes(parts, journal, fresh)
+
+    def _begin_epoch(self, parts: dict[str, bytes | None]) -> None:
+        self._epoch = 0 if self.empty else self._epoch + 1
+        self._dirty_head = True
+        for number, session in enumerate(self.sessions):
+            session.number = number
+        self._next_number = len(self.sessions)
+        whole = codec.JOURNAL.encode(snapshot(self._epoch, self.sessions)) if self.sessions else None
+        if whole is not None or self._has_snapshot:
+            parts["s"] = whole
+        self._has_snapshot = whole is not None
+        self._journal_room = max(JOURNAL_BYTES, len(whole or b""))
 
     @property
     def settled(self) -> Settled:
@@ -209,7 +256,7 @@ class Profile:
 
     def _head(self) -> codec.Head:
         days = sorted(self.rollup.tiles)
-        return codec.Head(self.frontier, self.cohort, self.cohort_at, days, self.listed, self.records)
+        return codec.Head(self._epoch, self.frontier, self.cohort, self.cohort_at, days, self.listed, self.records)
 
     def _sealed_at(self, session: Session) -> int:
         return session.last + self.rules.gap_ms + self.rules.grace_ms + 1
@@ -273,7 +320,7 @@ class Profile:
         self.frontier = max(self.frontier, session.last)
         self.sessions.remove(session)
         relist(self.listed, rollup, rules.scorer, touched, session.last)
-        self._dirty_head = self._dirty_sessions = True
+        self._dirty_head = self._fresh = True
 
     def _drop_beyond_caps(self, session: Session) -> set[tuple[str, str]]:
         """State is bounded (I6): the lightest keys and records go, and are metered; returns the keys."""
@@ -303,15 +350,20 @@ class Profile:
 
     def _forget(self) -> None:
         """Past the window: no counts stay, and of the records those that still exclude, or follow somebody."""
+        outlived = self._outlived()
+        contributing = [record for record in self.records.values() if record.contributed is not None]
+        if not (self.rollup.tiles or outlived or contributing or self.listed or not self.records):
+            return
         self._dirty_days.update(self.rollup.clear())
         self._settled = None
-        for key in self._outlived():
+        for key in outlived:
             del self.records[key]
-        for record in self.records.values():
+        for record in contributing:
             record.contributed = None
         self.listed.clear()
         if not self.records:
             self.frontier, self.cohort, self.cohort_at = -1, None, -1
+            self._fresh = True
         self._dirty_head = True
 
     def _outlived(self) -> list[RecordKey]:

@@ -11,9 +11,15 @@ from streamer.settings import DAY_MS
 from streamer.signals.interaction import Interaction
 
 
-class Session(Struct, array_like=True):
-    """One session. ``start`` and ``last`` are the least and greatest ts (ms) of its events."""
+class Session(Struct):
+    """One session. ``start`` and ``last`` are the least and greatest ts (ms) of its events.
 
+    ``number`` names it within its user's epoch (``profile/journal.py``). ``changed`` and what follows is what has
+    not been journalled yet: ``dirty``, whether anything, then which contents, which records, and the numbers of the
+    sessions it took in.
+    """
+
+    number: int
     session_id: str | None
     day: int
     start: int
@@ -22,11 +28,15 @@ class Session(Struct, array_like=True):
     records: dict[RecordKey, SessionRecord] = field(default_factory=dict)
     cohort: str | None = None
     cohort_at: int = -1
+    dirty: bool = False
+    changed: set[str] = field(default_factory=set)
+    changed_records: set[RecordKey] = field(default_factory=set)
+    absorbed: list[int] = field(default_factory=list)
 
     @classmethod
-    def opened_by(cls, event: Event) -> Session:
+    def opened_by(cls, event: Event, number: int) -> Session:
         """A session whose bounds are those of one event, which has yet to be added."""
-        return cls(event.session_id, event.ts // DAY_MS, event.ts, event.ts)
+        return cls(number, event.session_id, event.ts // DAY_MS, event.ts, event.ts)
 
     @property
     def seal_order(self) -> tuple[int, bool, str, int]:
@@ -46,6 +56,7 @@ class Session(Struct, array_like=True):
         ts = event.ts
         self.start = min(self.start, ts)
         self.last = max(self.last, ts)
+        self.dirty = True
         self._merge_cohort(ts, event.cohort)
         content_id = event.content_id
         if content_id is not None:
@@ -53,7 +64,8 @@ class Session(Struct, array_like=True):
             if item is None:
                 item = self.interactions[content_id] = Interaction.opened_by(content_id, event)
             item.merge(event, rules.gate, rules.attention)
-            self._bound(rules)
+            self.changed.add(content_id)
+            self.bound(rules)
         if isinstance(event, (Dislike, Feedback)):
             key = RecordKey.of(event)
             if key is not None:
@@ -64,17 +76,22 @@ class Session(Struct, array_like=True):
                 if record is None:
                     record = self.records[key] = SessionRecord()
                 record.add(event)
+                self.changed_records.add(key)
 
     def join(self, other: Session, rules: Rules) -> None:
         """Takes in a session that turned out to be part of this one."""
         self.start = min(self.start, other.start)
         self.last = max(self.last, other.last)
+        self.dirty = True
+        self.absorbed += [other.number, *other.absorbed]
+        self.changed.update(other.interactions)
+        self.changed_records.update(other.records)
         self._merge_cohort(other.cohort_at, other.cohort)
         for content_id, item in other.interactions.items():
             mine = self.interactions.setdefault(content_id, item)
             if mine is not item:
                 mine.join(item)
-        self._bound(rules)
+        self.bound(rules)
         for key, record in other.records.items():
             mine_record = self.records.setdefault(key, record)
             if mine_record is not record:
@@ -89,9 +106,10 @@ class Session(Struct, array_like=True):
         if cohort is not None and (self.cohort is None or (ts, cohort) > (self.cohort_at, self.cohort)):
             self.cohort_at, self.cohort = ts, cohort
 
-    def _bound(self, rules: Rules) -> None:
-        """Memory is bounded (I6): far more items than count are held, so that which ones count stays exact."""
+    def bound(self, rules: Rules) -> None:
+        """Keeps memory bounded (I6): far more items than count are held, so that which ones count stays exact."""
         while len(self.interactions) > rules.session_items_held:
             latest = max(self.interactions.values(), key=lambda item: (item.first, item.content_id))
             del self.interactions[latest.content_id]
+            self.changed.discard(latest.content_id)
             rules.dropped["session_items"] += 1

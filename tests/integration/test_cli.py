@@ -63,7 +63,7 @@ def write_outbox(settings: Settings, *records: tuple[str, bytes | None]) -> None
 
 def write_state(settings: Settings, profile: Profile, watermark: int, partition: int) -> None:
     producer = open_producer(settings, delivery_timeout=10, auto_create=True)
-    records = group_of(UserChange(profile.user_id, profile.changes(), profile.deadline()))
+    records = group_of(UserChange(profile.user_id, profile.changes().parts, profile.deadline()))
     mark = encode_mark(Mark(MARK_VERSION, watermark, {}, 0))
     for key, value in [*((record.key, record.value) for record in records), (MARK_KEY, mark)]:
         producer.send(settings.topics.state, value, key, partition=partition)

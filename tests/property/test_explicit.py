@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streamer.events import Dislike, Event, Feedback, Impression, Play
 from streamer.profile import Outcome, Profile, Rules
 from streamer.settings import DAY_MS
-from tests.property.driving import reloaded, take, tiles_of, watermark_at
+from tests.property.driving import Saved, reloaded, take, tiles_of, watermark_at
 from tests.property.worlds import BASE_DAY, USUAL, creators, events, tags, times
 
 LASTS_DAYS = {"dislike": 180, "not_interested": 90, "hide": 30, "block": None, "report": None}
@@ -29,7 +29,7 @@ def test_i5_a_dislike_later_than_any_grace_still_excludes(
 ) -> None:
     #   |-- before --|  sealed: frontier   |-- after --|
     #        ^ the dislike's ts       ^ its arrival
-    profile, stored = Profile("u", Rules(USUAL)), dict[str, bytes]()
+    profile, saved = Profile("u", Rules(USUAL)), Saved()
     for event in before:
         profile.apply(event, -1)
     profile.advance(watermark_at(4 * 24))
@@ -40,7 +40,7 @@ def test_i5_a_dislike_later_than_any_grace_still_excludes(
     assert tiles_of(profile) == tiles
     for step in [profile.watermark, *after]:
         take(profile, step)
-        profile = reloaded(profile, stored)
+        profile = reloaded(profile, saved)
         document = profile.document()
         assert document is not None
         (entry,) = [entry for entry in document.entries if entry.value == "late"]
@@ -90,11 +90,11 @@ def test_i5_a_dislike_and_its_undo_leave_the_counts_of_never_having_disliked(
         arriving = list(steps)
         arriving.insert(at[0], first)
         arriving.insert(at[1], undo)
-        profile, stored = Profile("u", Rules(USUAL)), dict[str, bytes]()
+        profile, saved = Profile("u", Rules(USUAL)), Saved()
         for step in arriving:
             take(profile, step)
             if restarts:
-                profile = reloaded(profile, stored)
+                profile = reloaded(profile, saved)
         profile.advance((BASE_DAY + 8) * DAY_MS)
         document = profile.document()
         assert document is None or all(entry.tier != "hard" for entry in document.entries)
@@ -106,16 +106,16 @@ def test_i5_a_dislike_and_its_undo_leave_the_counts_of_never_having_disliked(
 def test_i5_an_undo_takes_back_exactly_what_two_sessions_ago_was_contributed(late: bool) -> None:
     # DAY0  dislike c1 (x)        | DAY0 + 1  plays (x) | undo
     ts = BASE_DAY * DAY_MS
-    profile, stored = Profile("u", Rules(USUAL)), dict[str, bytes]()
+    profile, saved = Profile("u", Rules(USUAL)), Saved()
     profile.apply(Dislike(user_id="u", ts=ts, content_id="c1", action="dislike", tags=("x",)), -1)
     profile.apply(Play(user_id="u", ts=ts + DAY_MS, content_id="c2", tags=("x",), played_s=60, duration_s=60), -1)
     profile.advance(ts + 2 * DAY_MS)
     assert tiles_of(profile)[BASE_DAY] == {("tag", "x"): {"ld": 2_000_000}}
-    profile = reloaded(profile, stored)
+    profile = reloaded(profile, saved)
     undo = Dislike(user_id="u", ts=ts + 1 if late else ts + 2 * DAY_MS, content_id="c1", action="undo")
     assert profile.apply(undo, profile.watermark) is (Outcome.LATE if late else Outcome.COUNTED)
     assert profile.document() is None
     profile.advance(ts + 3 * DAY_MS)
-    profile = reloaded(profile, stored)
+    profile = reloaded(profile, saved)
     assert BASE_DAY not in profile.rollup.tiles
-    assert f"t{BASE_DAY}" not in stored
+    assert f"t{BASE_DAY}" not in saved.parts

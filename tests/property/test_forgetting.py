@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.events import Event
 from streamer.profile import Profile, Rules
-from tests.property.driving import reloaded, save, take, watermark_at
+from tests.property.driving import Saved, reloaded, take, watermark_at
 from tests.property.worlds import SMALL, events
 
 arrivals = st.lists(
@@ -17,10 +19,10 @@ THE_END = watermark_at(2_000 * 24)
 """Past every window and every hard entry that ends."""
 
 
-def copy_of(profile: Profile, stored: dict[str, bytes]) -> tuple[Profile, dict[str, bytes]]:
-    save(profile, stored)
-    parts = dict(stored)
-    return reloaded(profile, parts), parts
+def copy_of(profile: Profile, saved: Saved) -> tuple[Profile, Saved]:
+    saved.save(profile)
+    copy = deepcopy(saved)
+    return reloaded(profile, copy), copy
 
 
 @settings(deadline=None, max_examples=120)
@@ -29,15 +31,15 @@ def test_i7_when_all_deadlines_have_passed_only_what_never_ends_is_left(
     steps: list[Event | int], late: list[Event]
 ) -> None:
     #   |-- steps --|  deadlines  |-- late: long past the window --|  deadlines
-    profile, stored = Profile("u", Rules(SMALL)), dict[str, bytes]()
+    profile, saved = Profile("u", Rules(SMALL)), Saved()
     for arriving in (steps, late):
         for step in arriving:
             take(profile, step)
-            save(profile, stored)
+            saved.save(profile)
         passed = 0
         while (due := profile.deadline()) is not None:
             profile.advance(max(due, profile.watermark))
-            save(profile, stored)
+            saved.save(profile)
             passed += 1
             assert passed <= 3 * len(steps + late) + 3
     assert profile.sessions == []
@@ -48,7 +50,7 @@ def test_i7_when_all_deadlines_have_passed_only_what_never_ends_is_left(
         never_ends = {"block", "report"} & (record.sealed.acted.keys() | record.late.acted.keys())
         assert key.family == "follow" or (key.family == "dislike" and never_ends) or overrules(profile, key.target)
         assert record.contributed is None
-    assert set(stored) == ({"h"} if profile.records else set())
+    assert set(saved.parts) == ({"h"} if profile.records else set())
     assert profile.empty is not bool(profile.records)
     document = profile.document()
     assert document is None or all(entry.tier == "hard" and entry.expires_at is None for entry in document.entries)
@@ -62,16 +64,16 @@ def overrules(profile: Profile, target: str) -> bool:
 @settings(deadline=None, max_examples=100)
 @given(steps=arrivals)
 def test_i7_nothing_changes_before_the_deadline(steps: list[Event | int]) -> None:
-    profile, stored = Profile("u", Rules(SMALL)), dict[str, bytes]()
+    profile, saved = Profile("u", Rules(SMALL)), Saved()
     for step in steps:
         take(profile, step)
         due = profile.deadline()
         before = THE_END if due is None else due - 1
         if before <= profile.watermark:
             continue
-        waiting, parts = copy_of(profile, stored)
-        document, saved = profile.document(), dict(parts)
+        waiting, copy = copy_of(profile, saved)
+        document = profile.document()
         waiting.advance(before)
-        save(waiting, parts)
-        assert parts == saved
+        copy.save(waiting)
+        assert copy == saved
         assert waiting.document() == document

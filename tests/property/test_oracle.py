@@ -10,7 +10,7 @@ from streamer.events import Event
 from streamer.profile import Profile, Rules
 from streamer.settings import Settings
 from streamer.simulation.oracle import Oracle, same
-from tests.property.driving import reloaded, tiles_of, watermark_at
+from tests.property.driving import Saved, reloaded, tiles_of, watermark_at
 from tests.property.worlds import SMALL, USUAL, events, statements
 
 steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24)), min_size=1, max_size=45)
@@ -41,7 +41,7 @@ def test_i2_what_was_stated_equals_the_oracle_s_as_windows_pass(
 def assert_equal_after_every_step(world: Settings, arrivals: list[Event | int], reload_every: int) -> None:
     profile = Profile("u", Rules(world))
     oracle = Oracle(world).run([])
-    stored: dict[str, bytes] = {}
+    saved = Saved()
     watermark = -1
     for number, step in enumerate(arrivals):
         if isinstance(step, int):
@@ -54,5 +54,5 @@ def assert_equal_after_every_step(world: Settings, arrivals: list[Event | int], 
         assert same(profile.document(), oracle.document()) == [], f"after step {number}"
         assert tiles_of(profile) == oracle.tiles(), f"after step {number}"
         if number % reload_every == 0:
-            profile = reloaded(profile, stored)
+            profile = reloaded(profile, saved)
             assert same(profile.document(), oracle.document()) == [], f"reloaded after step {number}"

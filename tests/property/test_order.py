@@ -11,7 +11,7 @@ from streamer.events import Dislike, Event, Impression
 from streamer.profile import Outcome, Profile, Rules
 from streamer.scoring.document import encode
 from streamer.settings import DAY_MS, Settings
-from tests.property.driving import reloaded, state_of, take
+from tests.property.driving import Saved, reloaded, state_of, take
 from tests.property.worlds import SMALL, USUAL, events
 
 WORLDS = pytest.mark.parametrize("world", [SMALL, USUAL], ids=["small", "usual"])
@@ -66,11 +66,11 @@ def test_i1_any_order_and_any_repeats_before_the_watermark_moves_give_one_state(
     world: Settings, arrived: list[Event], data: st.DataObject
 ) -> None:
     repeated = arrived + data.draw(st.lists(st.sampled_from(arrived), max_size=5), label="repeats")
-    profile, stored = Profile("u", Rules(world)), dict[str, bytes]()
+    profile, saved = Profile("u", Rules(world)), Saved()
     for event in data.draw(st.permutations(repeated), label="arrivals"):
         profile.apply(event, -1)
         if data.draw(st.booleans(), label="restart"):
-            profile = reloaded(profile, stored)
+            profile = reloaded(profile, saved)
     expected = sorted_run(world, arrived, -1)
     assert_same(profile, expected)
     newest = max(event.ts for event in arrived)
@@ -86,14 +86,14 @@ def test_i1_any_order_and_any_repeats_before_the_watermark_moves_give_one_state(
 def test_i1_late_arrivals_within_grace_across_watermarks_and_restarts_give_the_state_of_sorted_ones(
     world: Settings, steps: list[Event | int], restart_every: int
 ) -> None:
-    profile, stored = Profile("u", Rules(world)), dict[str, bytes]()
+    profile, saved = Profile("u", Rules(world)), Saved()
     for number, step in enumerate(steps):
         if isinstance(step, int):
             profile.advance(step)
         else:
             assert profile.apply(step, profile.watermark) is Outcome.COUNTED
         if number % restart_every == 0:
-            profile = reloaded(profile, stored)
+            profile = reloaded(profile, saved)
     arrived = [step for step in steps if not isinstance(step, int)]
     assert_same(profile, sorted_run(world, arrived, profile.watermark))
     sealed = max(event.ts for event in arrived) + SEALING_MS

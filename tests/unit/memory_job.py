@@ -143,7 +143,9 @@ class MemoryJob:
         found = {}
         for user in self.store:
             parts = self.store.parts(user)
-            profile = Profile.load(user, self._rules, parts.get("h"), parts.get("s"), lambda d, p=parts: p.get(f"t{d}"))
+            profile = Profile.load(
+                user, self._rules, parts.get("h"), parts.get("s"), (), lambda d, p=parts: p.get(f"t{d}")
+            )
             profile.watermark = self.processor.clock.watermark
             made = profile.document()
             if made is not None:

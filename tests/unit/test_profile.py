@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
 import pytest
 
 from streamer.errors import StateCorrupt, StateTooNew
 from streamer.events import Event
-from streamer.profile import Outcome, Profile, Rules
+from streamer.profile import Changes, Outcome, Profile, Rules
+from streamer.profile.profile import JOURNAL_BYTES
 from streamer.scoring.document import Document, Entry
 from streamer.settings import DAY_MS, Settings
-from tests.property.driving import reloaded, save, state_of, tiles_of
+from tests.property.driving import Saved, reloaded, state_of, tiles_of
 from tests.steps import DAY0, HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
 
 SEALING = 90 * MINUTE + 1
@@ -170,11 +173,11 @@ def test_forty_unclicked_showings_weigh_what_the_user_would_have_clicked(rate: f
 
 
 def test_who_clicks_a_tenth_avoids_a_tag_softly_after_some_28_ignored_showings_and_strongly_after_44() -> None:
-    stored: dict[str, bytes] = {}
-    save(after(*clicking_user(0.10)), stored)
+    saved = Saved()
+    saved.save(after(*clicking_user(0.10)))
 
     def tier(n: int) -> str | None:
-        found = entries(and_then(load(stored), *passed_over(n, 0.10)).document(), "tag")
+        found = entries(and_then(load(saved), *passed_over(n, 0.10)).document(), "tag")
         return found["true-crime"].tier if found else None
 
     assert [tier(n) for n in (24, 32, 40, 48)] == [None, "soft", "soft", "strong"]
@@ -242,15 +245,19 @@ LIFE: list[Event | int] = [
 """Two sealed sessions, a late block, and an open session."""
 
 
-def load(stored: dict[str, bytes]) -> Profile:
-    return Profile.load("u", Rules(Settings()), stored.get("h"), stored.get("s"), lambda day: stored.get(f"t{day}"))
+def load(saved: Saved, changed: Mapping[str, bytes] = MappingProxyType({})) -> Profile:
+    saved.parts.update(changed)
+    return saved.load("u", Rules(Settings()))
+
+
+NOTHING = Changes({}, None, False)
 
 
 def test_what_is_saved_and_loaded_again_is_the_same() -> None:
     profile = after(*LIFE)
-    stored: dict[str, bytes] = {}
-    again = reloaded(profile, stored)
-    assert set(stored) == {"h", "s", f"t{DAY0}"}
+    saved = Saved()
+    again = reloaded(profile, saved)
+    assert set(saved.parts) == {"h", "s", f"t{DAY0}"}
     assert state_of(again) == state_of(profile)
     assert again.document() == profile.document()
     assert again.deadline() == profile.deadline()
@@ -259,68 +266,111 @@ def test_what_is_saved_and_loaded_again_is_the_same() -> None:
     assert state_of(again) == state_of(profile)
 
 
-def test_only_changed_parts_are_saved_and_a_clean_profile_saves_nothing() -> None:
+def test_only_what_changed_is_saved_and_a_clean_profile_saves_nothing() -> None:
     profile = after(*LIFE)
-    assert profile.dirty
     profile.changes()
-    assert not profile.dirty
-    assert profile.changes() == {}
+    assert profile.changes() == NOTHING
     and_then(profile, unseen(NOON + 2 * DAY_MS + 10 * SECOND, session_id="s1"))
-    assert set(profile.changes()) == {"s"}
+    parts, journal, fresh = profile.changes()
+    assert (parts, fresh) == ({}, False)
+    assert journal is not None
     and_then(profile, gave(NOON, "x", "like"))  # late
-    assert set(profile.changes()) == {"h"}
+    assert set(profile.changes().parts) == {"h"}
     and_then(profile, unseen(NOON))  # late, and says nothing
-    assert profile.changes() == {}
+    assert profile.changes() == NOTHING
     profile.document()
-    assert not profile.dirty
+    assert profile.changes() == NOTHING
+
+
+def test_a_seal_saves_head_tile_and_open_sessions_together_and_voids_the_journal() -> None:
+    profile = after(*LIFE)
+    saved = Saved()
+    saved.save(profile)
+    and_then(profile, unseen(NOON + 2 * DAY_MS + 10 * SECOND, session_id="s1"))
+    saved.save(profile)
+    outdated = list(saved.journal)
     profile.advance(NOON + 3 * DAY_MS)
-    parts = profile.changes()
-    assert set(parts) == {"h", "s", f"t{DAY0 + 2}"}
+    parts, journal, fresh = profile.changes()
+    assert (set(parts), journal, fresh) == ({"h", "s", f"t{DAY0 + 2}"}, None, True)
     assert parts["s"] is None
+    stored = {name: part for name, part in (saved.parts | parts).items() if part is not None}
+    assert load(Saved(stored, outdated)).sessions == []
+
+
+def test_an_entry_of_the_journal_holds_only_the_interactions_that_changed() -> None:
+    profile = after(*(shown(NOON + n * SECOND, f"c{n}") for n in range(50)))
+    saved = Saved()
+    saved.save(profile)
+    whole = len(saved.journal[0])
+    and_then(profile, played(NOON + MINUTE, "c7"))
+    saved.save(profile)
+    assert len(saved.journal[1]) < whole / 20
+    assert state_of(load(saved)) == state_of(profile)
+
+
+def test_a_journal_that_has_grown_long_becomes_a_snapshot() -> None:
+    profile, saved, longest = Profile("u", Rules(Settings())), Saved(), 0
+    for n in range(2_000):
+        and_then(profile, played(NOON + n * SECOND, "c", playback_id=f"p{n}", ended=False))
+        saved.save(profile)
+        longest = max(longest, sum(map(len, saved.journal)))
+    assert longest < 1.1 * JOURNAL_BYTES
+    assert "s" in saved.parts
+    assert state_of(load(saved)) == state_of(profile)
+
+
+def test_sessions_that_turn_out_to_be_one_are_one_after_a_restart() -> None:
+    #   |a|   35 min   |b|, then c between the two
+    profile, saved = Profile("u", Rules(Settings())), Saved()
+    for event in (shown(NOON, "a"), shown(NOON + 35 * MINUTE, "b"), shown(NOON + 20 * MINUTE, "c")):
+        and_then(profile, event)
+        saved.save(profile)
+    assert [len(session.interactions) for session in load(saved).sessions] == [3]
+    assert state_of(load(saved)) == state_of(profile)
 
 
 def test_a_day_that_leaves_the_window_is_deleted_at_the_next_seal() -> None:
     profile = after(*SEALED, settings=WEEK)
     profile.changes()
     and_then(profile, played(NOON + 6 * DAY_MS, "b", "x"), NOON + 6 * DAY_MS + SEALING)
-    assert set(profile.changes()) == {"h", "s", f"t{DAY0 + 6}"}
+    assert set(profile.changes().parts) == {"h", f"t{DAY0 + 6}"}
     and_then(profile, played(NOON + 7 * DAY_MS, "c", "x"), NOON + 7 * DAY_MS + SEALING)
-    parts = profile.changes()
+    parts = profile.changes().parts
     assert parts[f"t{DAY0}"] is None
     assert list(tiles_of(profile)) == [DAY0 + 6, DAY0 + 7]
 
 
 @pytest.mark.parametrize("part", ["h", "s", f"t{DAY0}"])
 def test_state_of_a_newer_streamer_is_refused_and_says_to_upgrade(part: str) -> None:
-    stored: dict[str, bytes] = {}
-    save(after(*LIFE), stored)
-    same_shape = b"\x92\x02" + stored[part][2:]
+    saved = Saved()
+    saved.save(after(*LIFE))
+    same_shape = b"\x92\x02" + saved.parts[part][2:]
     for newer in (same_shape, msgspec.msgpack.encode([2, {"of": "another shape"}, "longer"])):
         with pytest.raises(StateTooNew, match=r"schema 2, this one reads up to 1\): upgrade this worker"):
-            load(stored | {part: newer})
+            load(saved, {part: newer})
 
 
 @pytest.mark.parametrize("part", ["h", "s", f"t{DAY0}"])
 @pytest.mark.parametrize("raw", [b"", b"\xc1", b"\x92\x01", msgspec.msgpack.encode([1, 7]), msgspec.msgpack.encode(1)])
 def test_state_that_does_not_decode_is_refused_and_says_what_to_do(part: str, raw: bytes) -> None:
-    stored: dict[str, bytes] = {}
-    save(after(*LIFE), stored)
+    saved = Saved()
+    saved.save(after(*LIFE))
     with pytest.raises(StateCorrupt, match=r"does not decode .* erase the user"):
-        load(stored | {part: raw})
+        load(saved, {part: raw})
 
 
 def test_a_tile_that_the_head_names_and_nobody_has_is_refused() -> None:
-    stored: dict[str, bytes] = {}
-    save(after(*LIFE), stored)
+    saved = Saved()
+    saved.save(after(*LIFE))
     with pytest.raises(StateCorrupt, match=f"user 'u': the tile of day {DAY0} is missing: erase the user"):
-        load({"h": stored["h"]})
+        Profile.load("u", Rules(Settings()), saved.parts["h"], None, [], lambda _: None)
 
 
 def test_a_user_never_seen_has_nothing() -> None:
     profile = Profile("u", Rules(Settings()))
     profile.advance(NOON)
-    assert (profile.empty, profile.dirty, profile.deadline(), profile.document()) == (True, False, None, None)
-    assert load({}).empty
+    assert (profile.empty, profile.changes(), profile.deadline(), profile.document()) == (True, NOTHING, None, None)
+    assert load(Saved()).empty
 
 
 # --- the end of the window -----------------------------------------------------------------------------------
@@ -339,13 +389,13 @@ def test_the_deadline_goes_from_close_to_seal_to_the_end_of_the_window() -> None
 def test_after_the_window_every_part_is_deleted() -> None:
     #   DAY0 shown, disliked (hide: 30 d, longer than the window of a week is) ... DAY0 + 1 open | the week passes
     profile = after(*SEALED, gave(NOON + DAY_MS, "a", "like", "x"), NOON + 2 * DAY_MS, settings=WEEK)
-    stored: dict[str, bytes] = {}
-    save(profile, stored)
-    assert set(stored) == {"h", f"t{DAY0}", f"t{DAY0 + 1}"}
+    saved = Saved()
+    saved.save(profile)
+    assert set(saved.parts) == {"h", f"t{DAY0}", f"t{DAY0 + 1}"}
     profile.advance(NOON + 8 * DAY_MS - 1)
     assert not profile.empty
     profile.advance(NOON + 8 * DAY_MS)
-    assert profile.changes() == {"h": None, f"t{DAY0}": None, f"t{DAY0 + 1}": None}
+    assert profile.changes().parts == {"h": None, f"t{DAY0}": None, f"t{DAY0 + 1}": None}
     assert profile.empty
     assert profile.document() is None
 
@@ -360,11 +410,11 @@ def test_past_the_window_hard_entries_stay_with_the_cohort_until_they_end() -> N
         NOON + SEALING,
         settings=WEEK,
     )
-    stored: dict[str, bytes] = {}
-    save(profile, stored)
+    saved = Saved()
+    saved.save(profile)
     profile.advance(NOON + 7 * DAY_MS)
-    profile = reloaded(profile, stored)
-    assert set(stored) == {"h"}
+    profile = reloaded(profile, saved)
+    assert set(saved.parts) == {"h"}
     assert {key.target for key in profile.records} == {"a", "b", "k"}
     document = profile.document()
     assert document is not None
