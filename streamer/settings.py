@@ -137,7 +137,8 @@ class Topics:
     """
 
     __slots__ = (
-        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "plays", "rejects", "sources", "state",
+        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "journal", "plays", "rejects", "sources",
+        "state",
     )  # fmt: skip
 
     def __init__(self, prefix: str = "") -> None:
@@ -149,6 +150,7 @@ class Topics:
         self.avoid_lists = prefix + "avoid-lists"
         self.rejects = prefix + "rejects"
         self.state = prefix + "streamer-state"
+        self.journal = prefix + "streamer-journal"
         self.sources = (self.impressions, self.plays, self.dislikes, self.feedback)
 
 

@@ -51,6 +51,7 @@ class Metrics:
             "streamer_checkpoint_seconds", "duration of a checkpoint", registry=registry, buckets=_CHECKPOINT
         )
         self.changelog_bytes = counter("changelog_bytes", "bytes handed to the changelog, before compression")
+        self.journal_bytes = counter("journal_bytes", "bytes handed to the journal, before compression")
         self.recovery_seconds = gauge("recovery_seconds", "duration of the last recovery")
         self.redis_writes = counter("redis_writes", "avoid lists by what Redis did with them", "result")
         self.redis_errors = counter("redis_errors", "failed attempts to write to Redis")

@@ -16,6 +16,7 @@ What must hold for it to be right:
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -71,6 +72,7 @@ class PartitionProcessor:
         self._buffer_events = settings.buffer_events
         self._rejects: list[Reject] = []
         self._erased_parts: dict[str, dict[str, bytes | None]] = {}
+        self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
 
     # --- what arrives ---------------------------------------------------------------------------------------
 
@@ -202,6 +204,7 @@ class PartitionProcessor:
         gone[ERASED] = erasure.ts.to_bytes(8)
         self.store.put(user, ERASED, gone[ERASED])
         self.store.unsaved.pop(user, None)
+        self.store.journal.drop(user)
         self.users.forget(user)
         out.writes.append(Write(user, None, None))
 
@@ -212,7 +215,7 @@ class PartitionProcessor:
         changes = {change.user: change for change in self.users.take_changes()}
         for user, gone in self._erased_parts.items():
             change = changes.get(user, UserChange(user, {}, None))
-            changes[user] = change._replace(parts={**gone, **change.parts})
+            changes[user] = change._replace(parts={**gone, **change.parts}, voids=True)
         self._erased_parts = {}
         for user, raw in self.store.unsaved.items():
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
@@ -228,9 +231,9 @@ class PartitionProcessor:
         return list(changes.values())
 
     def mark(self) -> Mark:
-        """The mark of a checkpoint taken now, but for the outbox's end."""
+        """The mark of a checkpoint taken now, but for where outbox and journal stand then."""
         newest = {name: lane.newest for name, lane in self.clock.sources.items()}
-        return Mark(MARK_VERSION, self.clock.watermark, newest, 0)
+        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage)
 
     def progress(self) -> dict[str, int]:
         """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""

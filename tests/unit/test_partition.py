@@ -278,6 +278,9 @@ def test_a_store_kept_through_a_rebalance_is_what_recovery_would_read() -> None:
     kept = job.store
     job.start()
     assert {user: job.store.parts(user) for user in job.store} == {user: kept.parts(user) for user in kept}
+    assert {user: job.store.journal.records(user) for user in job.store.journal} == {
+        user: kept.journal.records(user) for user in kept.journal
+    }
     assert job.store.deadlines == kept.deadlines != {}
     assert (job.store.erased, job.store.size) == (kept.erased, kept.size)
 
