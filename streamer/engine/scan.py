@@ -60,6 +60,7 @@ class Scanner:
     async def extents(self, topic: str, partitions: Iterable[int]) -> dict[int, Extent]:
         """What there is of partitions, which must exist."""
         tps = [TopicPartition(topic, partition) for partition in partitions]
+        self._consumer.assign(tps)  # else it does not ask who leads them
         ends = await self._consumer.end_offsets(tps)
         firsts = await self._consumer.beginning_offsets(tps)
         return {tp.partition: Extent(firsts[tp], ends[tp]) for tp in tps}
@@ -76,7 +77,6 @@ class Scanner:
         ends = {TopicPartition(topic, partition): extent.end for partition, extent in found.items()}
         at = {tp: found[tp.partition].begin(begin[tp.partition]) for tp in ends}
         total = _left(at, ends)
-        consumer.assign(list(ends))
         for tp, offset in at.items():
             consumer.seek(tp, offset)
         while left := [tp for tp in ends if at[tp] < ends[tp]]:

@@ -22,7 +22,7 @@ from streamer.engine import written as codec
 from streamer.engine.deadlines import Deadlines
 from streamer.engine.steps import HotUser, Result, Step, Stepped, load_profile
 from streamer.engine.store import HEAD, WRITTEN, PartitionStore, UserChange
-from streamer.errors import StateTooNew
+from streamer.errors import StateTooNew, StoreFailed
 from streamer.profile import Outcome, Profile, Rules
 from streamer.scoring.document import encode, must_write
 
@@ -62,11 +62,12 @@ class Users:
 
         Raises:
             StateTooNew: a newer Streamer wrote this user.
+            StoreFailed: the local state on disk failed.
         """
         try:
             hot = self._get(user)
             result = self._attempt(hot, step)
-        except (StateTooNew, MemoryError):
+        except (StateTooNew, StoreFailed, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - whatever an event makes raise must not stop the others (I9)
             return self._isolate(user, step)
@@ -182,7 +183,7 @@ class Users:
         try:
             hot = self._rebuild(user, known)
             return hot, kept, self._attempt(hot, kept)
-        except (StateTooNew, MemoryError):
+        except (StateTooNew, StoreFailed, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - the traceback is the result
             return traceback.format_exc()[-_DETAIL_LIMIT:]
