@@ -59,6 +59,11 @@ class Metrics:
             "streamer_freshness_seconds", "event time to acknowledged by Redis", registry=registry, buckets=_FRESHNESS
         )
 
+    def processed(self) -> int:
+        """Records of all topics processed since the start."""
+        samples = (sample for family in self.events.collect() for sample in family.samples)
+        return round(sum(sample.value for sample in samples if sample.name.endswith("_total")))
+
     def serve(self, port: int) -> None:
         """Serves ``/metrics`` on this port; 0: not at all."""
         if port:

@@ -240,6 +240,11 @@ class Engine:
             else:
                 if not await consumer.commit():
                     await consumer.commit()
+                log.info(
+                    "saved partitions %s; %d records processed since the start",
+                    sorted(self._assigned),
+                    self._metrics.processed(),
+                )
                 whole = {p for p, a in self._assigned.items() if a.is_whole}
         self._stores.let_go(whole)
         self._assigned = {}

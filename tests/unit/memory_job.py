@@ -53,15 +53,19 @@ class MemoryJob:
         self._rules = Rules(settings)
         self._hot_users = hot_users
         self._open_store = open_store
+        self.changelog_read = 0
+        self.store = open_store()
         self.start()
 
     def start(self) -> None:
         """Starts the worker from what the broker has."""
+        self.store.close()
         store = self._open_store()
+        self.changelog_read = len(self.changelog) - store.changelog_end
         self.bring_up_to_date(store)
         for record in self.outbox[0 if store.mark is None else store.mark.outbox_end :]:
             apply_outbox_record(store, record)
-        self.store: PartitionStore = store
+        self.store = store
         self.processor = PartitionProcessor(0, self.settings, self._rules, store, self._hot_users)
         self.position = dict(self.committed)
         self._unacked: list[Entry] = []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from streamer.engine.disk import DiskStore
 from streamer.engine.journal import Journal, epoch_of
 from streamer.engine.records import Record
 from streamer.engine.recovery import JournalReplay
@@ -217,12 +219,14 @@ def uninterrupted() -> dict[str, bytes]:
     return job.computed()
 
 
+@pytest.mark.parametrize("kind", ["memory", "disk"])
 @pytest.mark.parametrize("before", [1, 5, 11])
-def test_a_crash_after_each_write_of_a_checkpoint_changes_nothing(before: int) -> None:
+def test_a_crash_after_each_write_of_a_checkpoint_changes_nothing(before: int, kind: str, tmp_path: Path) -> None:
     """I3: output, journal record, changelog group, mark, local store, commit, truncation: each is the last once."""
     writes = crash_at = 0
     while crash_at <= writes:
-        job = filled(BY_EVENTS, EVENTS, hot_users=2)
+        opened = MemoryStore if kind == "memory" else partial(DiskStore, tmp_path / str(crash_at))
+        job = filled(BY_EVENTS, EVENTS, hot_users=2, open_store=opened)
         rounds(job, before)
         for name in NAMES:
             job.fetch(name, 12)
@@ -232,7 +236,9 @@ def test_a_crash_after_each_write_of_a_checkpoint_changes_nothing(before: int) -
         job.run()
         job.checkpoint()
         job.start()
+        assert kind == "memory" or job.changelog_read == 0
         assert job.computed() == uninterrupted(), crash_at
+        job.store.close()
         crash_at += 1
     assert writes > 5
 
