@@ -22,6 +22,7 @@ from streamer.engine.scan import scanner
 from streamer.engine.store import MARK_VERSION, Mark, MemoryStore, PartitionStore, UserChange
 from streamer.engine.table import ChangelogWriter, JournalWriter
 from streamer.engine.truncation import Truncation
+from streamer.errors import TopicsError
 from streamer.producing import topics
 from streamer.settings import Settings
 from tests.backends.choose import Kafka
@@ -60,7 +61,13 @@ class Broker:
 
     async def make_anew(self, topic: str) -> None:
         await self._admin.delete_topics([topic])
-        await asyncio.to_thread(topics.create, self.settings)
+        for _ in range(100):  # until the deletion is done
+            try:
+                if topic in await asyncio.to_thread(topics.create, self.settings):
+                    return
+            except TopicsError:
+                continue
+        raise AssertionError(f"{topic} does not come back")
 
     async def recovered(self, store: PartitionStore) -> dict[str, dict[str, bytes]]:
         await asyncio.wait_for(recover(self.settings, {P: store}), 30)
