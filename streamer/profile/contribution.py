@@ -156,17 +156,25 @@ def _add_passed_over(delta: Tile, items: list[Interaction], baseline: Baseline, 
         chosen = min(rate * (attention / 1000), 0.9) * (1 - chance)
         totals.theta += attention
         if baseline.untried:
-            expected = int(min(chosen * beta, 0.97) * 1e6 + 0.5)
-            expectations = [expected] * (len(tags) + 1)
             explained = 1.0
+            expectations = [_millionths(chosen * beta)] * (len(tags) + 1)
         else:
             ratios = baseline.rate_ratios(tags, item.creator)
             explained = prod(ratios)
-            expectations = [
-                int(min(chosen * beta * min(max(explained / ratio, 0.05), 5.0), 0.97) * 1e6 + 0.5) for ratio in ratios
-            ]
-        totals.explained += int(min(chosen * explained, 0.97) * 1e6 + 0.5)
-        _spread(delta, item, item_context(item, rules), expectations, _IGNORED, 0, 0, 0)
+            expectations = [_millionths(chosen * beta * _others(explained, ratio)) for ratio in ratios]
+        totals.explained += _millionths(chosen * explained)
+        _spread(delta, item, tags, item_context(item, rules), expectations, _IGNORED, 0, 0, 0)
+
+
+def _others(explained: float, ratio: float) -> float:
+    """What an item's other tags and creator explain, from all of them and one's own rate ratio."""
+    others = explained / ratio
+    return 0.05 if others < 0.05 else min(others, 5.0)
+
+
+def _millionths(expected: float) -> int:
+    """An expectation in millionths, at most .97."""
+    return 970_000 if expected > 0.97 else int(expected * 1e6 + 0.5)
 
 
 def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, rate: float, rules: Rules) -> None:
@@ -193,18 +201,18 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
     if trial or played:
         beta, started = baseline.beta, 1 - chance
         for at, ratio in enumerate(ratios):
-            others = min(max(explained / ratio, 0.05), 5.0)
+            others = _others(explained, ratio)
             if trial:
-                expectations[at] = micro(min(chosen * beta * others, 0.97))
+                expectations[at] = _millionths(chosen * beta * others)
             if played:
                 expectations[at] += micro(0.5 * min(started * min(others, 1.0), 0.9))
-    _spread(delta, item, item_context(item, rules), expectations, exposures, plays, observed, stated)
+    _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated)
     if trial:
         totals = delta.totals
         totals.theta += item.attention
         totals.starts += item.clicked or item.started
         totals.engaged += outcome.engaged
-        totals.explained += micro(min(chosen * explained, 0.97))
+        totals.explained += _millionths(chosen * explained)
     if outcome.started:
         _add_play(delta, item, outcome, baseline)
 
@@ -212,6 +220,7 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
 def _spread(
     delta: Tile,
     item: Interaction,
+    tags: tuple[str, ...],
     context: str,
     expectations: list[int],
     exposures: int,
@@ -221,11 +230,11 @@ def _spread(
 ) -> None:
     """Adds an interaction's counts to its content, its tags in order and its creator, who have one expectation each."""
     delta.contents[item.content_id] = Cell(exposures, plays, 0, 0, 0, stated)
-    tags = delta.tags_in(context)
-    for tag, expected in zip(in_order(item.tags), expectations, strict=False):
-        cell = tags.get(tag)
+    cells = delta.tags_in(context)
+    for tag, expected in zip(tags, expectations, strict=False):
+        cell = cells.get(tag)
         if cell is None:
-            tags[tag] = Cell(exposures, plays, observed, expected, 0, stated)
+            cells[tag] = Cell(exposures, plays, observed, expected, 0, stated)
         else:
             cell.count(exposures, plays, observed, expected, stated)
     creator = item.creator

@@ -279,30 +279,31 @@ class Rollup:
 
     def _sum(self, kind: str, cells: Mapping[str, Cell], day: int, touched: set[Key]) -> None:
         known = self.sums[kind]
-        weight = self.weight(day) / 1e6
-        least = self.frame.least_expected[kind] * self.weight(day)
-        least_explicit = LEAST_EXPLICIT * self.weight(day)
-        watched = self.shelf.watches
+        frame_weight = self.weight(day)
+        weight = frame_weight / 1e6
+        least, least_explicit = self.frame.least_expected[kind] * frame_weight, LEAST_EXPLICIT * frame_weight
+        shelf = self.shelf
+        watching = shelf.watching
         for value, cell in cells.items():
+            o, e, ld = cell.o, cell.e, cell.ld
+            evidence = o or e or ld
             sums = known.get(value)
             if sums is None:
-                sums = known[value] = Sums([day])
+                sums = known[value] = Sums([day], o * weight, e * weight, ld * weight, day if evidence else -1)
             else:
                 _insert(sums.days, day)
                 sums.scored = None
-            evidence = cell.o or cell.e or cell.ld
-            if evidence:
-                sums.o += cell.o * weight
-                sums.e += cell.e * weight
-                sums.ld += cell.ld * weight
-                if day > sums.last_day:
+                sums.o += o * weight
+                sums.e += e * weight
+                sums.ld += ld * weight
+                if evidence and day > sums.last_day:
                     sums.last_day = day
             if sums.last_day == day:
                 likely = sums.e >= least or sums.ld >= least_explicit
             else:
                 likely = self.could_be_listed(kind, value, {})
-            if likely or watched((kind, value)):
-                self.shelf.stale.add((kind, value))
+            if likely or (watching and shelf.watches((kind, value))):
+                shelf.stale.add((kind, value))
                 if evidence:
                     touched.add((kind, value))
 

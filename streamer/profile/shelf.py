@@ -32,6 +32,11 @@ class Shelf:
         self._day = -1
         self._entries: dict[Key, Entry] = {}
 
+    @property
+    def watching(self) -> bool:
+        """Whether any key is watched."""
+        return bool(self._listed or self._entries)
+
     def watches(self, key: Key) -> bool:
         """Whether a key has an entry or is listed, so that any change to it may matter."""
         return key in self._listed or key in self._entries
