@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from streamer.engine.records import Record
 from streamer.engine.results import Reject
 from streamer.engine.watermark import Lane
 from streamer.errors import InvalidEvent
 from streamer.events import Erasure, Event, EventDecoder, Watermark
+
+Arrival: TypeAlias = "tuple[int, Event | Erasure | Watermark, Record, Inbox]"
+"""A decoded record that waits: event time (ms), what it says, the record, and where it waits."""
 
 
 class Inbox:
@@ -35,7 +39,7 @@ class Inbox:
         self.name = name
         self.topic = topic
         self.lane = lane
-        self.waiting: deque[tuple[int, Record, Event | Erasure | Watermark]] = deque()
+        self.waiting: deque[Arrival] = deque()
         self.received_to = -1
         self._partition = partition
         self._decoder = decoder
@@ -43,7 +47,7 @@ class Inbox:
     @property
     def processed_to(self) -> int:
         """Offset of the last record with nothing unprocessed before it; -1: none."""
-        return self.waiting[0][1].offset - 1 if self.waiting else self.received_to
+        return self.waiting[0][2].offset - 1 if self.waiting else self.received_to
 
     def receive(self, records: Iterable[Record], now_ms: int) -> list[Reject]:
         """Takes records; returns those that are no events.
@@ -65,7 +69,7 @@ class Inbox:
                 rejects.append(Reject(self.topic, self._partition, record, error.code, error.detail))
                 continue
             ts = event.watermark if isinstance(event, Watermark) else event.ts
-            append((ts, record, event))
+            append((ts, event, record, self))
             if ts > buffered_to:
                 buffered_to = ts
         self.received_to, self.lane.buffered_to = received_to, buffered_to

@@ -18,27 +18,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-from streamer.engine.inbox import Inbox
+from streamer.engine.inbox import Arrival, Inbox
 from streamer.engine.records import Record
 from streamer.engine.results import Output, Reject, Write
 from streamer.engine.steps import Step
 from streamer.engine.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
 from streamer.engine.users import Users
 from streamer.engine.watermark import PartitionClock
-from streamer.events import Erasure, Event, EventDecoder, Watermark
+from streamer.events import Erasure, EventDecoder, Watermark
 from streamer.profile import Outcome, Rules
 from streamer.settings import DAY_MS, Settings
 
 _SOURCES: Final = ("impressions", "plays", "dislikes", "feedback")
 _ERASURES: Final = "erasures"
-
-
-class _Arrival(NamedTuple):
-    inbox: Inbox
-    record: Record
-    event: Event
 
 
 class PartitionProcessor:
@@ -143,44 +137,44 @@ class PartitionProcessor:
         out.users = len(by_user)
         return out
 
-    def _take(self, limit: int, out: Output) -> tuple[dict[str, list[_Arrival]], bool]:
+    def _take(self, limit: int, out: Output) -> tuple[dict[str, list[Arrival]], bool]:
         aligned_to = self.clock.aligned_to()
-        by_user: dict[str, list[_Arrival]] = {}
+        by_user: dict[str, list[Arrival]] = {}
         erased = self.store.erased
         room = limit
         for inbox in self._sources:
             waiting, newest, before = inbox.waiting, inbox.lane.newest, room
             while room and waiting and waiting[0][0] <= aligned_to:
-                ts, record, event = waiting.popleft()
+                arrival = waiting.popleft()
+                ts, event = arrival[0], arrival[1]
                 room -= 1
                 if ts > newest:
                     newest = ts
-                if isinstance(event, (Watermark, Erasure)):
+                if type(event) is Watermark:
                     continue
-                user = event.user_id
+                user = event.user_id  # type: ignore[union-attr]
                 if erased and ts <= erased.get(user, -1):
                     out.erased[inbox.name] += 1
                     continue
-                arrival = _Arrival(inbox, record, event)
-                if user in by_user:
-                    by_user[user].append(arrival)
-                else:
+                known = by_user.get(user)
+                if known is None:
                     by_user[user] = [arrival]
+                else:
+                    known.append(arrival)
             out.events[inbox.name] += before - room
             inbox.lane.newest, inbox.lane.waiting = newest, len(waiting)
         return by_user, any(inbox.waiting and inbox.waiting[0][0] <= aligned_to for inbox in self._sources)
 
-    def _step(self, user: str, arrivals: Sequence[_Arrival], before: int, after: int, out: Output) -> None:
-        done = self.users.step(user, Step(before, [a.event for a in arrivals], after))
+    def _step(self, user: str, arrivals: Sequence[Arrival], before: int, after: int, out: Output) -> None:
+        done = self.users.step(user, Step(before, [arrival[1] for arrival in arrivals], after))  # type: ignore[misc]
         for position, why in done.poisoned.items():
-            inbox, record, _ = arrivals[position]
+            _, _, record, inbox = arrivals[position]
             out.rejects.append(Reject(inbox.topic, self.partition, record, "poison", why))
         applied = [a for i, a in enumerate(arrivals) if i not in done.poisoned] if done.poisoned else arrivals
-        for arrival, outcome in zip(applied, done.outcomes, strict=False):
-            if outcome is Outcome.LATE:
-                out.late[arrival.inbox.name] += 1
+        if Outcome.LATE in done.outcomes:
+            out.late.update(a[3].name for a, what in zip(applied, done.outcomes, strict=False) if what is Outcome.LATE)
         if done.writes:
-            newest = max((a.event.ts for a in applied), default=None)
+            newest = max((arrival[0] for arrival in applied), default=None)
             out.writes.append(Write(user, done.document, newest))
 
     # --- erasure ----------------------------------------------------------------------------------------------
@@ -188,7 +182,7 @@ class PartitionProcessor:
     def _erase_arrived(self, out: Output) -> None:
         inbox = self._erasures
         while inbox.waiting:
-            _, _, event = inbox.waiting.popleft()
+            event = inbox.waiting.popleft()[1]
             if isinstance(event, Erasure):
                 out.events[_ERASURES] += 1
                 if event.ts > self.store.erased.get(event.user_id, -1):

@@ -135,6 +135,8 @@ class Users:
     def _attempt(self, hot: HotUser, step: Step) -> Result:
         """Does the step; all that may raise is in here."""
         outcomes = self._replay(hot.profile, step)
+        if not hot.profile.stale:
+            return Result(outcomes, hot.written, False, None, hot.profile.deadline())
         document = hot.profile.document()
         writes = must_write(hot.written, document, self._rules.window_ms // 2)
         raw = encode(document) if writes and document is not None else None

@@ -7,13 +7,15 @@ the user's sealed sessions, never against another open session: sessions do not 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
+from typing import Final
 
 from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name
-from streamer.scoring.counts import CREATOR, FIRST, SECOND, TAG, THIRD
+from streamer.scoring.counts import CREATOR, FIRST, SECOND, TAG, THIRD, Cell
 from streamer.scoring.score import ALPHA_CREATOR, ALPHA_TAG, log_odds, rate_ratio, sigmoid
 from streamer.signals.interaction import Interaction
 from streamer.signals.outcome import Outcome
@@ -21,6 +23,8 @@ from streamer.signals.rounding import micro
 
 PRIOR_EXPOSURES = 20
 PRIOR_PLAYS = 5
+_IGNORED: Final = FIRST + SECOND
+"""Shown and ignored, packed."""
 
 
 class Baseline:
@@ -34,16 +38,19 @@ class Baseline:
 
     def __init__(self, rollup: Rollup, today: int, rules: Rules) -> None:
         self.rollup = rollup.as_of(today)
-        self._scale = self.rollup.scale(today)
+        self._scale = scale = self.rollup.scale(today)
         self._population = rules.population
-        self._rate_ratios: dict[tuple[str, str], float] = {}
+        self._tag_ratios: dict[str, float] = {}
+        self._creator_ratios: dict[str, float] = {}
+        self.untried = not (self.rollup.sums[TAG] or self.rollup.sums[CREATOR])
+        """No key is known, so that all rate ratios are 1."""
         totals = self.rollup.totals
-        self._starts = totals["starts"] * self._scale
-        self._theta = totals["theta"] * self._scale / 1000
+        self._starts = totals.starts * scale
+        self._theta = totals.theta * scale / 1000
         a = rules.population.abandonment
-        self.beta = (totals["engaged"] * self._scale + 5) / (totals["explained"] * self._scale / 1e6 + 5)
-        abandoned = totals["abandoned"] * self._scale
-        expected = totals["expected_abandoned"] * self._scale / 1e6
+        self.beta = (totals.engaged * scale + 5) / (totals.explained * scale / 1e6 + 5)
+        abandoned = totals.abandoned * scale
+        expected = totals.expected_abandoned * scale / 1e6
         ratio = (abandoned + PRIOR_PLAYS * a) / (expected + PRIOR_PLAYS * a)
         self.play_abandonment = a
         self.abandon_chance = min(max(a * ratio, 0.03), 0.95)
@@ -53,19 +60,29 @@ class Baseline:
         prior = self._population.start_rate
         return (self._starts + starts + PRIOR_EXPOSURES * prior) / (self._theta + theta / 1000 + PRIOR_EXPOSURES)
 
-    def rate_ratio(self, kind: str, value: str) -> float:
-        """λ of a key; 1 if unknown."""
-        known = self._rate_ratios.get((kind, value))
-        if known is None:
-            sums = self.rollup.keys.get((kind, value))
-            alpha = ALPHA_TAG if kind == TAG else ALPHA_CREATOR
-            known = 1.0 if sums is None else rate_ratio(sums.o * self._scale, sums.e * self._scale, alpha)
-            self._rate_ratios[kind, value] = known
-        return known
+    def rate_ratios(self, tags: tuple[str, ...], creator: str | None) -> list[float]:
+        """λ of the tags, in their order, then of the creator, if there is one; 1 for those unknown."""
+        known = self._tag_ratios
+        ratios = []
+        for tag in tags:
+            ratio = known.get(tag)
+            if ratio is None:
+                ratio = known[tag] = self._ratio(TAG, tag, ALPHA_TAG)
+            ratios.append(ratio)
+        if creator is not None:
+            ratio = self._creator_ratios.get(creator)
+            if ratio is None:
+                ratio = self._creator_ratios[creator] = self._ratio(CREATOR, creator, ALPHA_CREATOR)
+            ratios.append(ratio)
+        return ratios
+
+    def _ratio(self, kind: str, value: str, alpha: float) -> float:
+        sums = self.rollup.sums[kind].get(value)
+        return 1.0 if sums is None else rate_ratio(sums.o * self._scale, sums.e * self._scale, alpha)
 
     def disliked(self, kind: str, value: str) -> float:
         """p = σ(L): the probability that the user dislikes a key; π if unknown."""
-        sums = self.rollup.keys.get((kind, value))
+        sums = self.rollup.sums[kind].get(value)
         prior = self._population.prior
         if sums is None:
             return prior
@@ -83,38 +100,81 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
         rules: the deployment's constants.
     """
     items = session.counted(rules)
+    long_enough = session.long_enough(rules)
+    passed_over: list[Interaction] = []
+    outcomes: list[tuple[Interaction, Outcome]] = []
     ratings, rating_sum = session_ratings(items, baseline.rollup)
-    length = session.last - session.start
     read = rules.outcomes.read
-    outcomes = [
-        (item, read(item, length, closed, ratings, rating_sum))
-        for item in items
-        if closed or item.started or item.responded  # an open session's mere exposures say nothing yet
-    ]
+    for item in items:
+        if item.started or item.responded:
+            outcomes.append((item, read(item, long_enough, closed, ratings, rating_sum)))
+        elif closed and long_enough and item.seen:  # a mere exposure says nothing before its session is closed
+            passed_over.append(item)
+    rate = baseline.rate()
     if closed:
-        trials = [(item, outcome) for item, outcome in outcomes if outcome.resolved and outcome.exposed]
-        starts = sum(1 for item, _ in trials if item.clicked or item.started)
-        rate = baseline.rate(starts, sum(item.attention for item, _ in trials))
-    else:
-        rate = baseline.rate()
+        starts, theta = 0, sum(item.attention for item in passed_over)
+        for item, outcome in outcomes:
+            if outcome.resolved and outcome.exposed:
+                starts += item.clicked or item.started
+                theta += item.attention
+        rate = baseline.rate(starts, theta)
     delta = Tile(session.day)
+    _add_passed_over(delta, passed_over, baseline, rate, rules)
     for item, outcome in outcomes:
         if outcome.counted:
             _add(delta, item, outcome, baseline, rate, rules)
     if closed:
-        _add_sessions(delta, outcomes, rules)
+        _add_sessions(delta, passed_over, outcomes, rules)
     return delta
 
 
 def session_ratings(items: list[Interaction], rollup: Rollup) -> tuple[int, int]:
     """How many ratings the user gave, and their sum: R's and this session's."""
+    totals = rollup.totals
     given = [rating for item in items if item.given and (rating := item.given.standing_rating) is not None]
-    return rollup.ratings + len(given), rollup.rating_sum + sum(given)
+    return totals.ratings + len(given), totals.rating_sum + sum(given)
 
 
 def item_context(item: Interaction, rules: Rules) -> str:
     """The context that the item's tags are counted in."""
     return context_name(item.daypart if rules.by_daypart else "", item.device if rules.by_device else None)
+
+
+@lru_cache(maxsize=65_536)
+def in_order(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags in the order products run over them."""
+    return tuple(sorted(tags))
+
+
+def _add_passed_over(delta: Tile, items: list[Interaction], baseline: Baseline, rate: float, rules: Rules) -> None:
+    """Adds ignored exposures: by far the most interactions, and all they do is raise what was expected."""
+    totals, beta = delta.totals, baseline.beta
+    for item in items:
+        tags = in_order(item.tags)
+        attention = item.attention
+        chance = 0.0 if item.media == "product" else baseline.abandon_chance
+        chosen = min(rate * (attention / 1000), 0.9) * (1 - chance)
+        totals.theta += attention
+        if baseline.untried:
+            explained = 1.0
+            expectations = [_millionths(chosen * beta)] * (len(tags) + 1)
+        else:
+            ratios = baseline.rate_ratios(tags, item.creator)
+            explained = prod(ratios)
+            expectations = [_millionths(chosen * beta * _others(explained, ratio)) for ratio in ratios]
+        totals.explained += _millionths(chosen * explained)
+        _spread(delta, item, tags, item_context(item, rules), expectations, _IGNORED, 0, 0, 0)
+
+
+def _others(explained: float, ratio: float) -> float:
+    """What an item's other tags and creator explain, from all of them and one's own rate ratio."""
+    others = explained / ratio
+    return 0.05 if others < 0.05 else min(others, 5.0)
+
+
+def _millionths(expected: float) -> int:
+    """An expectation in millionths, at most .97."""
+    return 970_000 if expected > 0.97 else int(expected * 1e6 + 0.5)
 
 
 def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, rate: float, rules: Rules) -> None:
@@ -129,40 +189,61 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
             delta.totals.rating_sum += rating
     if not (exposures or plays or stated):
         return
-    cell = delta.content_cell(item.content_id)
-    cell.exposures += exposures
-    cell.plays += plays
-    cell.stated += stated
-    keys = [(TAG, tag) for tag in sorted(item.tags)]
-    if item.creator is not None:
-        keys.append((CREATOR, item.creator))
-    ratios = [baseline.rate_ratio(kind, value) for kind, value in keys]
+    tags = in_order(item.tags)
+    ratios = baseline.rate_ratios(tags, item.creator)
     explained = prod(ratios)
     chance = 0.0 if outcome.media == "product" else baseline.abandon_chance
     chosen = min(rate * (item.attention / 1000), 0.9) * (1 - chance)
     trial = outcome.resolved and outcome.exposed
     played = outcome.resolved and outcome.started
     observed = (1_000_000 if trial and outcome.engaged else 0) + (500_000 if played and outcome.satisfied else 0)
-    context = item_context(item, rules)
-    for (kind, value), ratio in zip(keys, ratios, strict=True):
-        cell = delta.tag_cell(value, context) if kind is TAG else delta.creator_cell(value)
-        cell.exposures += exposures
-        cell.plays += plays
-        cell.stated += stated
-        cell.o += observed
-        others = min(max(explained / ratio, 0.05), 5.0)
-        if trial:
-            cell.e += micro(min(chosen * baseline.beta * others, 0.97))
-        if played:
-            cell.e += micro(0.5 * min((1 - chance) * min(others, 1.0), 0.9))
+    expectations = [0] * len(ratios)
+    if trial or played:
+        beta, started = baseline.beta, 1 - chance
+        for at, ratio in enumerate(ratios):
+            others = _others(explained, ratio)
+            if trial:
+                expectations[at] = _millionths(chosen * beta * others)
+            if played:
+                expectations[at] += micro(0.5 * min(started * min(others, 1.0), 0.9))
+    _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated)
     if trial:
         totals = delta.totals
         totals.theta += item.attention
         totals.starts += item.clicked or item.started
         totals.engaged += outcome.engaged
-        totals.explained += micro(min(chosen * explained, 0.97))
+        totals.explained += _millionths(chosen * explained)
     if outcome.started:
         _add_play(delta, item, outcome, baseline)
+
+
+def _spread(
+    delta: Tile,
+    item: Interaction,
+    tags: tuple[str, ...],
+    context: str,
+    expectations: list[int],
+    exposures: int,
+    plays: int,
+    observed: int,
+    stated: int,
+) -> None:
+    """Adds an interaction's counts to its content, its tags in order and its creator, who have one expectation each."""
+    delta.contents[item.content_id] = Cell(exposures, plays, 0, 0, 0, stated)
+    cells = delta.tags_in(context)
+    for tag, expected in zip(tags, expectations, strict=False):
+        cell = cells.get(tag)
+        if cell is None:
+            cells[tag] = Cell(exposures, plays, observed, expected, 0, stated)
+        else:
+            cell.count(exposures, plays, observed, expected, stated)
+    creator = item.creator
+    if creator is not None:
+        cell = delta.creators.get(creator)
+        if cell is None:
+            delta.creators[creator] = Cell(exposures, plays, observed, expectations[-1], 0, stated)
+        else:
+            cell.count(exposures, plays, observed, expectations[-1], stated)
 
 
 def _add_play(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline) -> None:
@@ -175,27 +256,36 @@ def _add_play(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseli
         delta.add_play(item.duration_s, outcome.abandoned)
 
 
-def _add_sessions(delta: Tile, outcomes: list[tuple[Interaction, Outcome]], rules: Rules) -> None:
-    """Counts the session for every key it exposed without engagement, in the context of the first exposure."""
-    tags: dict[str, str] = {}
-    creators: set[str] = set()
+def _add_sessions(
+    delta: Tile, passed_over: list[Interaction], outcomes: list[tuple[Interaction, Outcome]], rules: Rules
+) -> None:
+    """Counts the session for every key it exposed without engagement, a tag in the context of its first exposure."""
     engaged_tags: set[str] = set()
     engaged_creators: set[str] = set()
+    engaged_contents: set[str] = set()
     for item, outcome in outcomes:
         if outcome.engaged:
+            engaged_contents.add(item.content_id)
             engaged_tags.update(item.tags)
             if item.creator is not None:
                 engaged_creators.add(item.creator)
-        elif outcome.exposed:
-            delta.contents[item.content_id].exposures += THIRD
-        if outcome.exposed:
-            context = item_context(item, rules)
-            for tag in item.tags:
-                tags.setdefault(tag, context)
-            if item.creator is not None:
-                creators.add(item.creator)
-    for tag, context in tags.items():
+    _count_session(delta.contents, engaged_contents)
+    _count_session(delta.creators, engaged_creators)
+    if len(delta.tags) == 1:
+        for tags in delta.tags.values():
+            _count_session(tags, engaged_tags)
+        return
+    exposed = passed_over + [item for item, outcome in outcomes if outcome.exposed]
+    first: dict[str, str] = {}
+    for item in sorted(exposed, key=lambda item: (item.first, item.content_id)):
+        for tag in item.tags:
+            first.setdefault(tag, item_context(item, rules))
+    for tag, context in first.items():
         if tag not in engaged_tags:
-            delta.tags[tag][context].exposures += THIRD
-    for creator in creators - engaged_creators:
-        delta.creators[creator].exposures += THIRD
+            delta.tags[context][tag].exposures += THIRD
+
+
+def _count_session(cells: dict[str, Cell], engaged: set[str]) -> None:
+    for value, cell in cells.items():
+        if cell.shown and value not in engaged:
+            cell.exposures += THIRD

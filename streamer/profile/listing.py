@@ -13,19 +13,17 @@ Listed = dict[tuple[str, str], int]
 
 
 def relist(listed: Listed, rollup: Rollup, scorer: Scorer, touched: Iterable[tuple[str, str]], as_of: int) -> None:
-    """Sets the bits of the keys whose e, o or ld changed.
+    """Sets the bits of keys whose e, o or ld changed.
 
     Args:
         listed: the bits, changed in place.
         rollup: R, after the change.
         scorer: scores keys.
-        touched: the keys.
+        touched: the keys; those that neither are nor could be listed may be left out.
         as_of: ``last`` of the sealing session, or the frontier for a late undo, ms.
     """
     for kind, value in touched:
         if kind == CONTENT:
-            continue
-        if (kind, value) not in listed and not rollup.could_be_listed(kind, value):
             continue
         scored = rollup.score(kind, value, scorer)
         if scored is not None and is_listed(scored, listed.get((kind, value), -1) > as_of):

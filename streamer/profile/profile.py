@@ -79,11 +79,14 @@ class Profile:
         self.cohort_at = -1
         self.sessions: list[Session] = []
         self.records: dict[RecordKey, Record] = {}
-        self.rollup = Rollup(rules.frame)
         self.listed: dict[tuple[str, str], int] = {}
+        self.rollup = Rollup(rules.frame, self.listed)
         self.formed: Tile | None = None
         """What the only session, closed, would add if it sealed as it is; the view leaves it here for the seal."""
         self._settled: Settled | None = None
+        self._baseline: tuple[int, int, Baseline] | None = None
+        self._stale = True
+        self._stale_from = -1
         self._epoch = 0
         self._next_number = 0
         self._journal_room = JOURNAL_BYTES
@@ -122,7 +125,7 @@ class Profile:
             profile._epoch = body.epoch
             profile.frontier = body.frontier
             profile.cohort, profile.cohort_at = body.cohort, body.cohort_at
-            profile.listed = body.listed
+            profile.listed.update(body.listed)
             profile.records = body.records
             tiles = []
             for day in body.days:
@@ -130,7 +133,7 @@ class Profile:
                 if raw is None:
                     raise StateCorrupt(f"user {user_id!r}: the tile of day {day} is missing: erase the user")
                 tiles.append(codec.TILE.decode(raw))
-            profile.rollup = Rollup(rules.frame, tiles)
+            profile.rollup = Rollup(rules.frame, profile.listed, tiles)
         profile._restore(sessions, journal)
         return profile
 
@@ -149,35 +152,55 @@ class Profile:
             event: one of this user's.
             watermark: the partition's watermark, ms.
         """
-        self.watermark = max(self.watermark, watermark)
-        joined = [session for session in self.sessions if session.takes(event, self.rules.gap_ms)]
-        if not joined and event.ts <= self.frontier:
-            self._apply_late(event)
-            return Outcome.LATE
+        if watermark > self.watermark:
+            self.watermark = watermark
+        rules, sessions = self.rules, self.sessions
+        gap_ms = rules.gap_ms
         self.formed = None
-        if not joined and len(self.sessions) >= OPEN_SESSIONS:
-            self.rules.dropped["open_sessions"] += 1
-            return Outcome.DROPPED
-        if not joined:
-            joined = [Session.opened_by(event, self._next_number)]
-            self._next_number += 1
-            self.sessions += joined
-        session = joined[0]
-        for other in joined[1:]:
-            session.join(other, self.rules)
-            self.sessions.remove(other)
-        session.add(event, self.rules)
-        if len(self.sessions) > 1:  # one order, whatever the order of arrival (I1)
-            self.sessions.sort(key=lambda s: s.seal_order)
+        if len(sessions) == 1 and sessions[0].takes(event, gap_ms):
+            session = sessions[0]
+        else:
+            joined = [session for session in sessions if session.takes(event, gap_ms)]
+            if len(joined) != 1:
+                self._stale = True
+            if not joined and event.ts <= self.frontier:
+                self._apply_late(event)
+                return Outcome.LATE
+            if not joined and len(sessions) >= OPEN_SESSIONS:
+                rules.dropped["open_sessions"] += 1
+                return Outcome.DROPPED
+            session = self._joined(event, joined)
+        if self._stale:
+            session.add(event, rules)
+        else:
+            before = (session.long_enough(rules), self.watermark >= session.last + gap_ms)
+            self._stale = session.add(event, rules) or before != (session.long_enough(rules), False)
+        if len(sessions) > 1:  # one order, whatever the order of arrival (I1)
+            sessions.sort(key=lambda s: s.seal_order)
         return Outcome.COUNTED
+
+    def _joined(self, event: Event, sessions: list[Session]) -> Session:
+        """The one session that an event opens, or makes of several."""
+        if not sessions:
+            session = Session.opened_by(event, self._next_number)
+            self._next_number += 1
+            self.sessions.append(session)
+            return session
+        for other in sessions[1:]:
+            sessions[0].join(other, self.rules)
+            self.sessions.remove(other)
+        return sessions[0]
 
     def advance(self, watermark: int) -> None:
         """Lets event time pass: closes and seals sessions, forgets what has left the window."""
         self.watermark = max(self.watermark, watermark)
         due = [session for session in self.sessions if self._sealed_at(session) <= self.watermark]
+        if not due or len(self.sessions) > 1 or self.formed is None:
+            self._stale = True
         for session in due:
             self._seal(session)
         if self.past_window:
+            self._stale = True
             self._forget()
 
     def deadline(self) -> int | None:
@@ -198,7 +221,23 @@ class Profile:
 
     def document(self) -> Document | None:
         """The document that follows from all known events; None if the user has none (spec §9)."""
-        return build(self)
+        document = build(self)
+        self._stale = False
+        ends = [] if document is None else [entry.expires_at for entry in document.entries if entry.expires_at]
+        self._stale_from = min([(self.newest // DAY_MS + 1) * DAY_MS, *ends])
+        return document
+
+    @property
+    def stale(self) -> bool:
+        """Whether the document may be another than when :meth:`document` was last called, but for ``as_of``."""
+        return self._stale or self.newest >= self._stale_from
+
+    def baseline(self, today: int) -> Baseline:
+        """What interactions are compared with on a day, by R as it is now."""
+        known = self._baseline
+        if known is None or known[0] != today or known[1] != self.rollup.version:
+            known = self._baseline = (today, self.rollup.version, Baseline(self.rollup, today, self.rules))
+        return known[2]
 
     @property
     def newest(self) -> int:
@@ -267,7 +306,7 @@ class Profile:
         if key is None:
             return
         assert isinstance(event, (Dislike, Feedback))
-        self._dirty_head = True
+        self._dirty_head = self._stale = True
         self.formed = self._settled = None
         if key not in self.records and len(self.records) >= self.rules.records_held:
             self.rules.dropped["explicit_records"] += 1
@@ -284,26 +323,24 @@ class Profile:
         if event.value is None:
             return False
         rollup = self.rollup.as_of(self.newest // DAY_MS)
-        return explicit.rating_positive(event.value, rollup.ratings, rollup.rating_sum)
+        return explicit.rating_positive(event.value, rollup.totals.ratings, rollup.totals.rating_sum)
 
     def _seal(self, session: Session) -> None:
         """Folds a closed session into its day's tile, for good."""
         rules, rollup = self.rules, self.rollup
         gone, touched = rollup.leave(session.day)
         self._dirty_days.update(gone)
-        baseline = Baseline(rollup, session.day, rules)
-        judge_ratings([session], baseline, rules)
-        first_day = session.day - rules.window_days + 1
-        for key in forgotten(self.records, [session], first_day, session.last, self.settled.oldest):
-            del self.records[key]
-            self._settled = None
+        baseline = self.baseline(session.day)
+        if self.records or session.records:
+            judge_ratings([session], baseline, rules)
+            self._drop_forgotten(session)
         delta = contributions(session, baseline, True, rules) if self.formed is None else self.formed
         self.formed = None
-        changes = Evidence(self.records, [session], baseline, session.day, rules).changes()
+        changes = Evidence(self.records, [session], baseline, session.day, rules).changes() if session.records else []
         for change in changes:
             if change.added is not None:
                 add_evidence(delta, change.added, 1)
-        if delta != Tile(session.day):
+        if not delta.empty:
             touched |= rollup.fold(delta)
             self._dirty_days.add(session.day)
         for key, part in session.records.items():
@@ -322,15 +359,23 @@ class Profile:
         relist(self.listed, rollup, rules.scorer, touched, session.last)
         self._dirty_head = self._fresh = True
 
+    def _drop_forgotten(self, session: Session) -> None:
+        first_day = session.day - self.rules.window_days + 1
+        for key in forgotten(self.records, [session], first_day, session.last, self.settled.oldest):
+            del self.records[key]
+            self._settled = None
+
     def _drop_beyond_caps(self, session: Session) -> set[tuple[str, str]]:
         """State is bounded (I6): the lightest keys and records go, and are metered; returns the keys."""
         rules = self.rules
         touched: set[tuple[str, str]] = set()
         if session.day in self.rollup.tiles:
             for kind, value, _ in self.rollup.evict(session.day, rules.tile_caps):
+                self._stale = True
                 touched.add((kind, value))
                 rules.dropped[f"tile_{kind}s"] += 1
         for key in lightest(self.records, rules.explicit_cap, session.last):
+            self._stale = True
             del self.records[key]
             self._settled = None
             rules.dropped["explicit_records"] += 1

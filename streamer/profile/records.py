@@ -37,7 +37,7 @@ class RecordKey(NamedTuple):
         return cls("creator" if family == "follow" else "content", event.target, family)
 
 
-class ItemKeys(Struct, array_like=True):
+class ItemKeys(Struct, array_like=True, gc=False):
     """Tags and creator of the newest events that carried them (ties: the greater)."""
 
     tags: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class ItemKeys(Struct, array_like=True):
             self.creator_at, self.creator = other.creator_at, other.creator
 
 
-class Acts(Struct, array_like=True):
+class Acts(Struct, array_like=True, gc=False):
     """The newest ts of everything stated. Purchases and returns by order, "" is "without an order"."""
 
     acted: dict[str, int] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Statement(Struct, array_like=True, frozen=True):
     order: str
 
 
-class SessionRecord(Struct, array_like=True):
+class SessionRecord(Struct, array_like=True, gc=False):
     """What one open session holds of a record."""
 
     acts: Acts = field(default_factory=Acts)
@@ -142,7 +142,7 @@ class Contribution(Struct, array_like=True, frozen=True):
     parts: tuple[tuple[str, str, str, int], ...]
 
 
-class Record(Struct, array_like=True):
+class Record(Struct, array_like=True, gc=False):
     """One record over sealed sessions and late events; late ones overrule and exclude, but contribute nothing."""
 
     sealed: Acts = field(default_factory=Acts)

@@ -8,90 +8,106 @@ that leaves the window is subtracted.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
 
+from msgspec import Struct, field
+
+from streamer.profile.frame import LEAST_EXPLICIT, Frame
 from streamer.profile.shelf import Shelf
 from streamer.profile.tile import Tile
-from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell, total
-from streamer.scoring.entries import LISTED_EXPECTED, LISTED_EXPLICIT, ONE_AND_DONE_EXPECTED, Scored, Scorer
+from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
+from streamer.scoring.entries import Scored, Scorer, may_have_content_entry
 from streamer.settings import TileCaps
 
-MOST_HALF_LIVES: Final = 400
-"""Half-lives a day may lie from the frame's origin: 2^±400 and its products stay far inside a float's range."""
-
-MARGIN: Final = 1 - 1e-6
-"""Cheap bounds are taken this much lower, so that rounding never decides."""
-LEAST_EXPLICIT: Final = LISTED_EXPLICIT * MARGIN
+Key = tuple[str, str]
+"""(kind, value)."""
 
 
-class Sums:
+class Sums(Struct, gc=False):
     """Decayed o, e (engagements) and ld (nats) of one key in the rising frame.
 
     ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none; ``scored``: its
     score, once somebody asked for it.
     """
 
-    __slots__ = ("days", "e", "last_day", "ld", "o", "scored")
-
-    def __init__(self) -> None:
-        self.o = 0.0
-        self.e = 0.0
-        self.ld = 0.0
-        self.last_day = -1
-        self.days: list[int] = []
-        self.scored: Scored | None = None
+    days: list[int]
+    o: float = 0.0
+    e: float = 0.0
+    ld: float = 0.0
+    last_day: int = -1
+    scored: Scored | None = None
 
 
-class Frame:
-    """The decay of a deployment, worked out once for every distance of days.
+class DecayedTotals(Struct, gc=False):
+    """The user's decayed totals in the rising frame; ratings are not decayed. Units as in :class:`Totals`."""
 
-    Args:
-        half_life_days: days after which evidence weighs half.
-        window_days: days after which it is gone.
-    """
+    theta: float = 0.0
+    starts: float = 0.0
+    engaged: float = 0.0
+    explained: float = 0.0
+    abandoned: float = 0.0
+    expected_abandoned: float = 0.0
+    ratings: int = 0
+    rating_sum: int = 0
+    completions: dict[str, list[float]] = field(default_factory=dict)
 
-    def __init__(self, half_life_days: float, window_days: int) -> None:
-        self.window_days = window_days
-        self.most_days = half_life_days * MOST_HALF_LIVES
-        self._half_life_days = half_life_days
-        self._growths: dict[int, float] = {}
-        most_decay = 2 ** (-window_days / half_life_days)
-        one_and_done = ONE_AND_DONE_EXPECTED / 1e6 * most_decay
-        self.least_expected = {TAG: LISTED_EXPECTED * MARGIN, CREATOR: min(LISTED_EXPECTED, one_and_done) * MARGIN}
-        """Decayed e below which a key of this kind can be neither listed nor one-and-done."""
-
-    def growth(self, days: int) -> float:
-        """2^(days/half-life)."""
-        growth = self._growths.get(days)
-        if growth is None:
-            growth = self._growths[days] = 2.0 ** min(days / self._half_life_days, 2.0 * MOST_HALF_LIVES)
-        return growth
+    def add(self, tile: Tile, weight: float) -> None:
+        """Adds a day's."""
+        totals = tile.totals
+        self.theta += totals.theta * weight
+        self.starts += totals.starts * weight
+        self.engaged += totals.engaged * weight
+        self.explained += totals.explained * weight
+        self.abandoned += totals.abandoned * weight
+        self.expected_abandoned += totals.expected_abandoned * weight
+        self.ratings += totals.ratings
+        self.rating_sum += totals.rating_sum
+        for media, (n, completed) in tile.completions.items():
+            sums = self.completions.setdefault(media, [0.0, 0.0])
+            sums[0] += n * weight
+            sums[1] += completed * weight
 
 
 class Rollup:
     """The tiles of a user's sealed sessions, and what they add up to.
 
+    Attributes:
+        tiles: by day.
+        sums: of tags and creators, by kind and value.
+        contents: days on which a content has counts.
+        listed: (kind, value) of keys that were listed when last touched -> when that expires, ms; its owner sets it.
+        totals: of the whole user.
+        shelf: entries that follow from the tiles alone.
+        version: another one after every change.
+
     Args:
         frame: the deployment's rising frame.
+        listed: the listed bits.
         tiles: the tiles to begin with.
     """
 
-    def __init__(self, frame: Frame, tiles: Iterable[Tile] = ()) -> None:
+    def __init__(self, frame: Frame, listed: dict[Key, int], tiles: Iterable[Tile] = ()) -> None:
         self.frame = frame
+        self.listed = listed
+        self.version = 0
         self._reset(tiles)
 
     def _reset(self, tiles: Iterable[Tile]) -> None:
-        self.tiles: dict[int, Tile] = {}
-        self.keys: dict[tuple[str, str], Sums] = {}
-        self.content_days: dict[str, list[int]] = {}
-        self._trimmed: tuple[int, Rollup] | None = None
-        self.shelf = Shelf()
-        for tile in sorted(tiles, key=lambda t: t.day):
-            self.tiles[tile.day] = tile
+        self.tiles: dict[int, Tile] = {tile.day: tile for tile in sorted(tiles, key=lambda t: t.day)}
+        self.shelf = Shelf(self.listed)
         self._origin = max(self.tiles, default=0)
-        self._recount_totals()
+        self._oldest = min(self.tiles, default=0)
+        self._recount()
+
+    def _recount(self) -> None:
+        """Sums everything afresh."""
+        self.version += 1
+        self._trimmed: tuple[int, Rollup] | None = None
+        self.sums: dict[str, dict[str, Sums]] = {TAG: {}, CREATOR: {}}
+        self.contents: dict[str, list[int]] = {}
+        self.totals = DecayedTotals()
         for tile in self.tiles.values():
+            self.totals.add(tile, self.weight(tile.day))
             self._sum_tile(tile)
 
     def weight(self, day: int) -> float:
@@ -106,41 +122,47 @@ class Rollup:
         """Moves the frame's origin if a day lies so far from it that weights would leave a float's range."""
         if abs(day - self._origin) > self.frame.most_days:
             self._origin = day
-            self.keys, self.content_days = {}, {}
-            self._recount_totals()
-            for tile in self.tiles.values():
-                self._sum_tile(tile)
+            self._recount()
 
     def as_of(self, today: int) -> Rollup:
         """R as seen on a day: itself, or a copy without the tiles that have left the window by then."""
         self._reach(today)
-        if not self.tiles or min(self.tiles) > today - self.frame.window_days:
+        if not self.tiles or self._oldest > today - self.frame.window_days:
             return self
         if self._trimmed is None or self._trimmed[0] != today:
             kept = [tile for day, tile in self.tiles.items() if day > today - self.frame.window_days]
-            trimmed = Rollup(self.frame, kept)
+            trimmed = Rollup(self.frame, self.listed, kept)
             trimmed._reach(today)
             self._trimmed = (today, trimmed)
         return self._trimmed[1]
 
-    def fold(self, delta: Tile) -> set[tuple[str, str]]:
-        """Adds a session's counts, which are given away, to their day. Returns the keys whose o, e or ld changed."""
+    # --- changes ----------------------------------------------------------------------------------------------
+
+    def fold(self, delta: Tile) -> set[Key]:
+        """Adds a session's counts, which are given away, to their day.
+
+        Returns:
+            The keys whose o, e or ld changed and that are listed, or could be.
+        """
+        day = delta.day
+        self._reach(day)
+        self.version += 1
         self._trimmed = None
-        self._reach(delta.day)
-        touched = self._sum_tile(delta)
-        self._count(delta)
-        tile = self.tiles.get(delta.day)
+        self.totals.add(delta, self.weight(day))
+        tile = self.tiles.get(day)
         if tile is None:
-            self.tiles[delta.day] = delta
-        else:
-            tile.add(delta)
+            self.tiles[day] = delta
+            self._oldest = day if len(self.tiles) == 1 else min(self._oldest, day)
+            return self._sum_tile(delta)
+        touched = self._sum_tile(delta)
+        tile.add(delta)
         return touched
 
     def evict(self, day: int, caps: TileCaps) -> list[tuple[str, str, Cell]]:
         """Applies the caps to a day's tile; returns what was dropped."""
         dropped = self.tiles[day].evict(caps)
         for kind, value, _ in dropped:
-            self._recount(kind, value)
+            self._recount_key(kind, value)
         return dropped
 
     def take_back(self, day: int, kind: str, value: str, context: str, ld: int) -> bool:
@@ -148,21 +170,53 @@ class Rollup:
         tile = self.tiles.get(day)
         if tile is None:
             return False
-        self._trimmed = None
         cell = tile.cell_to_add(kind, value, context)
         cell.ld -= ld
-        if cell.empty:
-            if kind == TAG:
-                del tile.tags[value][context]
-                if not tile.tags[value]:
-                    del tile.tags[value]
-            else:
-                del (tile.creators if kind == CREATOR else tile.contents)[value]
+        if cell.empty and kind == TAG:
+            del tile.tags[context][value]
+            if not tile.tags[context]:
+                del tile.tags[context]
+        elif cell.empty:
+            del (tile.creators if kind == CREATOR else tile.contents)[value]
         self._add_day(kind, value, day)
-        self._recount(kind, value)
+        self._recount_key(kind, value)
         return True
 
-    def could_be_listed(self, kind: str, value: str, provisional: Iterable[tuple[int, Cell]] = ()) -> bool:
+    def prune(self, day: int) -> None:
+        """Drops a day's tile if nothing is left in it."""
+        tile = self.tiles.get(day)
+        if tile is not None and tile.empty:
+            del self.tiles[day]
+            self._oldest = min(self.tiles, default=0)
+
+    def leave(self, today: int) -> tuple[list[int], set[Key]]:
+        """Drops the tiles that have left the window; returns their days and the keys whose sums changed."""
+        last_out = today - self.frame.window_days
+        if not self.tiles or self._oldest > last_out:
+            return [], set()
+        gone = sorted(day for day in self.tiles if day <= last_out)
+        touched: set[Key] = set()
+        for day in gone:
+            tile = self.tiles.pop(day)
+            for kind, value, cell in tile.cells():
+                self._recount_key(kind, value)
+                if cell.has_evidence:
+                    touched.add((kind, value))
+        self._oldest = min(self.tiles, default=0)
+        self.totals = DecayedTotals()
+        for tile in self.tiles.values():
+            self.totals.add(tile, self.weight(tile.day))
+        return gone, touched
+
+    def clear(self) -> list[int]:
+        """Forgets everything; returns the days that had tiles."""
+        days = sorted(self.tiles)
+        self._reset(())
+        return days
+
+    # --- what is known of a key -------------------------------------------------------------------------------
+
+    def could_be_listed(self, kind: str, value: str, provisional: Mapping[int, Cell]) -> bool:
         """Whether a tag or creator has evidence enough to be listed or one-and-done: a cheap upper bound.
 
         Args:
@@ -170,9 +224,9 @@ class Rollup:
             value: which.
             provisional: counts of open sessions by day, on top of R.
         """
-        sums = self.keys.get((kind, value))
+        sums = self.sums[kind].get(value)
         expected, explicit, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.ld, sums.last_day)
-        for day, cell in provisional:
+        for day, cell in provisional.items():
             if cell.ld and day == last_day:
                 return True  # an undo may take away all evidence of that day, and an earlier one is the last then
             weight = self.weight(day) / 1e6
@@ -183,114 +237,96 @@ class Rollup:
         if last_day < 0:
             return False
         scale = self.scale(last_day)
-        least = self.frame.least_expected[kind]
-        return expected * scale >= least or explicit * scale >= LEAST_EXPLICIT
+        return expected * scale >= self.frame.least_expected[kind] or explicit * scale >= LEAST_EXPLICIT
 
     def score(self, kind: str, value: str, scorer: Scorer) -> Scored | None:
         """The score of a tag or creator by its sealed counts; None if there is no evidence."""
-        sums = self.keys.get((kind, value))
+        sums = self.sums[kind].get(value)
         if sums is None:
             return None
         if sums.scored is None:
             sums.scored = scorer.score(self.days(kind, value))
         return sums.scored
 
-    def prune(self, day: int) -> None:
-        """Drops a day's tile if nothing is left in it."""
-        if self.tiles.get(day) == Tile(day):
-            del self.tiles[day]
-
     def days(self, kind: str, value: str) -> list[tuple[int, Cell]]:
         """A key's counts by day, ascending."""
         if kind == CONTENT:
-            found = self.content_days.get(value, [])
+            found = self.contents.get(value, [])
         else:
-            sums = self.keys.get((kind, value))
+            sums = self.sums[kind].get(value)
             found = [] if sums is None else sums.days
         return [(day, cell) for day in found if (cell := self.tiles[day].cell(kind, value)) is not None]
 
-    def leave(self, today: int) -> tuple[list[int], set[tuple[str, str]]]:
-        """Drops the tiles that have left the window; returns their days and the keys whose sums changed."""
-        gone = sorted(day for day in self.tiles if day <= today - self.frame.window_days)
-        touched: set[tuple[str, str]] = set()
-        for day in gone:
-            self._trimmed = None
-            tile = self.tiles.pop(day)
-            for kind, value, cell in tile.cells():
-                self._recount(kind, value)
-                if cell.has_evidence:
+    # --- sums -------------------------------------------------------------------------------------------------
+
+    def _sum_tile(self, tile: Tile) -> set[Key]:
+        """Adds a tile's counts to the sums; returns the keys touched that are listed, or could be."""
+        touched: set[Key] = set()
+        for tags in tile.tags.values():
+            self._sum(TAG, tags, tile.day, touched)
+        self._sum(CREATOR, tile.creators, tile.day, touched)
+        contents, shelf = self.contents, self.shelf
+        for content_id, cell in tile.contents.items():
+            days = contents.get(content_id)
+            if days is None:
+                contents[content_id] = [tile.day]
+                if may_have_content_entry(cell):
+                    shelf.stale.add((CONTENT, content_id))
+            else:
+                _insert(days, tile.day)
+                shelf.stale.add((CONTENT, content_id))
+        return touched
+
+    def _sum(self, kind: str, cells: Mapping[str, Cell], day: int, touched: set[Key]) -> None:
+        known = self.sums[kind]
+        frame_weight = self.weight(day)
+        weight = frame_weight / 1e6
+        least, least_explicit = self.frame.least_expected[kind] * frame_weight, LEAST_EXPLICIT * frame_weight
+        shelf = self.shelf
+        watching = shelf.watching
+        for value, cell in cells.items():
+            o, e, ld = cell.o, cell.e, cell.ld
+            evidence = o or e or ld
+            sums = known.get(value)
+            if sums is None:
+                sums = known[value] = Sums([day], o * weight, e * weight, ld * weight, day if evidence else -1)
+            else:
+                _insert(sums.days, day)
+                sums.scored = None
+                sums.o += o * weight
+                sums.e += e * weight
+                sums.ld += ld * weight
+                if evidence and day > sums.last_day:
+                    sums.last_day = day
+            if sums.last_day == day:
+                likely = sums.e >= least or sums.ld >= least_explicit
+            else:
+                likely = self.could_be_listed(kind, value, {})
+            if likely or (watching and shelf.watches((kind, value))):
+                shelf.stale.add((kind, value))
+                if evidence:
                     touched.add((kind, value))
-        if gone:
-            self._recount_totals()
-        return gone, touched
-
-    def clear(self) -> list[int]:
-        """Forgets everything; returns the days that had tiles."""
-        days = sorted(self.tiles)
-        self._reset(())
-        return days
-
-    def _recount_totals(self) -> None:
-        self.totals: dict[str, float] = dict.fromkeys(_DECAYED_TOTALS, 0.0)
-        self.completions: dict[str, list[float]] = {}
-        self.ratings = 0
-        self.rating_sum = 0
-        for tile in self.tiles.values():
-            self._count(tile)
-
-    def _count(self, tile: Tile) -> None:
-        weight = self.weight(tile.day)
-        for name in _DECAYED_TOTALS:
-            self.totals[name] += getattr(tile.totals, name) * weight
-        self.ratings += tile.totals.ratings
-        self.rating_sum += tile.totals.rating_sum
-        for media, (n, completed) in tile.completions.items():
-            sums = self.completions.setdefault(media, [0.0, 0.0])
-            sums[0] += n * weight
-            sums[1] += completed * weight
 
     def _add_day(self, kind: str, value: str, day: int) -> None:
         if kind == CONTENT:
-            _insert(self.content_days.setdefault(value, []), day)
-        else:
-            _insert(self.keys.setdefault((kind, value), Sums()).days, day)
-
-    def _sum_tile(self, tile: Tile) -> set[tuple[str, str]]:
-        """Adds a tile's counts to the sums; returns the keys whose o, e or ld changed."""
-        touched: set[tuple[str, str]] = set()
-        for tag, contexts in tile.tags.items():
-            self._sum(TAG, tag, tile.day, total(contexts), touched)
-        for creator, cell in tile.creators.items():
-            self._sum(CREATOR, creator, tile.day, cell, touched)
-        for content_id in tile.contents:
-            self._add_day(CONTENT, content_id, tile.day)
-            self.shelf.stale.add((CONTENT, content_id))
-        return touched
-
-    def _sum(self, kind: str, value: str, day: int, cell: Cell, touched: set[tuple[str, str]]) -> None:
-        key = (kind, value)
-        sums = self.keys.get(key)
+            _insert(self.contents.setdefault(value, []), day)
+            return
+        sums = self.sums[kind].get(value)
         if sums is None:
-            sums = self.keys[key] = Sums()
-        _insert(sums.days, day)
-        sums.scored = None
-        self.shelf.stale.add(key)
-        if cell.o or cell.e or cell.ld:
-            weight = self.weight(day) / 1e6
-            sums.o += cell.o * weight
-            sums.e += cell.e * weight
-            sums.ld += cell.ld * weight
-            if day > sums.last_day:
-                sums.last_day = day
-            touched.add(key)
+            self.sums[kind][value] = Sums([day])
+        else:
+            _insert(sums.days, day)
 
-    def _recount(self, kind: str, value: str) -> None:
+    def _recount_key(self, kind: str, value: str) -> None:
         """Sums a key afresh from its tiles: after something was taken away, so that no rounding residue stays."""
+        self.version += 1
+        self._trimmed = None
         self.shelf.stale.add((kind, value))
-        days = self.content_days.pop(value, []) if kind == CONTENT else []
-        if kind != CONTENT:
-            sums = self.keys.pop((kind, value), None)
-            days = sums.days if sums is not None else []
+        if kind == CONTENT:
+            days = self.contents.pop(value, [])
+        else:
+            sums = self.sums[kind].pop(value, None)
+            days = [] if sums is None else sums.days
         for day in days:
             tile = self.tiles.get(day)
             cell = None if tile is None else tile.cell(kind, value)
@@ -299,14 +335,12 @@ class Rollup:
             if kind == CONTENT:
                 self._add_day(kind, value, day)
             else:
-                self._sum(kind, value, day, cell, set())
+                self._sum(kind, {value: cell}, day, set())
 
 
 def _insert(days: list[int], day: int) -> None:
-    if not days or days[-1] < day:
+    last = days[-1] if days else -1
+    if day > last:
         days.append(day)
-    elif days[-1] != day and day not in days:
+    elif day != last and day not in days:
         insort(days, day)
-
-
-_DECAYED_TOTALS: Final = ("theta", "starts", "engaged", "explained", "abandoned", "expected_abandoned")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from streamer.profile.rollup import Frame
+from streamer.profile.frame import Frame
 from streamer.scoring.entries import Scorer
 from streamer.scoring.population import DEFAULT, Population
 from streamer.scoring.score import Expiry
@@ -24,9 +24,10 @@ class Rules:
         self.population = population
         self.gate = Gate(settings)
         self.attention = Attention(settings)
-        self.outcomes = OutcomeReader(Abandonment(settings), round(settings.min_session * 1000))
+        self.outcomes = OutcomeReader(Abandonment(settings))
         expiry = Expiry(settings.half_life_days, settings.window_days)
         self.scorer = Scorer(settings.half_life_days, expiry, population.prior)
+        self.min_session_ms = round(settings.min_session * 1000)
         self.gap_ms = settings.session_gap * 1000
         self.grace_ms = settings.grace * 1000
         self.window_days = settings.window_days

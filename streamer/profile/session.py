@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from streamer.events import Dislike, Event, Feedback
+from streamer.events import Dislike, Event, Feedback, Impression, Play
 from streamer.profile.records import RecordKey, SessionRecord
 from streamer.profile.rules import Rules
 from streamer.settings import DAY_MS
 from streamer.signals.interaction import Interaction
 
 
-class Session(Struct):
+class Session(Struct, gc=False):
     """One session. ``start`` and ``last`` are the least and greatest ts (ms) of its events.
 
     ``number`` names it within its user's epoch (``profile/journal.py``). ``changed`` and what follows is what has
@@ -45,38 +45,65 @@ class Session(Struct):
 
     def takes(self, event: Event, gap_ms: int) -> bool:
         """Whether the event falls in this session."""
+        ts = event.ts
         return (
             self.session_id == event.session_id
-            and self.start - gap_ms <= event.ts <= self.last + gap_ms
-            and event.ts // DAY_MS == self.day
+            and self.start - gap_ms <= ts <= self.last + gap_ms
+            and ts // DAY_MS == self.day
         )
 
-    def add(self, event: Event, rules: Rules) -> None:
-        """Joins an event that falls in this session."""
+    def long_enough(self, rules: Rules) -> bool:
+        """Whether the session lasted long enough for its exposures to count."""
+        return self.last - self.start >= rules.min_session_ms
+
+    def add(self, event: Event, rules: Rules) -> bool:
+        """Joins an event that falls in this session.
+
+        Returns:
+            Whether it may change what the session adds to the counts while it is open, its length aside.
+        """
         ts = event.ts
-        self.start = min(self.start, ts)
-        self.last = max(self.last, ts)
+        if ts > self.last:
+            self.last = ts
+        if ts < self.start:
+            self.start = ts
         self.dirty = True
-        self._merge_cohort(ts, event.cohort)
+        if event.cohort is not None:
+            self._merge_cohort(ts, event.cohort)
+        speaks = False
         content_id = event.content_id
         if content_id is not None:
-            item = self.interactions.get(content_id)
+            interactions = self.interactions
+            item = interactions.get(content_id)
             if item is None:
-                item = self.interactions[content_id] = Interaction.opened_by(content_id, event)
-            item.merge(event, rules.gate, rules.attention)
+                item = interactions[content_id] = Interaction.opened_by(content_id, event)
+                item.act(event, rules.gate, rules.attention)
+                if len(interactions) > rules.session_items:
+                    speaks = True
+                    self.bound(rules)
+            else:
+                item.merge(event, rules.gate, rules.attention)
             self.changed.add(content_id)
-            self.bound(rules)
-        if isinstance(event, (Dislike, Feedback)):
-            key = RecordKey.of(event)
-            if key is not None:
-                record = self.records.get(key)
-                if record is None and len(self.records) >= rules.records_held:
-                    rules.dropped["explicit_records"] += 1
-                    return
-                if record is None:
-                    record = self.records[key] = SessionRecord()
-                record.add(event)
-                self.changed_records.add(key)
+            speaks = speaks or item.responded or item.ended
+        kind = type(event)
+        if kind is Impression or kind is Play:
+            return speaks
+        assert isinstance(event, (Dislike, Feedback))
+        self._record(event, rules)
+        return True
+
+    def _record(self, event: Dislike | Feedback, rules: Rules) -> None:
+        key = RecordKey.of(event)
+        if key is None:
+            return
+        record = self.records.get(key)
+        if record is None and len(self.records) >= rules.records_held:
+            rules.dropped["explicit_records"] += 1
+            return
+        if record is None:
+            record = self.records[key] = SessionRecord()
+        record.add(event)
+        self.changed_records.add(key)
 
     def join(self, other: Session, rules: Rules) -> None:
         """Takes in a session that turned out to be part of this one."""
@@ -86,7 +113,8 @@ class Session(Struct):
         self.absorbed += [other.number, *other.absorbed]
         self.changed.update(other.interactions)
         self.changed_records.update(other.records)
-        self._merge_cohort(other.cohort_at, other.cohort)
+        if other.cohort is not None:
+            self._merge_cohort(other.cohort_at, other.cohort)
         for content_id, item in other.interactions.items():
             mine = self.interactions.setdefault(content_id, item)
             if mine is not item:
@@ -98,12 +126,14 @@ class Session(Struct):
                 mine_record.join(record)
 
     def counted(self, rules: Rules) -> list[Interaction]:
-        """The interactions that count: the earliest by (first, content id), at most ``session_items``."""
+        """The interactions that count, in any order: the earliest by (first, content id), at most ``session_items``."""
+        if len(self.interactions) <= rules.session_items:
+            return list(self.interactions.values())
         items = sorted(self.interactions.values(), key=lambda item: (item.first, item.content_id))
         return items[: rules.session_items]
 
-    def _merge_cohort(self, ts: int, cohort: str | None) -> None:
-        if cohort is not None and (self.cohort is None or (ts, cohort) > (self.cohort_at, self.cohort)):
+    def _merge_cohort(self, ts: int, cohort: str) -> None:
+        if self.cohort is None or (ts, cohort) > (self.cohort_at, self.cohort):
             self.cohort_at, self.cohort = ts, cohort
 
     def bound(self, rules: Rules) -> None:

@@ -15,14 +15,31 @@ Key = tuple[str, str]
 
 
 class Shelf:
-    """The entries of one roll-up by (kind, value). ``stale``: keys whose counts changed since they were made."""
+    """The entries of one roll-up by (kind, value).
 
-    __slots__ = ("_day", "_entries", "stale")
+    Args:
+        listed: the listed bits, which another sets.
 
-    def __init__(self) -> None:
+    Attributes:
+        stale: keys whose counts changed since their entries were made.
+    """
+
+    __slots__ = ("_day", "_entries", "_listed", "stale")
+
+    def __init__(self, listed: Mapping[Key, int]) -> None:
         self.stale: set[Key] = set()
+        self._listed = listed
         self._day = -1
         self._entries: dict[Key, Entry] = {}
+
+    @property
+    def watching(self) -> bool:
+        """Whether any key is watched."""
+        return bool(self._listed or self._entries)
+
+    def watches(self, key: Key) -> bool:
+        """Whether a key has an entry or is listed, so that any change to it may matter."""
+        return key in self._listed or key in self._entries
 
     def entries(self, as_of: int, make: Callable[[str, str], Entry | None]) -> Mapping[Key, Entry]:
         """All entries that stand as of a time (ms); ``make`` gives that of a (kind, value)."""
@@ -30,6 +47,7 @@ class Shelf:
         if today != self._day:
             self._day = today
             self.stale.update(self._entries)
+            self.stale.update(self._listed)
         for kind, value in self.stale:
             entry = make(kind, value)
             if entry is None:

@@ -1,18 +1,19 @@
 """One user's day: the windowed counts of spec §5, all integers.
 
-A tag's counts are kept by context (daypart and device), so that counts of a tag, of a tag in the morning and
-of a tag on a phone are sums of the same cells. A session that a key was shown in without engagement is counted
-in the context in which the key was first exposed.
+Tags are grouped by context (daypart and device), so that counts of a tag, of a tag in the morning and of a tag on a
+phone are sums of the same cells. A session that a key was shown in without engagement is counted in the context in
+which the key was first exposed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from msgspec import Struct, field
 
-from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell, total
+from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.settings import TileCaps
 
 BUCKET_EDGES: Final = (30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 1440, 1920, 2880)
@@ -21,7 +22,7 @@ BUCKET_EDGES: Final = (30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 1440, 
 _K = TypeVar("_K", str, int)
 
 
-class Totals(Struct, array_like=True):
+class Totals(Struct, array_like=True, gc=False):
     """Key ``*``: one user's whole day. ``theta`` thousandths, ``explained``, ``expected_abandoned`` millionths."""
 
     theta: int = 0
@@ -44,10 +45,11 @@ class Totals(Struct, array_like=True):
         self.rating_sum += other.rating_sum
 
 
-class Tile(Struct, array_like=True):
-    """All counts of one day. ``completions``: media -> [n, sum in millionths]; ``buckets``: edge -> [plays, abandoned].
+class Tile(Struct, array_like=True, gc=False):
+    """All counts of one day, a tag's by context.
 
-    The unbounded last bucket has edge 0.
+    ``completions``: media -> [n, sum in millionths]; ``buckets``: edge -> [plays, abandoned], the unbounded last bucket
+    has edge 0.
     """
 
     day: int
@@ -58,53 +60,63 @@ class Tile(Struct, array_like=True):
     completions: dict[str, list[int]] = field(default_factory=dict)
     buckets: dict[int, list[int]] = field(default_factory=dict)
 
-    def tag_cell(self, tag: str, context: str) -> Cell:
-        """The cell to add to, made if there is none."""
-        contexts = self.tags.get(tag)
-        if contexts is None:
-            contexts = self.tags[tag] = {}
-        cell = contexts.get(context)
-        if cell is None:
-            cell = contexts[context] = Cell()
-        return cell
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is counted."""
+        counted = self.tags or self.creators or self.contents or self.completions or self.buckets
+        return not counted and self.totals == Totals()
+
+    def tags_in(self, context: str) -> dict[str, Cell]:
+        """The tags of a context, to add to."""
+        tags = self.tags.get(context)
+        if tags is None:
+            tags = self.tags[context] = {}
+        return tags
 
     def cell_to_add(self, kind: str, value: str, context: str) -> Cell:
         """The cell of any key to add to, made if there is none; ``context`` matters for tags."""
         if kind == TAG:
-            return self.tag_cell(value, context)
+            return _cell_of(self.tags_in(context), value)
         return _cell_of(self.creators if kind == CREATOR else self.contents, value)
-
-    def creator_cell(self, creator: str) -> Cell:
-        return _cell_of(self.creators, creator)
-
-    def content_cell(self, content_id: str) -> Cell:
-        return _cell_of(self.contents, content_id)
 
     def cell(self, kind: str, value: str) -> Cell | None:
         """The counts of a tag (over all contexts), creator or content; None if it has none."""
-        if kind == TAG:
-            contexts = self.tags.get(value)
-            return None if contexts is None else total(contexts)
-        return (self.creators if kind == CREATOR else self.contents).get(value)
+        if kind != TAG:
+            return (self.creators if kind == CREATOR else self.contents).get(value)
+        found: Cell | None = None
+        for tags in self.tags.values():
+            cell = tags.get(value)
+            if cell is not None:
+                found = cell if found is None else found.plus(cell)
+        return found
+
+    def tag_totals(self) -> Mapping[str, Cell]:
+        """Every tag's counts over all contexts; not to be changed."""
+        contexts = list(self.tags.values())
+        if len(contexts) == 1:
+            return contexts[0]
+        totals: dict[str, Cell] = {}
+        for tags in contexts:
+            for tag, cell in tags.items():
+                known = totals.get(tag)
+                totals[tag] = cell if known is None else known.plus(cell)
+        return totals
 
     def cells(self) -> Iterator[tuple[str, str, Cell]]:
         """Every key with its counts: (kind, value, cell)."""
-        for tag, contexts in self.tags.items():
-            yield TAG, tag, total(contexts)
+        for tag, cell in self.tag_totals().items():
+            yield TAG, tag, cell
         for creator, cell in self.creators.items():
             yield CREATOR, creator, cell
         for content_id, cell in self.contents.items():
             yield CONTENT, content_id, cell
 
     def add(self, other: Tile) -> None:
-        """Adds another tile's counts."""
-        for tag, contexts in other.tags.items():
-            for context, cell in contexts.items():
-                self.tag_cell(tag, context).add(cell)
-        for creator, cell in other.creators.items():
-            self.creator_cell(creator).add(cell)
-        for content_id, cell in other.contents.items():
-            self.content_cell(content_id).add(cell)
+        """Adds another tile's counts, which are given away."""
+        for context, tags in other.tags.items():
+            _add_cells(self.tags_in(context), tags)
+        _add_cells(self.creators, other.creators)
+        _add_cells(self.contents, other.contents)
         self.totals.add(other.totals)
         _add_pairs(self.completions, other.completions)
         _add_pairs(self.buckets, other.buckets)
@@ -122,11 +134,13 @@ class Tile(Struct, array_like=True):
         Least (ld ≠ 0, shown, engaged) goes first, ties the greater value; keys with explicit evidence never go.
         """
         dropped: list[tuple[str, str, Cell]] = []
-        if len(self.tags) > caps.tags:
-            totals = {tag: total(contexts) for tag, contexts in self.tags.items()}
-            for tag in _lightest(totals, caps.tags):
-                del self.tags[tag]
-                dropped.append((TAG, tag, totals[tag]))
+        if sum(map(len, self.tags.values())) > caps.tags:
+            totals = self.tag_totals()
+            dropped += [(TAG, tag, totals[tag]) for tag in _lightest(totals, caps.tags)]
+            for _, tag, _ in dropped:
+                for tags in self.tags.values():
+                    tags.pop(tag, None)
+            self.tags = {context: tags for context, tags in self.tags.items() if tags}
         for kind, cells, cap in ((CREATOR, self.creators, caps.creators), (CONTENT, self.contents, caps.contents)):
             if len(cells) > cap:
                 dropped += [(kind, value, cells.pop(value)) for value in _lightest(cells, cap)]
@@ -145,6 +159,7 @@ def bucket(duration_s: float) -> int:
     return 0
 
 
+@lru_cache(maxsize=4_096)
 def context_name(daypart: str, device: str | None) -> str:
     """How a context is named in a tile: the daypart, then the device if there is one.
 
@@ -161,7 +176,16 @@ def _cell_of(cells: dict[str, Cell], value: str) -> Cell:
     return cell
 
 
-def _lightest(cells: dict[str, Cell], cap: int) -> list[str]:
+def _add_cells(into: dict[str, Cell], other: dict[str, Cell]) -> None:
+    for value, cell in other.items():
+        known = into.get(value)
+        if known is None:
+            into[value] = cell
+        else:
+            known.add(cell)
+
+
+def _lightest(cells: Mapping[str, Cell], cap: int) -> list[str]:
     removable = sorted((value for value, cell in cells.items() if cell.ld == 0), reverse=True)
     removable.sort(key=lambda value: (cells[value].shown, cells[value].engaged))
     return removable[: len(cells) - cap]

@@ -16,7 +16,7 @@ from streamer.profile.standing import Standing, forgotten
 from streamer.profile.tile import Tile
 from streamer.scoring import entries
 from streamer.scoring.assemble import assemble
-from streamer.scoring.counts import CONTENT, CREATOR, Cell
+from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Document, Entry, Kind
 from streamer.scoring.entries import content_entry
 from streamer.settings import DAY_MS
@@ -39,7 +39,7 @@ def build(profile: Profile) -> Document | None:
         return None
     if profile.past_window:
         today = profile.watermark // DAY_MS
-        judge_ratings(profile.sessions, Baseline(profile.rollup, as_of // DAY_MS, profile.rules), profile.rules)
+        judge_ratings(profile.sessions, profile.baseline(as_of // DAY_MS), profile.rules)
         found = list(_hard_entries(Standing(*_present(profile, today, profile.watermark)), profile.watermark))
         return _assemble(profile, as_of, found, {}) if found else None
     return _View(profile, as_of).document()
@@ -60,14 +60,17 @@ class _View:
         self._as_of = as_of
         self._today = as_of // DAY_MS
         rules = profile.rules
-        baseline = Baseline(profile.rollup, self._today, rules)
+        baseline = profile.baseline(self._today)
         self._rollup: Rollup = baseline.rollup
         self._provisional: dict[int, Tile] = {}
         for session in profile.sessions:
             self._add_contributions(session, baseline)
-        judge_ratings(profile.sessions, baseline, rules)
-        self._records, self._sessions = _present(profile, self._today, as_of)
-        if any(session.records for session in self._sessions):
+        self._records, self._sessions = profile.records, profile.sessions
+        stated = any(session.records for session in profile.sessions)
+        if stated or profile.records:
+            judge_ratings(profile.sessions, baseline, rules)
+            self._records, self._sessions = _present(profile, self._today, as_of)
+        if stated:
             self._add_evidence(baseline)
         self._provisional = {d: tile for d, tile in self._provisional.items() if d > self._today - rules.window_days}
 
@@ -92,10 +95,13 @@ class _View:
 
     def document(self) -> Document | None:
         profile, as_of = self._profile, self._as_of
-        settled = profile.settled if self._records is profile.records else None
-        standing = Standing(self._records, self._sessions, settled)
-        found = list(_hard_entries(standing, as_of))
-        followed = standing.followed()
+        found: list[Entry] = []
+        followed: set[str] = set()
+        if self._records or any(session.records for session in self._sessions):
+            settled = profile.settled if self._records is profile.records else None
+            standing = Standing(self._records, self._sessions, settled)
+            found += _hard_entries(standing, as_of)
+            followed = standing.followed()
         provisional = self._provisional_keys()
         for (kind, value), sealed in self._rollup.shelf.entries(as_of, self._sealed_entry).items():
             if (kind, value) not in provisional and not (kind == CREATOR and value in followed):
@@ -123,6 +129,8 @@ class _View:
         return keys
 
     def _sealed_entry(self, kind: str, value: str) -> Entry | None:
+        if kind == TAG and (kind, value) not in self._profile.listed:
+            return None  # the bit was set by the same numbers
         return self._entry(kind, value, {})
 
     def _entry(self, kind: str, value: str, provisional: dict[int, Cell]) -> Entry | None:
@@ -130,7 +138,7 @@ class _View:
         if kind == CONTENT:
             return content_entry(value, self._days(kind, value, provisional), self._as_of)
         listed_until = self._profile.listed.get((kind, value), -1)
-        if listed_until < 0 and not self._rollup.could_be_listed(kind, value, provisional.items()):
+        if listed_until < 0 and not self._rollup.could_be_listed(kind, value, provisional):
             return None
         scorer = self._profile.rules.scorer
         days = self._days(kind, value, provisional)
@@ -146,20 +154,20 @@ class _View:
         by_day = dict(sealed)
         for day, cell in provisional.items():
             known = by_day.get(day)
-            by_day[day] = cell if known is None else _sum(known, cell)
+            by_day[day] = cell if known is None else known.plus(cell)
         return [(day, cell) for day, cell in sorted(by_day.items()) if not cell.empty]
 
     def _theta(self) -> float:
         """Examined exposures, decayed to today."""
         rollup = self._rollup
-        theta = rollup.totals["theta"]
+        theta = rollup.totals.theta
         for day, tile in self._provisional.items():
             theta += tile.totals.theta * rollup.weight(day)
         return theta * rollup.scale(self._today) / 1000
 
     def _completion(self) -> dict[str, float]:
         """Decayed mean completion by media."""
-        sums = {media: list(pair) for media, pair in self._rollup.completions.items()}
+        sums = {media: list(pair) for media, pair in self._rollup.totals.completions.items()}
         for day, tile in self._provisional.items():
             weight = self._rollup.weight(day)
             for media, (n, total) in tile.completions.items():
@@ -200,10 +208,3 @@ def _assemble(profile: Profile, as_of: int, found: list[Entry], completion: dict
         if session.cohort is not None and (session.cohort_at, session.cohort) > (cohort_at, cohort or ""):
             cohort, cohort_at = session.cohort, session.cohort_at
     return assemble(profile.user_id, as_of, cohort, found, completion, rules.avoid_tiers, rules.entries_max)
-
-
-def _sum(a: Cell, b: Cell) -> Cell:
-    total = Cell()
-    total.add(a)
-    total.add(b)
-    return total

@@ -71,6 +71,14 @@ class Cell(Struct, array_like=True, gc=False):
     def low_rating(self) -> int:
         return self.stated >> _BITS & _MASK
 
+    def count(self, exposures: int, plays: int, o: int, e: int, stated: int) -> None:
+        """Adds one interaction's counts, packed as in the fields."""
+        self.exposures += exposures
+        self.plays += plays
+        self.o += o
+        self.e += e
+        self.stated += stated
+
     def add(self, other: Cell) -> None:
         self.exposures += other.exposures
         self.plays += other.plays
@@ -79,6 +87,17 @@ class Cell(Struct, array_like=True, gc=False):
         self.ld += other.ld
         self.stated += other.stated
 
+    def plus(self, other: Cell) -> Cell:
+        """The sum, as a cell of its own."""
+        return Cell(
+            self.exposures + other.exposures,
+            self.plays + other.plays,
+            self.o + other.o,
+            self.e + other.e,
+            self.ld + other.ld,
+            self.stated + other.stated,
+        )
+
     @property
     def has_evidence(self) -> bool:
         return self.o != 0 or self.e != 0 or self.ld != 0
@@ -86,13 +105,3 @@ class Cell(Struct, array_like=True, gc=False):
     @property
     def empty(self) -> bool:
         return not (self.exposures or self.plays or self.o or self.e or self.ld or self.stated)
-
-
-def total(contexts: dict[str, Cell]) -> Cell:
-    """The sum of a tag's cells over its contexts; not to be changed."""
-    if len(contexts) == 1:
-        return next(iter(contexts.values()))
-    cell = Cell()
-    for part in contexts.values():
-        cell.add(part)
-    return cell

@@ -135,6 +135,11 @@ def one_and_done_until(days: Days) -> int | None:
     return (max(day for day, cell in days if cell.shown) + ENTRY_DAYS) * DAY_MS
 
 
+def may_have_content_entry(cell: Cell) -> bool:
+    """Whether a content with the counts of a single day may have an entry."""
+    return cell.ignored >= IGNORED_CONTENT or cell.abandoned > 0
+
+
 def content_entry(value: str, days: Days, as_of: int) -> Entry | None:
     """The implicit entry of a content: shown again and again in vain, or left early; None if there is none."""
     if not any(cell.abandoned or cell.ignored for _, cell in days):

@@ -19,7 +19,7 @@ ORDERS: Final = 32
 """Orders of one content remembered per session; the newest stay (I6)."""
 
 
-class Given(Struct, array_like=True):
+class Given(Struct, array_like=True, gc=False):
     """Explicit feedback within one session: the newest ts by kind, of undos too; of purchases and returns by order.
 
     Orders: "" is "without an order".
@@ -84,7 +84,7 @@ class Given(Struct, array_like=True):
         return max(self.returns.values(), default=-1) > self.undone.get("return", -1)
 
 
-class Interaction(Struct, array_like=True):
+class Interaction(Struct, array_like=True, gc=False):
     """All that is known of one content in one session. Times are ms, ``attention`` thousandths.
 
     ``*_at`` is the ts of the event a field was taken from: the newest for item fields, the earliest for the
@@ -95,6 +95,14 @@ class Interaction(Struct, array_like=True):
     first: int
     device: str | None
     daypart: str
+    creator: str | None = None
+    creator_at: int = -1
+    tags: tuple[str, ...] = ()
+    tags_at: int = -1
+    media: Media | None = None
+    media_at: int = -1
+    duration_s: float | None = None
+    duration_at: int = -1
     seen: bool = False
     attention: int = 0
     clicked: bool = False
@@ -104,30 +112,43 @@ class Interaction(Struct, array_like=True):
     playbacks: dict[str, float] | None = None
     position_s: float | None = None
     scroll_depth: float | None = None
-    creator: str | None = None
-    creator_at: int = -1
-    tags: tuple[str, ...] = ()
-    tags_at: int = -1
-    media: Media | None = None
-    media_at: int = -1
-    duration_s: float | None = None
-    duration_at: int = -1
     given: Given | None = None
 
     @classmethod
     def opened_by(cls, content_id: str, event: Event) -> Interaction:
-        """An interaction with the context of ``event``, which has yet to be merged."""
-        return cls(content_id, event.ts, event.device, daypart(event.ts, event.tz_offset_min))
+        """An interaction with the context and the item fields of ``event``, which has yet to act on it."""
+        ts, creator, media, duration_s = event.ts, event.creator_id, event.media, event.duration_s
+        tags = normal_tags(event.tags) if event.tags else ()
+        return cls(
+            content_id,
+            ts,
+            event.device,
+            daypart(ts, event.tz_offset_min),
+            creator,
+            -1 if creator is None else ts,
+            tags,
+            ts if tags else -1,
+            media,
+            -1 if media is None else ts,
+            duration_s,
+            -1 if duration_s is None else ts,
+        )
 
     def merge(self, event: Event, gate: Gate, attention: Attention) -> None:
         """Takes in one event that names this content."""
         self._merge_item(event)
+        self.act(event, gate, attention)
+
+    def act(self, event: Event, gate: Gate, attention: Attention) -> None:
+        """Takes in what an event did; its context and item fields are known."""
         kind = type(event)
         if kind is Impression:
             assert isinstance(event, Impression)
             if gate.passes(event):
                 self.seen = True
-                self.attention = max(self.attention, attention.at(event.position))
+                examined = attention.at(event.position)
+                if examined > self.attention:
+                    self.attention = examined
         elif kind is Play:
             assert isinstance(event, Play)
             self._merge_play(event)

@@ -35,27 +35,25 @@ class OutcomeReader:
 
     Args:
         abandonment: decides what was left early.
-        min_session_ms: how long a session must last for its exposures to count.
     """
 
-    __slots__ = ("_abandonment", "_min_session_ms")
+    __slots__ = ("_abandonment",)
 
-    def __init__(self, abandonment: Abandonment, min_session_ms: int) -> None:
+    def __init__(self, abandonment: Abandonment) -> None:
         self._abandonment = abandonment
-        self._min_session_ms = min_session_ms
 
-    def read(self, item: Interaction, session_ms: int, closed: bool, ratings: int, rating_sum: int) -> Outcome:
+    def read(self, item: Interaction, long_enough: bool, closed: bool, ratings: int, rating_sum: int) -> Outcome:
         """The outcome of an interaction.
 
         Args:
             item: the interaction.
-            session_ms: last − start of its session.
+            long_enough: whether its session lasted long enough to act (``min_session``).
             closed: whether the session is closed.
             ratings: the user's ratings, those of this session included.
             rating_sum: their sum.
         """
         media: Media = item.media or "video"
-        exposed = item.seen and session_ms >= self._min_session_ms
+        exposed = item.seen and long_enough
         if not item.started and not item.responded:
             ignored = closed and exposed
             return Outcome(media, exposed, False, None, False, False, False, ignored, ignored, closed)

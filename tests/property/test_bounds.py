@@ -11,7 +11,6 @@ from streamer.profile import Profile, Rules
 from streamer.profile.profile import OPEN_SESSIONS
 from streamer.profile.records import STATEMENTS
 from streamer.profile.tile import Tile
-from streamer.scoring.counts import total
 from streamer.settings import DAY_MS, Settings, TileCaps
 from streamer.signals.interaction import ORDERS, PLAYBACKS
 from tests.property.driving import take, watermark_at
@@ -31,7 +30,7 @@ TINY = Settings(
 def assert_tile_capped(tile: Tile) -> None:
     """Beyond the caps there are only keys with explicit evidence."""
     caps = TINY.tile_caps
-    tags = {tag: total(contexts) for tag, contexts in tile.tags.items()}
+    tags = tile.tag_totals()
     for cells, cap in ((tags, caps.tags), (tile.creators, caps.creators), (tile.contents, caps.contents)):
         light = sum(cell.ld == 0 for cell in cells.values())
         assert light <= max(0, cap - (len(cells) - light))
@@ -84,8 +83,8 @@ def test_i6_items_beyond_the_cap_of_a_session_are_dropped_latest_first_and_count
     plays = [Play(user_id="u", ts=START + n, content_id=f"c{n:02}") for n in range(20)]
     profile = shut(rules, *plays)
     assert rules.dropped["session_items"] == 20 - 3
-    assert profile.rollup.totals["expected_abandoned"] > 0
-    assert set(profile.rollup.content_days) <= {"c00", "c01", "c02"}
+    assert profile.rollup.totals.expected_abandoned > 0
+    assert set(profile.rollup.contents) <= {"c00", "c01", "c02"}
 
 
 def test_i6_records_beyond_the_cap_are_dropped_oldest_first_and_counted() -> None:
@@ -106,7 +105,7 @@ def test_i6_keys_beyond_a_tiles_caps_are_dropped_lightest_first_and_counted() ->
         for n in range(3)
     ]
     tile = shut(rules, *plays).rollup.tiles[BASE_DAY]
-    assert (set(tile.tags), set(tile.creators), set(tile.contents)) == ({"t0", "t1"}, {"k0"}, {"c0", "c1"})
+    assert (set(tile.tag_totals()), set(tile.creators), set(tile.contents)) == ({"t0", "t1"}, {"k0"}, {"c0", "c1"})
     assert [rules.dropped[f"tile_{kind}s"] for kind in ("tag", "creator", "content")] == [2, 1, 1]
 
 
@@ -136,7 +135,7 @@ def test_i6_the_newest_of_very_many_statements_still_count() -> None:
     undo = Dislike(user_id="u", ts=START + 100, action="undo", content_id="c")
     again = Dislike(user_id="u", ts=START + 101, action="dislike", content_id="c", tags=("x",))
     for arrived in ([*early, undo, again], [again, undo, *early]):
-        assert shut(Rules(Settings()), *arrived).rollup.tiles[BASE_DAY].tags["x"]["night"].ld == 2_000_000
+        assert shut(Rules(Settings()), *arrived).rollup.tiles[BASE_DAY].tags["night"]["x"].ld == 2_000_000
 
 
 def test_i6_a_user_s_open_sessions_and_late_records_are_bounded() -> None:

@@ -44,7 +44,7 @@ def test_i7_when_all_deadlines_have_passed_only_what_never_ends_is_left(
             assert passed <= 3 * len(steps + late) + 3
     assert profile.sessions == []
     assert profile.rollup.tiles == {}
-    assert profile.rollup.keys == {}
+    assert profile.rollup.sums == {"tag": {}, "creator": {}}
     assert profile.listed == {}
     for key, record in profile.records.items():
         never_ends = {"block", "report"} & (record.sealed.acted.keys() | record.late.acted.keys())

@@ -7,7 +7,7 @@ import pytest
 from streamer.events import Event
 from streamer.profile import Outcome, Profile, Rules
 from streamer.settings import DAY_MS, Settings
-from tests.property.driving import tiles_of
+from tests.property.driving import state_of, tiles_of
 from tests.steps import DAY0, HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
 
 SEALING = 90 * MINUTE + 1
@@ -53,7 +53,8 @@ def test_an_event_between_two_sessions_joins_them_with_all_they_know() -> None:
     assert [last for _, _, last in bounds(joining(*apart))] == [0, 41 * MINUTE]
     joined = joining(*apart, bridge)
     assert bounds(joined) == [(None, 0, 41 * MINUTE)]
-    assert joined.sessions == joining(bridge, *apart).sessions == joining(*sorted([*apart, bridge], key=by_ts)).sessions
+    in_order = sorted([*apart, bridge], key=by_ts)
+    assert state_of(joined) == state_of(joining(bridge, *apart)) == state_of(joining(*in_order))
     (session,) = joined.sessions
     item = session.interactions["a"]
     assert (item.tags, item.playbacks) == (("x",), {"p1": 5, "p2": 9})
@@ -158,5 +159,5 @@ def test_a_session_counts_its_thousand_earliest_items_and_the_rest_is_metered() 
     counted = tiles_of(profile)[DAY0]["*", ""]
     assert counted == {"expected_abandoned": 1000 * 350_000}
     assert profile.rules.dropped["session_items"] == 500
-    assert profile.rollup.content_days.keys() <= {f"c{n:04}" for n in range(500, 1500)}
+    assert profile.rollup.contents.keys() <= {f"c{n:04}" for n in range(500, 1500)}
     assert profile.frontier == NOON + 1500

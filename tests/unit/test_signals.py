@@ -33,8 +33,8 @@ def merged(*events: Event, settings: Settings = SETTINGS) -> Interaction:
 def read(*events: Event, length_ms: int = 10_000, closed: bool = True, settings: Settings = SETTINGS) -> Outcome:
     item = merged(*events, settings=settings)
     rating = item.standing_rating
-    reader = OutcomeReader(Abandonment(settings), round(settings.min_session * 1000))
-    return reader.read(item, length_ms, closed, int(rating is not None), rating or 0)
+    reader = OutcomeReader(Abandonment(settings))
+    return reader.read(item, length_ms >= 1000 * settings.min_session, closed, int(rating is not None), rating or 0)
 
 
 # --- §3: gate and attention ----------------------------------------------------------------------------------

@@ -1,0 +1,52 @@
+"""A profile that is not stale need not be asked for its document again: nothing that is written can have changed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.events import Event, Impression, Play
+from streamer.profile import Profile, Rules
+from streamer.scoring.document import Document, must_write
+from streamer.settings import Settings
+from tests.property.driving import Saved, take, watermark_at
+from tests.property.worlds import SMALL, USUAL, events
+
+steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24).map(watermark_at)), max_size=45)
+
+
+@pytest.mark.parametrize("world", [SMALL, USUAL], ids=["small", "usual"])
+@given(arrivals=steps)
+def test_whoever_asks_only_stale_profiles_misses_nothing(world: Settings, arrivals: list[Event | int]) -> None:
+    profile, saved = Profile("u", Rules(world)), Saved()
+    known: Document | None = None
+    for step in arrivals:
+        take(profile, step)
+        if profile.stale:
+            known = profile.document()
+            continue
+        saved.save(profile)
+        copy = saved.load("u", profile.rules)
+        copy.watermark = profile.watermark
+        assert not must_write(known, copy.document())
+
+
+def test_exposures_of_an_open_session_leave_a_profile_fresh_and_a_finished_play_makes_it_stale() -> None:
+    profile = Profile("u", Rules(USUAL))
+    for event in (_shown(0, "a"), _shown(6_000, "b"), _shown(7_000, "c")):
+        take(profile, event)
+    profile.document()
+    take(profile, _shown(8_000, "d"))
+    take(profile, _played(9_000, "d", ended=False))
+    assert not profile.stale
+    take(profile, _played(10_000, "d", ended=True))
+    assert profile.stale
+
+
+def _shown(ts: int, content_id: str) -> Event:
+    return Impression(user_id="u", ts=ts, content_id=content_id, visible_ms=2_000)
+
+
+def _played(ts: int, content_id: str, *, ended: bool) -> Event:
+    return Play(user_id="u", ts=ts, content_id=content_id, played_s=1, ended=ended)
