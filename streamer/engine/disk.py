@@ -9,7 +9,7 @@ restart reads on from there. The journal's records stay in memory: they are few,
 
 What must hold for it to be right:
 - ``saved`` and ``applied`` are called only with what the changelog has.
-- A tombstone outlives in the changelog every store that lacks it: a store older than ``retention_days`` is given up
+- A tombstone outlives in the changelog every store that lacks it: a store older than a day is given up
   (``engine/stores.py``).
 
 Keys: ``m`` the meta record, ``d`` + user the deadline (8 bytes; none: empty) of every user with parts, ``e`` + user the

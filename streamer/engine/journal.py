@@ -94,6 +94,13 @@ class Journal:
         if kept is not None and kept.first == _UNPLACED:
             kept.first = offset
 
+    def carry(self, user: str) -> Sequence[bytes]:
+        """A user's records, which are to be appended again: they are the newest now."""
+        kept = self._kept.pop(user)
+        kept.first = _UNPLACED
+        self._kept[user] = kept
+        return kept.records
+
     def drop(self, user: str) -> None:
         """A user's records are not needed any more."""
         kept = self._kept.pop(user, None)

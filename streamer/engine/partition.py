@@ -33,6 +33,8 @@ from streamer.settings import DAY_MS, Settings
 
 _SOURCES: Final = ("impressions", "plays", "dislikes", "feedback")
 _ERASURES: Final = "erasures"
+CARRY_AFTER: Final = 100_000
+"""Records of the journal that may be kept on account of one stuck user."""
 
 
 class PartitionProcessor:
@@ -222,7 +224,18 @@ class PartitionProcessor:
             changes[user] = change._replace(parts={**change.parts, ERASED: None})
         for change in changes.values():
             self.store.set_deadline(change.user, change.deadline)
-        return list(changes.values())
+        return [*changes.values(), *self._carried(changes)]
+
+    def _carried(self, changes: Mapping[str, UserChange]) -> list[UserChange]:
+        """Appends again what the journal has of a stuck user, whose sessions never seal, lest it grow for ever (I6)."""
+        journal = self.store.journal
+        oldest, begin = next(iter(journal), ""), journal.begin
+        if oldest in changes or oldest not in self.users.stuck or begin is None:
+            return []
+        if (journal.end or 0) - begin < CARRY_AFTER:
+            return []
+        deadline = self.store.deadlines.get(oldest)
+        return [UserChange(oldest, {}, deadline, raw) for raw in journal.carry(oldest)]
 
     def mark(self) -> Mark:
         """The mark of a checkpoint taken now, but for where outbox and journal stand then."""

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
+_HOUR_MS: Final = 3_600_000
 _LOCK_WAIT_S: Final = 15.0
 _LOCK_POLL_S: Final = 0.2
+KEPT_MS: Final = DAY_MS
+"""How old a store may be: what is deleted stays readable in the changelog for at least a day (``retention_days``)."""
 
 
 class Stores(Protocol):
@@ -110,10 +113,10 @@ class DiskStores:
         age_ms = 0 if store.saved_ms is None else time.time_ns() // 1_000_000 - store.saved_ms
         if age_ms > self._keep_ms:
             log.warning(
-                "partition %d: local state is %d days old, deletions since may be gone from the changelog: "
+                "partition %d: local state is %d h old, deletions since may be gone from the changelog: "
                 "recovering in full",
                 partition,
-                age_ms // DAY_MS,
+                age_ms // _HOUR_MS,
             )
             store.clear()
         return store
@@ -165,7 +168,7 @@ def open_stores(settings: Settings) -> Stores:
     except ImportError:
         raise DependencyMissing("rocksdict, which keeps state on disk,", "rocksdb") from None
     root = settings.data_dir / settings.group / "state" / settings.topics.state
-    return DiskStores(root, settings.retention_days * DAY_MS, DiskStore)
+    return DiskStores(root, KEPT_MS, DiskStore)
 
 
 def _give_up(folder: Path, partition: int, why: str) -> None:

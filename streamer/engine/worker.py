@@ -196,7 +196,9 @@ class Engine:
             return
         self._assigned = {p: AssignedPartition(p, tools) for p in sorted(partitions)}
         self._paused = self._failed
-        if partitions:
+        if not partitions:
+            await self._stores.open(())
+        else:
             self._recovering = asyncio.create_task(self._recover(dict(self._assigned)))
 
     async def _recover(self, assigned: dict[int, AssignedPartition]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import agents
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from streamer.engine.records import Record
 from streamer.engine.scan import scan
+from streamer.engine.truncation import Truncation
 from streamer.errors import BrokerUnavailable
 from streamer.events import Dislike
-from streamer.producing import SignalProducer
+from streamer.producing import SignalProducer, topics
 from streamer.settings import DAY_MS, Settings
 from tests.deployment import NOW, city_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
@@ -106,6 +108,22 @@ def _all_records(settings: Settings, topic: str) -> list[Record]:
         return [record async for found in scanned for record in found.records]
 
     return asyncio.run(asyncio.wait_for(read(), 20))
+
+
+def test_a_broker_that_cannot_delete_records_is_noted_once_and_never_matters(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    topics.create(settings)
+
+    async def twice() -> None:
+        truncation = Truncation(settings)
+        await truncation.delete_before({0: 5})
+        await truncation.delete_before({0: 6, 1: 7})
+
+    asyncio.run(asyncio.wait_for(twice(), 20))
+    [line] = [record.getMessage() for record in caplog.records if "old records" in record.getMessage()]
+    assert line.startswith(settings.topics.journal)
 
 
 def test_without_a_broker_worker_and_publisher_say_so(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from streamer.engine import disk, stores
 from streamer.engine.disk import DAMAGED, FORMAT, DiskStore, Meta
 from streamer.engine.steps import Step
 from streamer.engine.store import ERASED, WRITTEN, Mark, MemoryStore, PartitionStore, UserChange
-from streamer.engine.stores import DiskStores, MemoryStores, open_stores
+from streamer.engine.stores import KEPT_MS, DiskStores, MemoryStores, open_stores
 from streamer.engine.users import Users
 from streamer.errors import DependencyMissing, StoreFailed
 from streamer.events import Erasure
@@ -30,7 +30,6 @@ from tests.unit.test_journal import EVENTS, journalled, rounds
 from tests.unit.test_partition import BY_EVENTS, HOUR, NOW, WALL, dislike, filled
 
 MARK = Mark(2, 5, {}, 0)
-KEEP_MS = 7 * DAY_MS
 
 
 def saved(store: PartitionStore, end: int, *changes: UserChange) -> None:
@@ -54,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def kept(folder: Path) -> Callable[[], DiskStores]:
     """The stores of a worker whose partition 3 is in `folder`."""
-    return lambda: DiskStores(folder.parent, KEEP_MS, DiskStore)
+    return lambda: DiskStores(folder.parent, KEPT_MS, DiskStore)
 
 
 def opened(several: DiskStores, partition: int = 3) -> PartitionStore:
@@ -242,13 +241,13 @@ def test_a_directory_that_cannot_be_used_is_deleted_and_recovered_in_full(
 def test_a_store_older_than_the_changelogs_tombstones_is_recovered_in_full(
     folder: Path, kept: Callable[[], DiskStores], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    week_ago = time.time_ns() - (KEEP_MS + DAY_MS) * 1_000_000
+    long_ago = time.time_ns() - 2 * KEPT_MS * 1_000_000
     with monkeypatch.context() as then:
-        then.setattr(disk.time, "time_ns", lambda: week_ago)
+        then.setattr(disk.time, "time_ns", lambda: long_ago)
         fill(kept())
     store = opened(kept())
     assert (store.changelog_end, list(store)) == (0, [])
-    assert "local state is 8 days old" in caplog.text
+    assert "local state is 48 h old" in caplog.text
     store.close()
 
 

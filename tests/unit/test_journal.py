@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from streamer.engine import partition
 from streamer.engine.disk import DiskStore
 from streamer.engine.journal import Journal, epoch_of
 from streamer.engine.records import Record
@@ -154,6 +155,27 @@ def test_a_record_that_cannot_be_read_is_kept_so_that_its_user_is_poison_and_not
     replay = JournalReplay(store)
     replay.apply(Record(1, b"u", b"also none", 0))
     assert journalled(store) == {"u": [b"\xc1", b"also none"]}
+
+
+def test_a_user_whose_state_cannot_be_processed_does_not_hold_the_journals_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(partition, "CARRY_AFTER", 5)
+    job = MemoryJob(WALL, NOW)
+    for user in ("stuck", "stuck", "fine"):
+        job.produce("impressions", impression(user, NOW - HOUR))
+        job.run()
+        job.checkpoint()
+    records = list(job.store.journal.records("stuck"))
+    job.processor.users.stuck["stuck"] = "a bug"
+    for i in range(6):
+        job.produce("impressions", impression("fine", NOW - HOUR + i))
+        job.run()
+        job.checkpoint()
+    assert job.store.mark is not None and job.store.mark.journal_begin >= 2
+    assert list(job.store.journal) == ["fine", "stuck"]
+    job.start()
+    assert list(job.store.journal.records("stuck")) == records
 
 
 # --- erased and forgotten users -------------------------------------------------------------------------------------
