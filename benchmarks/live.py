@@ -32,9 +32,9 @@ _HISTORY: Final = 6
 _USERS: Final = 26
 """Per event and second: so many people are there at once, or were an hour and a half ago."""
 _LAG_S: Final = 1.0
-_CATCH_UP_S: Final = 0.15
+_CATCH_UP_S: Final = 0.3
 """Per event and second."""
-_WARM_UP_S: Final = 6.0
+_WARM_UP_S: Final = 5.0
 _IDLE_S: Final = 3.0
 _HALF: Final = 0.5
 _MOST_LEFT_OUT: Final = 0.1
@@ -54,7 +54,7 @@ class Pace(NamedTuple):
 
 def run(bench: Bench) -> None:
     """Takes the figures."""
-    rates = [200] if bench.options.quick else [200, 400]
+    rates = [100] if bench.options.quick else [100, 400]
     seconds = 12.0 if bench.options.quick else 40.0
     found: dict[int, list[Pace]] = {rate: [] for rate in rates}
     for number in bench.runs():
@@ -90,6 +90,8 @@ def _pace(bench: Bench, rate: int, seconds: float, seed: int) -> Pace:
     wait_until("the past is processed", lambda: worker.processed() >= records, worker.child, catch_up_s)
     with Stream(settings, after, begin_ms) as stream:
         stream.wait_present()
+        present = records + len(stream.sent)
+        wait_until("the present is reached", lambda: worker.processed() >= present, worker.child, catch_up_s)
         time.sleep(_WARM_UP_S)
         first = _Reading(bench, worker, settings)
         time.sleep(seconds)
