@@ -34,6 +34,7 @@ _USERS: Final = 26
 _LAG_S: Final = 1.0
 _CATCH_UP_S: Final = 0.3
 """Per event and second."""
+_LONGEST_CATCH_UP_S: Final = 120.0
 _WARM_UP_S: Final = 5.0
 _IDLE_S: Final = 3.0
 _HALF: Final = 0.5
@@ -54,7 +55,7 @@ class Pace(NamedTuple):
 
 def run(bench: Bench) -> None:
     """Takes the figures."""
-    rates = [100] if bench.options.quick else [100, 400]
+    rates = [200] if bench.options.quick else [200, 1_000]
     seconds = 12.0 if bench.options.quick else 40.0
     found: dict[int, list[Pace]] = {rate: [] for rate in rates}
     for number in bench.runs():
@@ -79,7 +80,7 @@ def _pace(bench: Bench, rate: int, seconds: float, seed: int) -> Pace:
     date_by_broker(settings)
     gap_ms, grace_ms = 1000 * settings.session_gap, 1000 * settings.grace
     sealed_after_ms = round(gap_ms + grace_ms + 1000 * _LAG_S)
-    catch_up_s = _CATCH_UP_S * rate
+    catch_up_s = min(_LONGEST_CATCH_UP_S, _CATCH_UP_S * rate)
     span_ms = round(1000 * (catch_up_s + _WARM_UP_S + seconds))
     (before, after), idle = _idle(bench, lambda: history.workload.present(span_ms, rate, sealed_after_ms, seed))
     begin_ms = time.time_ns() // 1_000_000
