@@ -30,19 +30,19 @@ from streamer.producing import topics
 from streamer.settings import DAY_MS, Settings
 from streamer.simulation.city import City
 
-_USERS: Final = 4_000
+_USERS: Final = 3_000
 _DAYS: Final = 2
 """Days of a round."""
-_EVENTS: Final = 40_000
+_EVENTS: Final = 20_000
 """Events of a round."""
-_GONE: Final = 400
+_GONE: Final = 300
 """Users who come, and who go, a round."""
 _WINDOW_DAYS: Final = 8
 _LONG_AGO_DAYS: Final = 6_000
 _AHEAD: Final = 60_000
 _CHUNK: Final = 1_000
 _LOOK_S: Final = 5.0
-_SAMPLED: Final = 20_000
+_SAMPLED: Final = 8_000
 _FLAT: Final = 1.05
 _BARS: Final = "▁▂▃▄▅▆▇█"
 
