@@ -129,7 +129,7 @@ def test_a_producer_names_all_missing_topics_at_once(settings: Settings) -> None
     with pytest.raises(TopicsError) as refused:
         SignalProducer(settings)
     assert len(refused.value.problems) == 4  # and made none of them
-    assert len(topics.check(settings)) == 7
+    assert len(topics.check(settings)) == 8
 
 
 def test_events_reach_a_real_kafka_and_every_watermark_its_partition(settings: Settings) -> None:
