@@ -1,0 +1,120 @@
+"""Runs a worker or publisher that harms itself at a named place:
+
+    python -m tests.system.faults.faulty worker crash "changes saved" 2
+
+The place is wrapped once, before anything is built: the code that runs otherwise is the one that is deployed.
+
+    crash BOUNDARY N   ends at once, as by kill -9, when the boundary is reached for the Nth time
+    poison CONTENT     raises when an event that names this content is applied to a profile
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+import agents
+from agents.publisher import Publisher
+from streamer.engine.output import OutputWriter, Pending
+from streamer.engine.table import ChangelogWriter
+from streamer.engine.transport import BatchConsumer
+from streamer.profile import Profile
+from streamer.settings import load
+from streamer.sinks import AvoidListWriter
+
+CRASHED: Final = 77
+
+
+class Boundary(NamedTuple):
+    """A place between two writes: after a method, or in the middle of the list that it is given.
+
+    Attributes:
+        kind: whose boundary it is.
+        owner, method: what is wrapped.
+        counts: given the method's arguments without `self`, whether this call is one that matters.
+        halves: position of the list of which only the first half is written; None: the call is made whole.
+        arrived: waits until what was written has arrived; None: it has when the method returns.
+    """
+
+    kind: str
+    owner: type
+    method: str
+    counts: Callable[..., bool] = lambda *_: True
+    halves: int | None = None
+    arrived: Callable[..., Awaitable[object]] | None = None
+
+
+async def _documents_acked(partition: int, out: object, pending: Pending) -> None:
+    await asyncio.gather(*(sent.done for sent in pending.documents))
+
+
+BOUNDARIES: Final = {
+    "documents written": Boundary(
+        "worker", OutputWriter, "write", lambda p, out, pending: bool(out.writes), arrived=_documents_acked
+    ),
+    "outputs settled": Boundary("worker", OutputWriter, "settle", lambda p, taken: bool(taken.documents)),
+    "half of the changes saved": Boundary("worker", ChangelogWriter, "write", lambda p, c: len(c) > 1, halves=1),
+    "changes saved": Boundary("worker", ChangelogWriter, "write", lambda p, changes: len(changes) > 0),
+    "mark saved": Boundary("worker", ChangelogWriter, "write_mark"),
+    "source committed": Boundary("worker", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
+    "half of a batch in Redis": Boundary("publisher", AvoidListWriter, "_run", lambda u: len(u) > 1, halves=0),
+    "batch in Redis": Boundary("publisher", Publisher, "publish"),
+    "outbox committed": Boundary("publisher", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
+}
+
+
+def crash_at(boundary: Boundary, nth: int) -> None:
+    """Makes this process end when the boundary is reached for the nth time."""
+    original = getattr(boundary.owner, boundary.method)
+    reached = 0
+
+    @functools.wraps(original)
+    async def wrapped(self: object, *args: Any) -> object:
+        nonlocal reached
+        if not boundary.counts(*args):
+            return await original(self, *args)
+        reached += 1
+        if reached < nth:
+            return await original(self, *args)
+        if boundary.halves is not None:
+            whole = args[boundary.halves]
+            args = (*args[: boundary.halves], whole[: len(whole) // 2], *args[boundary.halves + 1 :])
+        await original(self, *args)
+        if boundary.arrived is not None:
+            await boundary.arrived(*args)
+        os._exit(CRASHED)
+
+    setattr(boundary.owner, boundary.method, wrapped)
+
+
+def poisoned_by(content_id: str) -> None:
+    """Makes events that name this content raise, as those of a bug that nobody has met yet."""
+    original = Profile.apply
+
+    @functools.wraps(original)
+    def apply(self: Profile, event: Any, watermark: int) -> Any:
+        result = original(self, event, watermark)
+        if event.content_id == content_id:
+            raise ZeroDivisionError(f"an event of {content_id}")
+        return result
+
+    Profile.apply = apply  # type: ignore[method-assign]
+
+
+def main(kind: str, fault: str, *arguments: str) -> int:
+    """Installs the fault, then runs as always."""
+    if fault == "crash":
+        boundary = BOUNDARIES[arguments[0]]
+        assert boundary.kind == kind, f"{arguments[0]} is a boundary of a {boundary.kind}"
+        crash_at(boundary, int(arguments[1]))
+    else:
+        poisoned_by(arguments[0])
+    return agents.run_worker(load()) if kind == "worker" else agents.run_publisher(load())
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
