@@ -15,7 +15,7 @@ _BURST = 20
 
 
 class Feed(threading.Thread):
-    """Produces a list of events, a share at a time as `allow` says, with watermarks on the way and one at the end.
+    """Produces a list of events, a share at a time as `allow` says, with watermarks on the way and after each.
 
     Args:
         end: the last watermark, ms.
@@ -72,7 +72,7 @@ class Feed(threading.Thread):
         for _, event in events:
             producer.send(event)
             self.sent += 1
-            if self.sent % _WATERMARK_EVERY == 0:
+            if self.sent % _WATERMARK_EVERY == 0 or event is events[-1][1]:
                 producer.watermark(max(0, event.ts - self._lateness_ms))
             if self._pause_s and self.sent % _BURST == 0:
                 time.sleep(self._pause_s)

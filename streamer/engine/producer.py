@@ -6,17 +6,24 @@ outbox and rejects.
 
 What must hold for it to be right: records given as one group go into one record batch, which Kafka appends whole or
 not at all; batches of one partition are appended in the order they were sent.
+
+Fencing. A worker that was frozen longer than its group waits (a paused machine, a long swap) still believes that it
+owns its partitions when it is woken, and would write old state over that of the worker that took over. So the owner
+of a partition writes with the producer id that Kafka gives to the transactional id ``group/partition``, whose epoch
+rises with every claim: after the owner's first batch a broker refuses those of an older epoch (``ProducerFenced``).
+No transaction is ever begun: records are readable at once, and nothing waits for a commit.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.codec import has_lz4
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -35,6 +42,10 @@ class Entry(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+
+
+CLAIM: Final = Entry(b"~claim", None)
+"""The first record of a new owner, for the broker alone; readers pass over its key."""
 
 
 class Sent(NamedTuple):
@@ -56,6 +67,7 @@ class BatchProducer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
+        self._owned: dict[tuple[str, int], AIOKafkaProducer] = {}
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
     async def start(self) -> None:
@@ -64,8 +76,11 @@ class BatchProducer:
         Raises:
             BrokerUnavailable: no broker answered in time.
         """
+        self._producer = await self._connected(None)
+
+    async def _connected(self, transactional_id: str | None) -> AIOKafkaProducer:
         settings = self._settings
-        self._producer = AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             bootstrap_servers=settings.brokers,
             acks="all",
             enable_idempotence=True,
@@ -73,19 +88,50 @@ class BatchProducer:
             max_batch_size=_BUILDER_BYTES,
             max_request_size=_BUILDER_BYTES,
             request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),
+            transactional_id=transactional_id,
         )
         try:
-            await self._producer.start()
+            await producer.start()
         except KafkaConnectionError as error:
             raise BrokerUnavailable(
                 f"no Kafka broker at {settings.brokers}: {error}. Start it, or set STREAMER_BROKERS"
             ) from None
+        return producer
 
     async def close(self) -> None:
         """Sends what is under way and disconnects."""
+        await self.give_up()
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+
+    # --- fencing ------------------------------------------------------------------------------------------
+
+    async def claim(self, partitions: Iterable[int], topics: Sequence[str]) -> None:
+        """Makes this process the only one that can write to these partitions of these topics.
+
+        Raises:
+            BrokerUnavailable: no broker answered in time.
+        """
+        await self.give_up()
+        await asyncio.gather(*(self._claim(partition, topics) for partition in partitions))
+
+    async def _claim(self, partition: int, topics: Sequence[str]) -> None:
+        producer = await self._connected(f"{self._settings.group}/{topics[0]}/{partition}")
+        self._owned |= {(topic, partition): producer for topic in topics}
+        identity = producer._txn_manager
+        await identity.wait_for_pid()
+        identity.transactional_id = None  # from here on a plain idempotent producer, of that id and epoch
+        for topic in topics:
+            for sent in await self.send(topic, partition, [[CLAIM]]):
+                await sent.done
+
+    async def give_up(self) -> None:
+        """Ends all claims."""
+        owned, self._owned = set(self._owned.values()), {}
+        for producer in owned:
+            with suppress(KafkaError):  # what could not be sent was reported to who sent it
+                await producer.stop()
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
@@ -93,7 +139,7 @@ class BatchProducer:
 
     async def send(self, topic: str, partition: int, groups: Iterable[Sequence[Entry]]) -> list[Sent]:
         """Sends groups of records in order, none of them split over two batches."""
-        producer = self._ensure()
+        producer = self._writer(topic, partition)
         sent = []
         builder, size = producer.create_batch(), 0
         for group in groups:
@@ -112,7 +158,10 @@ class BatchProducer:
     async def _send(self, builder: BatchBuilder, topic: str, partition: int) -> Sent:
         size = builder.record_count()
         async with self._turns.setdefault((topic, partition), asyncio.Lock()):  # aiokafka lets waiting senders starve
-            return Sent(await self._ensure().send_batch(builder, topic, partition=partition), size)
+            return Sent(await self._writer(topic, partition).send_batch(builder, topic, partition=partition), size)
+
+    def _writer(self, topic: str, partition: int) -> AIOKafkaProducer:
+        return self._owned.get((topic, partition)) or self._ensure()
 
     def _ensure(self) -> AIOKafkaProducer:
         if self._producer is None:

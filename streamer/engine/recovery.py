@@ -7,8 +7,8 @@ A store kept from an earlier assignment is only brought up to date from where it
 that the checkpoint's mark names, holds the documents written after the checkpoint: they become the "last written" ones,
 so that a re-read event writes again exactly what differs, and a document that must go is known to be there.
 
-What must hold for it to be right: nobody else writes to the changelog partition meanwhile (the group has given the
-partition to this worker), and nothing of the partition is processed before :func:`recover` has returned it.
+What must hold for it to be right: nobody else can write to changelog and outbox any more (``BatchProducer.claim``
+comes first), and nothing of the partition is processed before :func:`recover` has returned it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Mapping
 import msgspec
 
 from streamer.engine import written
+from streamer.engine.producer import CLAIM
 from streamer.engine.records import Record
 from streamer.engine.scan import scan
 from streamer.engine.store import WRITTEN, PartitionStore
@@ -46,6 +47,8 @@ async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> N
     begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
     async for scanned in scan(settings, topics.avoid_lists, begin):
         for record in scanned.records:
+            if record.key == CLAIM.key:
+                continue
             apply_outbox_record(stores[scanned.partition], record)
         await asyncio.sleep(0)
 

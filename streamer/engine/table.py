@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from streamer.engine.producer import BatchProducer, Entry
+from streamer.engine.producer import CLAIM, BatchProducer, Entry
 from streamer.engine.records import Record
 from streamer.engine.store import Mark, PartitionStore, UserChange, decode_mark, encode_mark
 
@@ -76,6 +76,8 @@ def apply_record(store: PartitionStore, record: Record) -> None:
     if key == MARK_KEY:
         if record.value is not None:
             store.mark = decode_mark(record.value)
+        return
+    if key == CLAIM.key:
         return
     name, _, user_bytes = key.partition(_SEPARATOR)
     user = user_bytes.decode()

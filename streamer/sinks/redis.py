@@ -54,6 +54,8 @@ class AvoidListWriter:
         newest: dict[str, Update] = {}
         for update in batch:
             if is_reserved(update.user_id):
+                if update.document is None:  # a worker's claim; no reserved name has a document that could go
+                    continue
                 counts["reserved"] += 1
                 logger.warning("user id %r is the name of a default list: its document is not written", update.user_id)
                 continue

@@ -5,6 +5,7 @@
 The place is wrapped once, before anything is built: the code that runs otherwise is the one that is deployed.
 
     crash BOUNDARY N   ends at once, as by kill -9, when the boundary is reached for the Nth time
+    freeze BOUNDARY N  stops (SIGSTOP) before the write that leads to the boundary, and does it when woken
     poison CONTENT     raises when an event that names this content is applied to a profile
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
@@ -67,26 +69,38 @@ BOUNDARIES: Final = {
 }
 
 
-def crash_at(boundary: Boundary, nth: int) -> None:
-    """Makes this process end when the boundary is reached for the nth time."""
+Write = Callable[..., Awaitable[object]]
+
+
+async def crash(boundary: Boundary, write: Write, args: tuple[Any, ...]) -> object:
+    """Does the write, or half of it, and ends this process."""
+    if boundary.halves is not None:
+        whole = args[boundary.halves]
+        args = (*args[: boundary.halves], whole[: len(whole) // 2], *args[boundary.halves + 1 :])
+    await write(*args)
+    if boundary.arrived is not None:
+        await boundary.arrived(*args)
+    os._exit(CRASHED)
+
+
+async def freeze(_boundary: Boundary, write: Write, args: tuple[Any, ...]) -> object:
+    """Stops this process, and does the write when it is woken."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return await write(*args)
+
+
+def instead(boundary: Boundary, nth: int, act: Callable[[Boundary, Write, tuple[Any, ...]], Awaitable[object]]) -> None:
+    """Makes this process act when the boundary is reached for the nth time."""
     original = getattr(boundary.owner, boundary.method)
     reached = 0
 
     @functools.wraps(original)
     async def wrapped(self: object, *args: Any) -> object:
         nonlocal reached
-        if not boundary.counts(*args):
-            return await original(self, *args)
-        reached += 1
-        if reached < nth:
-            return await original(self, *args)
-        if boundary.halves is not None:
-            whole = args[boundary.halves]
-            args = (*args[: boundary.halves], whole[: len(whole) // 2], *args[boundary.halves + 1 :])
-        await original(self, *args)
-        if boundary.arrived is not None:
-            await boundary.arrived(*args)
-        os._exit(CRASHED)
+        reached += boundary.counts(*args)
+        if reached == nth and boundary.counts(*args):
+            return await act(boundary, functools.partial(original, self), args)
+        return await original(self, *args)
 
     setattr(boundary.owner, boundary.method, wrapped)
 
@@ -107,12 +121,12 @@ def poisoned_by(content_id: str) -> None:
 
 def main(kind: str, fault: str, *arguments: str) -> int:
     """Installs the fault, then runs as always."""
-    if fault == "crash":
+    if fault == "poison":
+        poisoned_by(arguments[0])
+    else:
         boundary = BOUNDARIES[arguments[0]]
         assert boundary.kind == kind, f"{arguments[0]} is a boundary of a {boundary.kind}"
-        crash_at(boundary, int(arguments[1]))
-    else:
-        poisoned_by(arguments[0])
+        instead(boundary, int(arguments[1]), {"crash": crash, "freeze": freeze}[fault])
     return agents.run_worker(load()) if kind == "worker" else agents.run_publisher(load())
 
 
