@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 from typing import Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer.subscription_state import TopicPartitionState
+from aiokafka.producer.transaction_manager import TransactionManager
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -42,6 +43,9 @@ SEAMS: Final = (
     Seam(AIOKafkaConsumerThread, "_fetch_records", "overridden: adds positions, highwaters and the generation"),
     Seam(AIOKafkaConsumer, "_fetch_max_wait_ms", "set before start"),
     Seam(AIOKafkaConsumer, "_subscription", "positions and highwaters, read in the fetch thread"),
+    Seam(AIOKafkaProducer, "_txn_manager", "the producer id of a claim, used without transactions"),
+    Seam(TransactionManager, "wait_for_pid", "when the claim holds"),
+    Seam(TransactionManager, "transactional_id", "set to None once the claim holds"),
     Seam(TopicPartitionState, "highwater", "end of a partition at the last fetch"),
     Seam(TopicPartitionState, "timestamp", "when that was"),
     Seam(TopicPartitionState, "position", "next offset to read"),

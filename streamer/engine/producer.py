@@ -28,6 +28,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from streamer.errors import BrokerUnavailable
+from streamer.events import CLAIM
 from streamer.settings import Settings
 
 BATCH_BYTES: Final = 512 * 1024
@@ -42,10 +43,6 @@ class Entry(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
-
-
-CLAIM: Final = Entry(b"~claim", None)
-"""The first record of a new owner, for the broker alone; readers pass over its key."""
 
 
 class Sent(NamedTuple):
@@ -123,7 +120,7 @@ class BatchProducer:
         await identity.wait_for_pid()
         identity.transactional_id = None  # from here on a plain idempotent producer, of that id and epoch
         for topic in topics:
-            for sent in await self.send(topic, partition, [[CLAIM]]):
+            for sent in await self.send(topic, partition, [[Entry(CLAIM.encode(), None)]]):
                 await sent.done
 
     async def give_up(self) -> None:

@@ -19,12 +19,12 @@ from collections.abc import Mapping
 import msgspec
 
 from streamer.engine import written
-from streamer.engine.producer import CLAIM
 from streamer.engine.records import Record
 from streamer.engine.scan import scan
 from streamer.engine.store import WRITTEN, PartitionStore
 from streamer.engine.table import apply_record
 from streamer.errors import StateCorrupt
+from streamer.events import CLAIM
 from streamer.scoring import document
 from streamer.settings import Settings
 
@@ -47,8 +47,6 @@ async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> N
     begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
     async for scanned in scan(settings, topics.avoid_lists, begin):
         for record in scanned.records:
-            if record.key == CLAIM.key:
-                continue
             apply_outbox_record(stores[scanned.partition], record)
         await asyncio.sleep(0)
 
@@ -60,6 +58,8 @@ def apply_outbox_record(store: PartitionStore, record: Record) -> None:
         StateCorrupt: it is no document.
     """
     user = (record.key or b"").decode()
+    if user == CLAIM:
+        return
     raw = None
     if record.value is not None:
         try:

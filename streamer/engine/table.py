@@ -24,11 +24,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from streamer.engine.producer import CLAIM, BatchProducer, Entry
+from streamer.engine.producer import BatchProducer, Entry
 from streamer.engine.records import Record
 from streamer.engine.store import Mark, PartitionStore, UserChange, decode_mark, encode_mark
+from streamer.events import CLAIM
 
 MARK_KEY: Final = b"@"
+_CLAIM_KEY: Final = CLAIM.encode()
 _DEADLINE: Final = "d"
 _SEPARATOR: Final = b"|"
 
@@ -77,7 +79,7 @@ def apply_record(store: PartitionStore, record: Record) -> None:
         if record.value is not None:
             store.mark = decode_mark(record.value)
         return
-    if key == CLAIM.key:
+    if key == _CLAIM_KEY:
         return
     name, _, user_bytes = key.partition(_SEPARATOR)
     user = user_bytes.decode()

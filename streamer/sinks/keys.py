@@ -8,6 +8,8 @@ from typing import Final
 
 from redis.crc import key_slot
 
+from streamer.events import CLAIM
+
 EVERYBODY_KEY: Final = "avoid:~all"
 """The list of those of whom nothing is known, not even a cohort."""
 
@@ -38,7 +40,7 @@ def is_reserved(user_id: str) -> bool:
     >>> is_reserved("~all"), is_reserved("u1")
     (True, False)
     """
-    return user_id in ("~all", "~claim") or user_id.startswith(_COHORT)
+    return user_id in ("~all", CLAIM) or user_id.startswith(_COHORT)
 
 
 def guard_key(user_id: str) -> str:
