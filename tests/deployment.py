@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import msgspec
 import redis
+from kafka import KafkaAdminClient
 
 from streamer.engine.lookup import profile_in
+from streamer.engine.records import Record
 from streamer.engine.recovery import recover
 from streamer.engine.scan import scan
 from streamer.engine.store import PartitionStore
@@ -129,11 +131,17 @@ def wrong_anywhere(settings: Settings, truth: Mapping[str, Document], users: Ite
 def newest_in_outbox(settings: Settings) -> dict[str, bytes]:
     """Every user's newest document in the topic; users whose newest record is a tombstone are left out."""
 
-    async def read() -> dict[str, bytes]:
-        newest: dict[str, bytes | None] = {}
-        async for scanned in scan(settings, settings.topics.avoid_lists, _from_the_start(settings)):
-            newest |= {(record.key or b"").decode(): record.value for record in scanned.records}
-        return {user: raw for user, raw in newest.items() if raw is not None}
+    records = records_of(settings, settings.topics.avoid_lists)
+    newest = {(record.key or b"").decode(): record.value for record in records}
+    return {user: raw for user, raw in newest.items() if raw is not None}
+
+
+def records_of(settings: Settings, topic: str) -> list[Record]:
+    """Everything that a topic has, each partition in order."""
+
+    async def read() -> list[Record]:
+        begin = dict.fromkeys(range(settings.partitions), 0)
+        return [record async for scanned in scan(settings, topic, begin) for record in scanned.records]
 
     return asyncio.run(read())
 
@@ -147,5 +155,12 @@ def saved_documents(settings: Settings) -> dict[str, Document]:
     return {user: computed for user, computed in found.items() if computed is not None}
 
 
-def _from_the_start(settings: Settings) -> dict[int, int]:
-    return dict.fromkeys(range(settings.partitions), 0)
+def make_topic(settings: Settings, name: str, partitions: int, **configs: str) -> None:
+    """Makes one topic of a deployment by hand, as someone else might have."""
+    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    named = {config.replace("_", "."): value for config, value in configs.items()}
+    topic = settings.topic_prefix + name
+    admin.create_topics(
+        {topic: {"num_partitions": partitions, "replication_factor": 1, "configs": named}}, wait_for_metadata=True
+    )
+    admin.close()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.consumer.fetcher import ConsumerRecord
+from kafka import KafkaProducer
 
 import agents
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
@@ -86,7 +84,7 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         producer.watermark(NOW + 1)
     with running("worker", settings, tmp_path / "worker.log") as worker:
         wait_for("all is committed", source.done, worker)
-    [reject] = _all_records(settings, settings.topics.rejects)
+    [reject] = records_of(settings, settings.topics.rejects)
     headers = {name: value.decode() for name, value in reject.headers}
     assert headers.pop("detail")
     assert headers == {
@@ -96,24 +94,8 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         "code": "key_mismatch",
     }
     assert reject.value == b'{"user_id":"else","ts":1,"content_id":"c"}'
-    written = _all_records(settings, settings.topics.avoid_lists)
+    written = records_of(settings, settings.topics.avoid_lists)
     assert [record.key.decode() for record in written if record.value is not None] == [user]
-
-
-def _all_records(settings: Settings, topic: str) -> list[ConsumerRecord]:
-    consumer = KafkaConsumer(bootstrap_servers=settings.brokers, api_version=(2, 3), auto_offset_reset="earliest")
-    tps = [TopicPartition(topic, p) for p in range(settings.partitions)]
-    consumer.assign(tps)
-    ends = consumer.end_offsets(tps)
-    consumer.seek_to_beginning()
-    found = []
-    deadline = time.monotonic() + 20
-    while any(consumer.position(tp) < end for tp, end in ends.items()):
-        assert time.monotonic() < deadline, "the broker does not deliver"
-        for records in consumer.poll(200).values():
-            found += records
-    consumer.close()
-    return found
 
 
 def test_without_a_broker_worker_and_publisher_say_so(tmp_path: Path) -> None:

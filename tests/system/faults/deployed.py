@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -11,7 +13,7 @@ from streamer.settings import Settings
 from tests.backends.choose import Kafka, RealRedis
 from tests.deployment import Story, wrong_anywhere
 from tests.feeding import Feed
-from tests.processes import Progress, start, wait_for
+from tests.processes import Progress, environment_of, start, wait_for
 
 Kind = Literal["worker", "publisher"]
 
@@ -44,15 +46,41 @@ class Deployed:
         feed.start()
         return feed
 
-    def finish(self, story: Story, feed: Feed | None, worker: Child, publisher: Child, timeout: float = 120) -> None:
+    def await_more(self, worker: Child, events: int = 1) -> None:
+        """Waits until this many more events are committed."""
+        before = self.source.committed()
+        wait_for("more is committed", lambda: self.source.committed() >= before + events, worker)
+
+    def await_owner(self, worker: Child) -> None:
+        """Waits until a worker has all partitions, after having had some or none of them."""
+        everything = f"recovered partitions {list(range(self.settings.partitions))}:"
+        wait_for("it owns all partitions", lambda: everything in _last_recovery(worker), worker)
+
+    def command(self, *arguments: str) -> None:
+        """Runs the command line."""
+        command = [sys.executable, "-m", "streamer.cli", *arguments]
+        done = subprocess.run(
+            command, env=environment_of(self.settings), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def finish(
+        self, story: Story, feed: Feed | None, worker: Child, publisher: Child | None, timeout: float = 120
+    ) -> None:
         """Waits until everything is processed and published, stops all in order, and compares everything."""
+        publisher = publisher or self.spawn("publisher")
         if feed is not None:
             wait_for("everything is produced", lambda: feed.finished, worker, timeout)
         wait_for("all events are committed", self.source.done, worker, timeout)
         assert worker.stop(30) == 0, worker.tail()
         wait_for("all lists are in Redis", self.outbox.done, publisher, timeout)
         assert publisher.stop(30) == 0, publisher.tail()
-        assert wrong_anywhere(self.settings, story.truth, story.users) == {}
+        self.compare(story)
+
+    def compare(self, story: Story) -> None:
+        """State, outbox and Redis of every user are right."""
+        found = wrong_anywhere(self.settings, story.truth, story.users)
+        assert not found, f"{len(found)} users, such as {dict(list(found.items())[:3])}"
 
     def close(self) -> None:
         """Kills what still runs."""
@@ -67,6 +95,12 @@ class Deployed:
 
     def _log(self, kind: Kind) -> Path:
         return self._logs / f"{kind}{len(self._children)}.log"
+
+
+def _last_recovery(worker: Child) -> str:
+    assert worker.log is not None
+    found = [line for line in worker.log.read_text(errors="replace").splitlines() if "recovered partitions" in line]
+    return found[-1] if found else ""
 
 
 Deploy = Callable[..., Deployed]
