@@ -14,7 +14,7 @@ from streamer.errors import BrokerUnavailable
 from streamer.events import Dislike
 from streamer.producing import SignalProducer
 from streamer.settings import DAY_MS, Settings
-from tests.deployment import NOW, city_of, settings_of, wrong
+from tests.deployment import NOW, city_of, records_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
 
 

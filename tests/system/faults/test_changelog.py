@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from streamer.engine.scan import scan
 from streamer.producing import topics
@@ -117,8 +118,15 @@ def truncate(settings: Settings, keep: int = 0) -> None:
     ends = consumer.end_offsets(tps)
     consumer.close()
     admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    set_policy(admin, settings, "compact,delete")  # of a topic only compacted a broker deletes nothing
     admin.delete_records({tp: max(0, end - keep) for tp, end in ends.items()})
+    set_policy(admin, settings, "compact")
     admin.close()
+
+
+def set_policy(admin: KafkaAdminClient, settings: Settings, policy: str) -> None:
+    topic = ConfigResource(ConfigResourceType.TOPIC, settings.topics.state, {"cleanup.policy": policy})
+    admin.alter_configs([topic])
 
 
 def make_anew(settings: Settings) -> None:

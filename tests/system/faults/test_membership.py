@@ -6,17 +6,18 @@ import pytest
 
 from tests.deployment import story_of
 from tests.processes import wait_for
-from tests.system.faults.deployed import Deployed
+from tests.system.faults.deployed import Deploy
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("rounds", [1, pytest.param(4, marks=pytest.mark.long)], ids=["once", "four times"])
-def test_three_workers_that_join_leave_and_die_under_load_change_no_document(deployment: Deployed, rounds: int) -> None:
+def test_three_workers_that_join_leave_and_die_under_load_change_no_document(deploy: Deploy, rounds: int) -> None:
     """
     first   ━━━━━━━━━━━━━━━━━━┥ stopped
     second       ┝━━━━━━━━━━━━━━━━━┥ killed
     third               ┝━━━━━━━━━━━━━━━━━━━━━━━━━ is the next round's first
     """
+    deployment = deploy(partitions=6)  # of four, Faust's assignor would give the third worker none
     story = story_of(120, 20) if rounds > 1 else story_of(40, 5)
     feed = deployment.feed(story, rate=len(story.events) / (12 * rounds))
     feed.allow()
