@@ -19,17 +19,20 @@ def test_three_workers_that_join_leave_and_die_under_load_change_no_document(dep
     """
     deployment = deploy(partitions=6)  # of four, Faust's assignor would give the third worker none
     story = story_of(120, 20) if rounds > 1 else story_of(40, 5)
-    feed = deployment.feed(story, rate=len(story.events) / (12 * rounds))
+    feed = deployment.feed(story, shares=4 * rounds + 1, rate=1_000)
     feed.allow()
     publisher, first = deployment.spawn("publisher"), deployment.spawn("worker")
     deployment.await_owner(first)
     for _ in range(rounds):
+        feed.allow()
         second = deployment.spawn("worker")
         wait_for("the second has partitions", lambda w=second: "recovered partitions" in w.tail(500), second)
+        feed.allow()
         third = deployment.spawn("worker")
         wait_for("the third has partitions", lambda w=third: "recovered partitions" in w.tail(500), third)
-        deployment.await_more(third)
+        feed.allow()
         assert first.stop(30) == 0, first.tail()
+        feed.allow()
         deployment.await_more(third)
         second.kill()
         deployment.await_owner(third)
