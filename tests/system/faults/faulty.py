@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 import agents
 from agents.publisher import Publisher
 from streamer.engine.output import OutputWriter, Pending
+from streamer.engine.producer import BatchProducer
 from streamer.engine.table import ChangelogWriter
 from streamer.engine.transport import BatchConsumer
 from streamer.profile import Profile
@@ -55,6 +56,7 @@ async def _documents_acked(partition: int, out: object, pending: Pending) -> Non
 
 
 BOUNDARIES: Final = {
+    "partitions claimed": Boundary("worker", BatchProducer, "claim", lambda partitions, topics: len(partitions) > 0),
     "documents written": Boundary(
         "worker", OutputWriter, "write", lambda p, out, pending: bool(out.writes), arrived=_documents_acked
     ),
