@@ -73,11 +73,12 @@ class BatchProducer:
         Raises:
             BrokerUnavailable: no broker answered in time.
         """
-        self._producer = await self._connected(None)
+        self._producer = self._new(None)
+        await self._connect(self._producer)
 
-    async def _connected(self, transactional_id: str | None) -> AIOKafkaProducer:
+    def _new(self, transactional_id: str | None) -> AIOKafkaProducer:
         settings = self._settings
-        producer = AIOKafkaProducer(
+        return AIOKafkaProducer(
             bootstrap_servers=settings.brokers,
             acks="all",
             enable_idempotence=True,
@@ -87,13 +88,14 @@ class BatchProducer:
             request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),
             transactional_id=transactional_id,
         )
+
+    async def _connect(self, producer: AIOKafkaProducer) -> None:
         try:
             await producer.start()
         except KafkaConnectionError as error:
             raise BrokerUnavailable(
-                f"no Kafka broker at {settings.brokers}: {error}. Start it, or set STREAMER_BROKERS"
+                f"no Kafka broker at {self._settings.brokers}: {error}. Start it, or set STREAMER_BROKERS"
             ) from None
-        return producer
 
     async def close(self) -> None:
         """Sends what is under way and disconnects."""
@@ -108,16 +110,25 @@ class BatchProducer:
         """Makes this process the only one that can write to these partitions of these topics.
 
         Raises:
-            BrokerUnavailable: no broker answered in time.
+            BrokerUnavailable: no broker answered in time, or it gives no producer id.
         """
         await self.give_up()
         await asyncio.gather(*(self._claim(partition, topics) for partition in partitions))
 
     async def _claim(self, partition: int, topics: Sequence[str]) -> None:
-        producer = await self._connected(f"{self._settings.group}/{topics[0]}/{partition}")
+        name = f"{self._settings.group}/{topics[0]}/{partition}"
+        producer = self._new(name)
         self._owned |= {(topic, partition): producer for topic in topics}
+        await self._connect(producer)
         identity = producer._txn_manager
-        await identity.wait_for_pid()
+        named = asyncio.create_task(identity.wait_for_pid())
+        await asyncio.wait({named, producer._sender.sender_task}, return_when=asyncio.FIRST_COMPLETED)
+        if not identity.has_pid():
+            named.cancel()
+            raise BrokerUnavailable(
+                f"the broker gives no producer id for the transactional id {name}: {producer._sender.sender_task}. "
+                "Allow Write and Describe on transactional ids that begin with the group's name"
+            )
         identity.transactional_id = None  # from here on a plain idempotent producer, of that id and epoch
         for topic in topics:
             for sent in await self.send(topic, partition, [[Entry(CLAIM.encode(), None)]]):
