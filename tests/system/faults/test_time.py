@@ -43,6 +43,7 @@ def test_not_one_event_is_late_because_its_topic_comes_a_day_behind_the_others(
     deployment.finish(story, feed, worker, None)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_events_from_the_future_are_rejected_and_move_no_watermark(deployment: Deployed) -> None:
     settings, story = deployment.settings, story_of(40, 5)
