@@ -12,14 +12,12 @@ from kafka import KafkaProducer
 
 import agents
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
-from streamer.engine.records import Record
-from streamer.engine.scan import scan
 from streamer.engine.truncation import Truncation
 from streamer.errors import BrokerUnavailable
 from streamer.events import Dislike
 from streamer.producing import SignalProducer, topics
 from streamer.settings import DAY_MS, Settings
-from tests.deployment import NOW, city_of, settings_of, wrong
+from tests.deployment import NOW, city_of, records_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
 
 
@@ -89,7 +87,7 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         producer.watermark(NOW + 1)
     with running("worker", settings, tmp_path / "worker.log") as worker:
         wait_for("all is committed", source.done, worker)
-    [reject] = _all_records(settings, settings.topics.rejects)
+    [reject] = records_of(settings, settings.topics.rejects)
     headers = {name: value.decode() for name, value in reject.headers}
     assert headers.pop("detail")
     assert headers == {
@@ -99,15 +97,8 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         "code": "key_mismatch",
     }
     assert reject.value == b'{"user_id":"else","ts":1,"content_id":"c"}'
-    assert [(record.key or b"").decode() for record in _all_records(settings, settings.topics.avoid_lists)] == [user]
-
-
-def _all_records(settings: Settings, topic: str) -> list[Record]:
-    async def read() -> list[Record]:
-        scanned = scan(settings, topic, dict.fromkeys(range(settings.partitions), 0))
-        return [record async for found in scanned for record in found.records]
-
-    return asyncio.run(asyncio.wait_for(read(), 20))
+    written = records_of(settings, settings.topics.avoid_lists)
+    assert [record.key.decode() for record in written if record.value is not None] == [user]
 
 
 def test_a_broker_that_cannot_delete_records_is_noted_once_and_never_matters(
