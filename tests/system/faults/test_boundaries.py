@@ -42,7 +42,7 @@ def test_repeated_crashes_at_one_boundary_change_no_document(deployment: Deploye
     story = story_of(40, 5)
     lives = 4
     kind = BOUNDARIES[name].kind
-    feed = deployment.feed(story, shares=lives + 1)
+    feed = deployment.feed(story, shares=lives + 1, rate=250)  # so that there are several checkpoints in a life
     steady = deployment.spawn("worker") if kind == "publisher" else deployment.spawn("publisher")
     for life in range(1, lives + 1):
         child = deployment.spawn_faulty(kind, "crash", name, str(life))
