@@ -39,9 +39,9 @@ def deploy(kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path) -
 
 
 @pytest.fixture
-def deployment(deploy: Deploy) -> Deployed:
-    """A deployment of the usual settings."""
-    return deploy()
+def deployment(deploy: Deploy, request: pytest.FixtureRequest) -> Deployed:
+    """A deployment of the usual settings; its parameter, if there is one, is the kind of store."""
+    return deploy(store=getattr(request, "param", "memory"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What recovery reads is not what was written: compacted, truncated, made anew. (Local stores belong here too.)"""
+"""What recovery reads is not what was written: compacted, truncated, made anew."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ EAGER = {
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_a_changelog_compacted_while_workers_die_and_read_it_changes_no_document(deploy: Deploy) -> None:
-    deployment = deploy(changelog=EAGER)
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_a_changelog_compacted_while_workers_die_and_read_it_changes_no_document(deploy: Deploy, store: str) -> None:
+    deployment = deploy(changelog=EAGER, store=store)
     story = story_of(40, 5)
     feed = deployment.feed(story, shares=3)
     for _ in range(2):
@@ -46,7 +47,14 @@ def test_a_changelog_compacted_while_workers_die_and_read_it_changes_no_document
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
-    "lost", ["truncated", pytest.param("made anew", marks=pytest.mark.long)], ids=["truncated", "made anew"]
+    ("deployment", "lost"),
+    [
+        ("memory", "truncated"),
+        pytest.param("memory", "made anew", marks=pytest.mark.long),
+        pytest.param("rocksdb", "truncated", marks=pytest.mark.long),
+        pytest.param("rocksdb", "made anew", marks=pytest.mark.long),
+    ],
+    indirect=["deployment"],
 )
 def test_a_lost_changelog_stalls_nobody_and_reading_the_source_again_makes_all_documents_right(
     deployment: Deployed, lost: str
