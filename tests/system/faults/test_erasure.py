@@ -40,7 +40,7 @@ def test_erasures_through_crashes_at_each_boundary_leave_nothing_of_before_and_a
     """
     settings = deployment.settings
     boundaries = worker_boundaries(settings.store)
-    shares = len(boundaries) + 1
+    shares = len(boundaries) + 2
     told, erasures = erased_in_turn(story_of(40, 5), shares)
     feed = deployment.feed(told, shares)
     publisher = deployment.spawn("publisher")
@@ -50,19 +50,26 @@ def test_erasures_through_crashes_at_each_boundary_leave_nothing_of_before_and_a
     wait_for("and processed", deployment.source.done, worker)
     worker.kill()
     assert EVIDENCE in b"".join(everything(settings)), "there is something to erase"
-    for name, (ts, users) in zip(boundaries, erasures, strict=True):
-        with SignalProducer(settings) as producer:
-            for user in users:
-                producer.erase(user, ts)
+    *during, last = erasures
+    for name, erasure in zip(boundaries, during, strict=True):
+        erase(settings, *erasure)
         worker = deployment.spawn_faulty("worker", "crash", name, "1")
         feed.allow()
         wait_for(f"a crash: {name}", lambda w=worker: crashed(w), None)
+    erase(settings, *last)
     worker = deployment.spawn_faulty("worker", "poison", "nobody")  # truncates the journal more often
+    feed.allow()
     wait_for("everything is produced", lambda: feed.finished, worker)
     wait_for("all is committed", deployment.source.done, worker)
     wait_for("the journal is truncated", lambda: journal_is_empty(settings), worker)
     deployment.finish(told, None, worker, publisher)
     assert not [found for found in everything(settings) if EVIDENCE in found]
+
+
+def erase(settings: Settings, ts: int, users: list[str]) -> None:
+    with SignalProducer(settings) as producer:
+        for user in users:
+            producer.erase(user, ts)
 
 
 def erased_in_turn(story: Story, shares: int) -> tuple[Story, list[tuple[int, list[str]]]]:

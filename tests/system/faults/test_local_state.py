@@ -12,7 +12,6 @@ from rocksdict import Options, Rdict
 
 from streamer.engine.disk import FORMAT, Meta
 from tests.deployment import story_of
-from tests.processes import wait_for
 from tests.system.faults.deployed import Deploy
 
 IN_FULL = "recovering in full"
@@ -82,8 +81,8 @@ def test_whatever_became_of_the_state_on_disk_between_two_lives_changes_no_docum
         harm(partition, tmp_path / "older" / partition.name)
     worker = deployment.spawn("worker")
     feed.allow()
-    wait_for("everything is produced", lambda: feed.finished, worker)
+    deployment.await_owner(worker)
     told = [line for line in worker.tail(500).splitlines() if IN_FULL in line]
     assert len(told) == (0 if why is None else len(partitions)), told
     assert all((why or "") in line for line in told)
-    deployment.finish(story, None, worker, None)
+    deployment.finish(story, feed, worker, None)
