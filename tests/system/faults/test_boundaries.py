@@ -28,7 +28,7 @@ def crashed(child: Child) -> bool:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("deployment", ["memory", pytest.param("rocksdb", marks=pytest.mark.long)], indirect=True)
 def test_a_crash_at_each_boundary_of_worker_and_publisher_in_turn_changes_no_document(deployment: Deployed) -> None:
-    story = story_of(40, 5)
+    story = story_of(100, 2)  # short and dense: most sessions are open when a checkpoint is made
     boundaries = worker_boundaries(deployment.settings.store)
     feed = deployment.feed(story, shares=len(boundaries) + 1)
     for name in boundaries:
@@ -54,7 +54,7 @@ def test_a_crash_at_each_boundary_of_worker_and_publisher_in_turn_changes_no_doc
 )
 def test_repeated_crashes_at_one_boundary_change_no_document(deployment: Deployed, name: str) -> None:
     """The same place, reached for the first time in a life, the second, the third, the fourth."""
-    story = story_of(40, 5)
+    story = story_of(100, 2)  # short and dense: most sessions are open when a checkpoint is made
     lives = 4
     kind = BOUNDARIES[name].kind
     feed = deployment.feed(story, shares=lives + 1, rate=250)  # so that there are several checkpoints in a life

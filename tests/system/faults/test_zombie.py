@@ -88,7 +88,7 @@ def test_a_zombie_woken_in_the_middle_of_a_write_changes_no_document(deploy: Dep
     Each has a data directory of its own: one that a frozen worker holds would not open.
     """
     deployment = deploy(store=store)
-    story = story_of(40, 5)
+    story = story_of(100, 2)
     feed = deployment.feed(story, shares=3)
     zombie = deployment.spawn_faulty("worker", "freeze", boundary, "3", settings=deployment.at("zombie"))
     feed.allow()
