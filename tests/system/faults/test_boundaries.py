@@ -25,6 +25,10 @@ def crashed(child: Child) -> bool:
     return child.exit_code == CRASHED
 
 
+def is_ready(child: Child, kind: str) -> bool:
+    return kind == "publisher" or "recovered partitions" in child.tail(500)
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("deployment", ["memory", pytest.param("rocksdb", marks=pytest.mark.long)], indirect=True)
 def test_a_crash_at_each_boundary_of_worker_and_publisher_in_turn_changes_no_document(deployment: Deployed) -> None:
@@ -62,6 +66,7 @@ def test_repeated_crashes_at_one_boundary_change_no_document(deployment: Deploye
     for life in range(1, lives + 1):
         nth = 1 if name in ONCE_A_LIFE else life
         child = deployment.spawn_faulty(kind, "crash", name, str(nth))
+        wait_for("it is at work", lambda c=child: crashed(c) or is_ready(c, kind), None)
         feed.allow()
         wait_for(f"crash {life}: {name}", lambda c=child: crashed(c), None)
     feed.allow()

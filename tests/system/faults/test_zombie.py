@@ -89,8 +89,9 @@ def test_a_zombie_woken_in_the_middle_of_a_write_changes_no_document(deploy: Dep
     """
     deployment = deploy(store=store)
     story = story_of(100, 2)
-    feed = deployment.feed(story, shares=3)
+    feed = deployment.feed(story, shares=3, rate=500)
     zombie = deployment.spawn_faulty("worker", "freeze", boundary, "3", settings=deployment.at("zombie"))
+    deployment.await_owner(zombie)
     feed.allow()
     wait_for("the first worker freezes", lambda: frozen(zombie), None)
     other = deployment.spawn("worker", deployment.at("other"))
@@ -101,6 +102,9 @@ def test_a_zombie_woken_in_the_middle_of_a_write_changes_no_document(deploy: Dep
     feed.allow()
     wait_for("everything is produced", lambda: feed.finished, other)
     wait_for("all is committed", deployment.source.done, other)
-    assert zombie.wait(30) != 0, "it ends instead of writing"
-    assert TAKEN_OVER in zombie.tail(200)
+    if boundary == "local store written":  # the broker refuses nothing: it hears of it by a heartbeat, and joins again
+        zombie.stop(30)
+    else:
+        assert zombie.wait(30) != 0, "it ends instead of writing"
+        assert TAKEN_OVER in zombie.tail(200)
     deployment.finish(story, None, other, None)
