@@ -33,7 +33,7 @@ def run_to_the_end(spawn: Spawn, source: Progress, outbox: Progress, timeout: fl
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("events", [40_000, pytest.param(200_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("events", [20_000, pytest.param(200_000, marks=pytest.mark.long)])
 def test_a_city_with_disorder_and_a_tenth_of_duplicates_gives_the_oracle_s_documents(
     settings: Settings, source: Progress, outbox: Progress, spawn: Spawn, events: int
 ) -> None:

@@ -35,13 +35,14 @@ def test_a_crash_at_each_boundary_of_worker_and_publisher_in_turn_changes_no_doc
     story = story_of(100, 2)  # short and dense: most sessions are open when a checkpoint is made
     boundaries = worker_boundaries(deployment.settings.store)
     feed = deployment.feed(story, shares=len(boundaries) + 1)
+    at_once = dict(zip(boundaries[-len(PUBLISHER) :], PUBLISHER, strict=True))  # by then there are documents
     for name in boundaries:
-        worker = deployment.spawn_faulty("worker", "crash", name, "1")
+        lives = [(name, deployment.spawn_faulty("worker", "crash", name, "1"))]
+        if name in at_once:
+            lives.append((at_once[name], deployment.spawn_faulty("publisher", "crash", at_once[name], "1")))
         feed.allow()
-        wait_for(f"a crash: {name}", lambda w=worker: crashed(w), None)
-    for name in PUBLISHER:
-        publisher = deployment.spawn_faulty("publisher", "crash", name, "1")
-        wait_for(f"a crash: {name}", lambda p=publisher: crashed(p), None)
+        for boundary, child in lives:
+            wait_for(f"a crash: {boundary}", lambda c=child: crashed(c), None)
     feed.allow()
     deployment.finish(story, feed, deployment.spawn("worker"), None)
 

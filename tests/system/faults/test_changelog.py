@@ -46,14 +46,11 @@ def test_a_changelog_compacted_while_workers_die_and_read_it_changes_no_document
     deployment.finish(story, feed, deployment.spawn("worker"), None)
 
 
+@pytest.mark.long  # that a store sees it is in test_recovery.py
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("deployment", "lost"),
-    [
-        ("memory", "truncated"),
-        pytest.param("memory", "made anew", marks=pytest.mark.long),
-        pytest.param("rocksdb", "made anew", marks=pytest.mark.long),
-    ],
+    [("memory", "truncated"), ("memory", "made anew"), ("rocksdb", "made anew")],
     indirect=["deployment"],
 )
 def test_a_lost_changelog_stalls_nobody_and_reading_the_source_again_makes_all_documents_right(

@@ -24,12 +24,9 @@ EVIDENCE = b"old-"
 """Creators of this name are in events before their user's erasure, and in no other."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(
-    "deployment",
-    [pytest.param("memory", marks=pytest.mark.long), pytest.param("rocksdb", marks=pytest.mark.long)],
-    indirect=True,
-)
+@pytest.mark.parametrize("deployment", ["memory", "rocksdb"], indirect=True)
 def test_erasures_through_crashes_at_each_boundary_leave_nothing_of_before_and_all_of_after(
     deployment: Deployed,
 ) -> None:

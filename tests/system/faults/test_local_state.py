@@ -49,15 +49,16 @@ def put_back_from_a_backup(partition: Path, older: Path) -> None:
 Harm = Callable[[Path, Path], None]
 
 
+@pytest.mark.long  # a restart with state on disk is in test_kills.py
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("harm", "why"),
     [
-        pytest.param(nothing, None, marks=pytest.mark.long),
-        pytest.param(deleted, "no local state in", marks=pytest.mark.long),
+        (nothing, None),
+        (deleted, "no local state in"),
         (overwritten, "is deleted ("),
-        pytest.param(left_by_a_newer_version, f"format {FORMAT + 1}", marks=pytest.mark.long),
-        pytest.param(put_back_from_a_backup, None, marks=pytest.mark.long),
+        (left_by_a_newer_version, f"format {FORMAT + 1}"),
+        (put_back_from_a_backup, None),
     ],
 )
 def test_whatever_became_of_the_state_on_disk_between_two_lives_changes_no_document(
