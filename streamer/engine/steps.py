@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from streamer.engine.results import LabelWrite
 from streamer.events import Event
 from streamer.profile import Outcome, Profile
 from streamer.scoring.document import Document
@@ -42,12 +43,14 @@ class Stepped(NamedTuple):
         writes: the document must be written.
         document: the bytes to write; None: a tombstone.
         poisoned: events that could not be processed, by position, with the traceback.
+        labels: what the sessions that sealed say; none if labels are off.
     """
 
     outcomes: Sequence[Outcome]
     writes: bool
     document: bytes | None
     poisoned: Mapping[int, str]
+    labels: Sequence[LabelWrite] = ()
 
 
 class Result(NamedTuple):
@@ -58,3 +61,4 @@ class Result(NamedTuple):
     writes: bool
     raw: bytes | None
     deadline: int | None
+    labels: Sequence[LabelWrite] = ()

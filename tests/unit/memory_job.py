@@ -12,7 +12,7 @@ from streamer.engine.partition import PartitionProcessor
 from streamer.engine.producer import Entry
 from streamer.engine.records import Record
 from streamer.engine.recovery import apply_outbox_record
-from streamer.engine.results import Output
+from streamer.engine.results import LabelWrite, Output
 from streamer.engine.store import Mark, PartitionStore, encode_mark
 from streamer.engine.table import MARK_KEY, apply_record, group_of
 from streamer.events import Erasure, Event, Watermark, encode
@@ -39,6 +39,7 @@ class MemoryJob:
         self.changelog: list[Record] = []
         self.outbox: list[Record] = []
         self.rejects: dict[tuple[str, int], str] = {}
+        self.labels: list[LabelWrite] = []
         self.late = 0
         self.erased = 0
         self._rules = Rules(settings)
@@ -86,6 +87,7 @@ class MemoryJob:
         }
         out = self.processor.process(self.now_ms, caught_up, limit)
         self._unacked += [Entry(write.user.encode(), write.value) for write in out.writes]
+        self.labels += out.labels
         for reject in out.rejects:
             self.rejects[reject.topic, reject.record.offset] = reject.code
         self.late += out.late.total()
