@@ -19,7 +19,7 @@ from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.signals.completion import Band, band, replays, watch_score
 from streamer.signals.explicit import DISLIKE_FAMILY
-from streamer.signals.feedback import present, unified_weight, weights
+from streamer.signals.feedback import present, total, weights
 from streamer.signals.interaction import Interaction
 from streamer.signals.outcome import Outcome
 from streamer.signals.rounding import places4
@@ -144,7 +144,8 @@ def encode(label: Label) -> bytes:
 
 def _example(item: Interaction, outcome: Outcome, session: Session, ratings: tuple[int, int], rules: Rules) -> Example:
     found = present(item, outcome, _disliked(session, item.content_id), *ratings)
-    weight = unified_weight(found)
+    signals = weights(found)
+    weight = total(signals)
     propensity = item.attention / 1000 if outcome.exposed else None
     c = outcome.completion
     replayed = 0 if item.playbacks is None else replays(item.playbacks.values(), item.duration_s)
@@ -165,7 +166,7 @@ def _example(item: Interaction, outcome: Outcome, session: Session, ratings: tup
         band=None if c is None else band(c),
         watch_score=None if c is None else places4(watch_score(c, replayed)),
         outcome=_reading(outcome),
-        signals={name: places4(value) for name, value in weights(found).items()},
+        signals={name: places4(value) for name, value in signals.items()},
         weight=places4(weight),
         confidence=places4(rules.training.confidence(weight)),
         ips_weight=None if propensity is None or not item.clicked else places4(rules.training.ips(propensity)),

@@ -136,7 +136,12 @@ def unified_weight(of: Present) -> float:
     >>> unified_weight(Present())
     0.0
     """
-    return round(fsum(weights(of).values()), 9) + 0.0
+    return total(weights(of))
+
+
+def total(named: Mapping[str, float]) -> float:
+    """The sum of :func:`weights`, the same in whatever order they stand."""
+    return round(fsum(named.values()), 9) + 0.0
 
 
 def purchase_weight(days: float, repeated: bool) -> float:
