@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system lint types bench bench-quick clean
+.PHONY: help demo test system lint types bench bench-quick soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,8 +29,11 @@ types: $(VENV)/.dev ## mypy --strict
 bench: $(VENV)/.dev ## all benchmarks with their peers, three times: hours; ARGS="--runs 1 --events 500000" for less
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-quick: $(VENV)/.dev ## all benchmarks small and once, the fast peers only: four minutes
+bench-quick: $(VENV)/.dev ## all benchmarks small and once, without Quix Streams: four minutes
 	$(BIN)/python -m benchmarks --quick $(ARGS)
+
+soak: $(VENV)/.dev ## ten minutes at full speed: is memory flat? ARGS="--minutes 2" for less
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: ## removes the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -11,7 +11,8 @@ StreamerError
 ├── TopicsError            topics are missing, or their partitions or policies do not fit together
 ├── StateError             stored state cannot be read
 │   ├── StateCorrupt       it does not decode
-│   └── StateTooNew        a newer Streamer wrote it
+│   ├── StateTooNew        a newer Streamer wrote it
+│   └── StoreFailed        the local state on disk cannot be used
 ├── DataSetError           a data set to replay is missing or not in its documented format
 └── ProcessEnded           a process that this one started ended, or stopped working, by itself
 """
@@ -87,6 +88,10 @@ class StateCorrupt(StateError):
 
 class StateTooNew(StateError):
     """A stored record was written by a newer Streamer: upgrade this worker."""
+
+
+class StoreFailed(StateError):
+    """A worker's local state on disk cannot be used, or failed while it was."""
 
 
 class DataSetError(StreamerError):

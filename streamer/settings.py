@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     declare_topics: bool = Field(True, description="create missing topics at start (false: embedded broker)")
     broker_timeout: float = Field(10.0, gt=0, le=300, description="s until an unreachable broker is an error")
     data_dir: Path = Field(Path(".streamer"), description="where a worker keeps local files")
+    store: Literal["memory", "rocksdb"] = Field(
+        "memory", description="where state is kept: memory, or data_dir for state beyond it (extra rocksdb)"
+    )
     checkpoint_interval: float = Field(5.0, gt=0, le=300, description="s between checkpoints of state and offsets")
     checkpoint_bytes: int = Field(
         16 << 20, ge=1 << 16, le=1 << 30, description="changed state that forces an earlier checkpoint, bytes"
@@ -146,8 +149,8 @@ class Topics:
     """
 
     __slots__ = (
-        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "labels", "plays", "rejects", "sources",
-        "state",
+        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "journal", "labels", "plays", "rejects",
+        "sources", "state",
     )  # fmt: skip
 
     def __init__(self, prefix: str = "") -> None:
@@ -160,6 +163,7 @@ class Topics:
         self.labels = prefix + "labels"
         self.rejects = prefix + "rejects"
         self.state = prefix + "streamer-state"
+        self.journal = prefix + "streamer-journal"
         self.sources = (self.impressions, self.plays, self.dislikes, self.feedback)
 
 

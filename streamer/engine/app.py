@@ -28,7 +28,7 @@ _DAY_S: Final = 86_400.0
 _SESSION_TIMEOUT_S: Final = 10.0
 _HEARTBEAT_S: Final = 2.0
 _BUFFERED_BATCHES: Final = 64
-STOP_LIMIT_S: Final = 20.0
+STOP_LIMIT_S: Final = 10.0
 
 log: Final = logging.getLogger(__name__)
 

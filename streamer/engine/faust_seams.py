@@ -10,6 +10,7 @@ import inspect
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
@@ -40,10 +41,13 @@ SEAMS: Final = (
     Seam(Consumer, "_buffered_partitions", "partitions whose stream queue is full"),
     Seam(AIOKafkaConsumerThread, "_create_worker_consumer", "overridden: a shorter fetch wait"),
     Seam(AIOKafkaConsumerThread, "_fetch_records", "overridden: adds positions, highwaters and the generation"),
+    Seam(AIOKafkaConsumerThread, "_ensure_consumer", "called when it has started"),
+    Seam(AIOKafkaConsumer, "_fetcher", "given the next"),
+    Seam(Fetcher, "_proc_fetch_request", "wrapped: an answer counts from when it was asked for"),
     Seam(AIOKafkaConsumer, "_fetch_max_wait_ms", "set before start"),
     Seam(AIOKafkaConsumer, "_subscription", "positions and highwaters, read in the fetch thread"),
     Seam(TopicPartitionState, "highwater", "end of a partition at the last fetch"),
-    Seam(TopicPartitionState, "timestamp", "when that was"),
+    Seam(TopicPartitionState, "timestamp", "when that was, set back to when it was asked for"),
     Seam(TopicPartitionState, "position", "next offset to read"),
     Seam(TopicPartitionState, "has_valid_position", "whether there is one"),
 )

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.codec import has_lz4
+from aiokafka.codec import has_zstd
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
@@ -26,6 +26,10 @@ from streamer.settings import Settings
 BATCH_BYTES: Final = 512 * 1024
 """Uncompressed size at which a batch is sent: half of a broker's default limit."""
 _BUILDER_BYTES: Final = 16 << 20
+_CODEC: Final = "zstd" if has_zstd() else None
+"""aiokafka packs lz4 at its slowest level. Changelog batches of 420 KB, zstd against lz4: 261 against 35 MB/s, 23 % of
+the size left against 27 %; of 46 KB: 160 against 46 MB/s, 27 % against 31 %; the outbox likewise. aiokafka has either
+both codecs or none, so there is nothing to fall back on between zstd and plain bytes."""
 _RECORD_OVERHEAD: Final = 40
 
 
@@ -69,7 +73,7 @@ class BatchProducer:
             bootstrap_servers=settings.brokers,
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4" if has_lz4() else None,
+            compression_type=_CODEC,
             max_batch_size=_BUILDER_BYTES,
             max_request_size=_BUILDER_BYTES,
             request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),

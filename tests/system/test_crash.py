@@ -46,6 +46,7 @@ class Stream(threading.Thread):
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("settings", ["memory", "rocksdb"], indirect=True)
 def test_killing_worker_and_publisher_in_the_middle_of_kuairand_changes_no_document(
     settings: Settings, source: Progress, outbox: Progress, redis_server: RealRedis, spawn: Spawn
 ) -> None:

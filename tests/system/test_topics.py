@@ -37,7 +37,7 @@ def make(settings: Settings, name: str, partitions: int, **configs: str) -> None
 
 
 def test_missing_topics_are_made_once_and_nothing_is_wrong_with_them(settings: Settings) -> None:
-    assert len(topics.check(settings)) == 8
+    assert len(topics.check(settings)) == 9
     assert sorted(topics.create(settings)) == sorted(topics.wanted(settings))
     assert topics.check(settings) == []
     assert topics.create(settings) == []
@@ -55,6 +55,7 @@ def test_topics_have_the_policies_they_were_asked_for(settings: Settings) -> Non
     for topic, configs in wanted.items():
         assert {name: found[topic].get(name, {"value": "delete"})["value"] for name in configs} == configs
     assert wanted[settings.topics.state]["cleanup.policy"] == "compact"
+    assert wanted[settings.topics.journal]["retention.ms"] == "-1"
     assert wanted[settings.topics.impressions]["retention.ms"] == str(7 * 86_400_000)
 
 
@@ -63,7 +64,7 @@ def test_each_missing_topic_is_told_with_what_to_run(settings: Settings) -> None
         make(settings, topic, 3)
     assert topics.check(settings) == [
         f"topic {settings.topic_prefix}{topic} does not exist: run  streamer topics create"
-        for topic in ("avoid-lists", "streamer-state")
+        for topic in ("avoid-lists", "streamer-state", "streamer-journal")
     ]
 
 
@@ -89,19 +90,21 @@ def test_wrong_policies_and_too_short_retention_are_all_found_at_once(settings: 
     make(settings, "plays", 3, retention_ms="60000")
     make(settings, "feedback", 3, retention_ms="-1")  # for ever: fine
     make(settings, "streamer-state", 3)
+    make(settings, "streamer-journal", 3, retention_ms="86400000")
     with pytest.raises(TopicsError) as refused:
         topics.create(settings)
     named = {problem.split()[1].removeprefix(settings.topic_prefix): problem for problem in refused.value.problems}
-    assert named.keys() == {"impressions", "plays", "streamer-state"}
+    assert named.keys() == {"impressions", "plays", "streamer-state", "streamer-journal"}
     assert "cleanup.policy=compact" in named["impressions"] and "set it to delete" in named["impressions"]
     assert "keeps events for 60 s" in named["plays"] and "5400 s" in named["plays"]
+    assert "open sessions with it" in named["streamer-journal"] and "to -1" in named["streamer-journal"]
     assert "cleanup.policy=delete" in named["streamer-state"] and "set it to compact" in named["streamer-state"]
 
 
 def test_what_the_broker_refuses_is_told_per_topic(settings: Settings) -> None:
     with pytest.raises(TopicsError) as refused:
         topics.create(settings.model_copy(update={"replication": 3}))
-    assert len(refused.value.problems) == 8
+    assert len(refused.value.problems) == 9
     assert all("replication" in problem for problem in refused.value.problems)
 
 
@@ -126,7 +129,7 @@ def test_a_producer_names_all_missing_topics_at_once(settings: Settings) -> None
     with pytest.raises(TopicsError) as refused:
         SignalProducer(settings)
     assert len(refused.value.problems) == 4  # and made none of them
-    assert len(topics.check(settings)) == 7
+    assert len(topics.check(settings)) == 8
 
 
 def test_events_reach_a_real_kafka_and_every_watermark_its_partition(settings: Settings) -> None:

@@ -28,6 +28,7 @@ def produce(settings: Settings, events: list[tuple[str, Event]], watermark: int 
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("settings", ["memory", "rocksdb"], indirect=True)
 def test_workers_that_come_and_go_change_no_document(
     settings: Settings, source: Progress, outbox: Progress, prefix: str, spawn: Spawn
 ) -> None:
