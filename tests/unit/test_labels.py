@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import msgspec
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 
-from streamer.engine.results import LabelWrite
+from streamer.engine.metrics import Metrics
+from streamer.engine.output import OutputWriter, Pending
+from streamer.engine.producer import Entry, Sent
+from streamer.engine.results import LabelWrite, Output
 from streamer.events import Erasure, Event
 from streamer.producing.topics import wanted
 from streamer.profile import Label, Profile, Rules
 from streamer.profile.labels import EXAMPLES, Example, encode
 from streamer.profile.placed import PlacedSession
 from streamer.profile.session import Session
-from streamer.settings import Settings
+from streamer.settings import Settings, Topics
 from tests.property.driving import Saved, reloaded
 from tests.steps import HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
 from tests.unit.memory_job import NAMES, MemoryJob
@@ -243,3 +248,42 @@ def test_an_erasure_tells_the_readers_of_labels_to_forget_the_user_and_open_sess
     silent.produce("erasures", Erasure("u", LATER), b"u")
     silent.run()
     assert silent.labels == []
+
+
+# --- to Kafka -----------------------------------------------------------------------------------------------------
+
+
+class Topic:
+    """A producer to a topic that takes no batch above a size; acks come when they are let."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.taken: list[Entry] = []
+        self.acks = asyncio.Event()
+
+    async def send(self, topic: str, partition: int, groups: list[list[Entry]]) -> list[Sent]:
+        entries = [entry for group in groups for entry in group]
+        return [Sent(asyncio.ensure_future(self._append(entries)), len(entries))]
+
+    async def _append(self, entries: list[Entry]) -> Any:
+        await self.acks.wait()
+        if sum(len(entry.value or b"") for entry in entries) > self.most:
+            raise MessageSizeTooLargeError
+        self.taken += entries
+
+
+def test_a_checkpoint_waits_for_labels_and_meters_those_that_their_topic_does_not_take() -> None:
+    async def run() -> None:
+        topic, metrics = Topic(most=10), Metrics()
+        writer, pending = OutputWriter(topic, Topics(), metrics), Pending()  # type: ignore[arg-type]
+        out = Output(labels=[LabelWrite("u", "1 0", b"small"), LabelWrite("v", "2 0 s", b"x" * 11)])
+        await writer.write(0, out, pending)
+        settled = asyncio.ensure_future(writer.settle(0, pending.take()))
+        await asyncio.sleep(0)
+        assert not settled.done()
+        topic.acks.set()
+        await settled
+        assert topic.taken == [Entry(b"u", b"small", (("label", b"1 0"),))]
+        assert metrics.registry.get_sample_value("streamer_dropped_evidence_total", {"cap": "label_bytes"}) == 1
+
+    asyncio.run(run())
