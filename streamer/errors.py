@@ -9,6 +9,7 @@ StreamerError
 │   └── RedisUnavailable
 ├── DeliveryError          the broker did not take an event
 ├── TopicsError            topics are missing, or their partitions or policies do not fit together
+├── TakenOver              another worker owns the partitions that this one believed to own
 ├── StateError             stored state cannot be read
 │   ├── StateCorrupt       it does not decode
 │   ├── StateTooNew        a newer Streamer wrote it
@@ -76,6 +77,10 @@ class TopicsError(StreamerError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+class TakenOver(StreamerError):
+    """Another worker took over while this one gave no sign of life; nothing of this one's was written since."""
 
 
 class StateError(StreamerError):

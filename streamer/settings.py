@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     retention_days: int = Field(7, ge=1, le=3650, description="how long source topics keep events, days")
     declare_topics: bool = Field(True, description="create missing topics at start (false: embedded broker)")
     broker_timeout: float = Field(10.0, gt=0, le=300, description="s until an unreachable broker is an error")
+    worker_timeout: float = Field(
+        10.0, ge=1, le=300, description="s of silence after which a process counts as dead and its partitions move"
+    )
     data_dir: Path = Field(Path(".streamer"), description="where a worker keeps local files")
     store: Literal["memory", "rocksdb"] = Field(
         "memory", description="where state is kept: memory, or data_dir for state beyond it (extra rocksdb)"

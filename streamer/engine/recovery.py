@@ -11,8 +11,8 @@ already being fetched. Replaces ``faust.tables.recovery.Recovery`` (13,000 recor
    the "last written" ones, so that a re-read event writes again exactly what differs, and a document that must go is
    known to be there.
 
-What must hold for it to be right: nobody else writes to the partition of these topics meanwhile (the group has given
-it to this worker), and nothing of the partition is processed before :func:`recover` has returned it.
+What must hold for it to be right: nobody else can write to these topics' partition any more (``BatchProducer.claim``
+comes first), and nothing of the partition is processed before :func:`recover` has returned it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from streamer.engine.scan import Extent, Scanner, scanner
 from streamer.engine.store import HEAD, WRITTEN, PartitionStore
 from streamer.engine.table import apply_record, deadline_of
 from streamer.errors import StateCorrupt
+from streamer.events import CLAIM
 from streamer.scoring import document
 from streamer.settings import Settings
 
@@ -175,6 +176,8 @@ def apply_outbox_record(store: PartitionStore, record: Record) -> None:
         StateCorrupt: it is no document.
     """
     user = (record.key or b"").decode()
+    if user == CLAIM:
+        return
     raw = None
     if record.value is not None:
         try:

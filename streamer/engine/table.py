@@ -32,8 +32,10 @@ from typing import Final, NamedTuple
 from streamer.engine.producer import BatchProducer, Entry
 from streamer.engine.records import Record
 from streamer.engine.store import Mark, PartitionStore, UserChange, decode_mark, encode_mark
+from streamer.events import CLAIM
 
 MARK_KEY: Final = b"@"
+_CLAIM_KEY: Final = CLAIM.encode()
 _DEADLINE: Final = "d"
 _SEPARATOR: Final = b"|"
 
@@ -114,6 +116,8 @@ def apply_record(store: PartitionStore, record: Record) -> None:
     if key == MARK_KEY:
         if record.value is not None:
             store.mark = decode_mark(record.value)
+        return
+    if key == _CLAIM_KEY:
         return
     name, _, user_bytes = key.partition(_SEPARATOR)
     user = user_bytes.decode()

@@ -19,6 +19,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
 from streamer.engine.assigned import AssignedPartition, Tools
@@ -31,7 +32,7 @@ from streamer.engine.stores import open_stores
 from streamer.engine.table import ChangelogWriter, JournalWriter
 from streamer.engine.transport import BatchConsumer
 from streamer.engine.truncation import Truncation
-from streamer.errors import TopicsError
+from streamer.errors import TakenOver, TopicsError
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -175,7 +176,7 @@ class Engine:
     async def _fail(self, error: Exception) -> None:
         if not self._failed:
             self._failed = self._paused = True
-            await self._crash(error)
+            await self._crash(_taken_over() if isinstance(error, ProducerFenced) else error)
 
     # --- assignment -------------------------------------------------------------------------------------------
 
@@ -203,7 +204,9 @@ class Engine:
 
     async def _recover(self, assigned: dict[int, AssignedPartition]) -> None:
         began = time.monotonic()
+        topics = self._settings.topics
         try:
+            await self._producer.claim(assigned, (topics.state, topics.journal, topics.avoid_lists))
             stores = await self._stores.open(assigned)
             await recover(self._settings, stores)
             capacity = max(_LEAST_HOT, self._settings.hot_users // len(assigned))
@@ -255,3 +258,10 @@ class Engine:
         if self._tools is None:
             raise RuntimeError("the engine is not started")
         return self._tools
+
+
+def _taken_over() -> TakenOver:
+    return TakenOver(
+        "another worker has taken over this one's partitions, because it gave no sign of life for worker_timeout: "
+        "restart it. If this happens often, raise worker_timeout"
+    )

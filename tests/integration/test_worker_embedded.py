@@ -13,15 +13,13 @@ from kafka import KafkaProducer
 
 import agents
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
-from streamer.engine.records import Record
-from streamer.engine.scan import scan
 from streamer.engine.truncation import Truncation
 from streamer.errors import BrokerUnavailable
 from streamer.events import Dislike, Feedback
 from streamer.producing import SignalProducer, topics
 from streamer.profile import Label
 from streamer.settings import DAY_MS, Settings
-from tests.deployment import NOW, city_of, settings_of, wrong
+from tests.deployment import NOW, city_of, records_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
 
 
@@ -91,7 +89,7 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         producer.watermark(NOW + 1)
     with running("worker", settings, tmp_path / "worker.log") as worker:
         wait_for("all is committed", source.done, worker)
-    [reject] = _all_records(settings, settings.topics.rejects)
+    [reject] = records_of(settings, settings.topics.rejects)
     headers = {name: value.decode() for name, value in reject.headers}
     assert headers.pop("detail")
     assert headers == {
@@ -101,7 +99,8 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         "code": "key_mismatch",
     }
     assert reject.value == b'{"user_id":"else","ts":1,"content_id":"c"}'
-    assert [(record.key or b"").decode() for record in _all_records(settings, settings.topics.avoid_lists)] == [user]
+    written = records_of(settings, settings.topics.avoid_lists)
+    assert [record.key.decode() for record in written if record.value is not None] == [user]
 
 
 def test_labels_reach_their_topic_when_sessions_seal_and_only_if_they_are_on(
@@ -117,18 +116,10 @@ def test_labels_reach_their_topic_when_sessions_seal_and_only_if_they_are_on(
         with running("worker", chosen, tmp_path / f"worker{expected}.log") as worker:
             wait_for("all is committed", source.done, worker)
         assert worker.exit_code == 0, worker.tail()
-    [record] = _all_records(settings, settings.topics.labels)
+    [record] = records_of(settings, settings.topics.labels)
     label = msgspec.json.decode(record.value or b"", type=Label)
     assert (record.key, dict(record.headers)) == (user.encode(), {"label": f"{NOW + DAY_MS} 0 s".encode()})
     assert [(example.content_id, example.signals) for example in label.examples] == [("c", {"like": 0.7})]
-
-
-def _all_records(settings: Settings, topic: str) -> list[Record]:
-    async def read() -> list[Record]:
-        scanned = scan(settings, topic, dict.fromkeys(range(settings.partitions), 0))
-        return [record async for found in scanned for record in found.records]
-
-    return asyncio.run(asyncio.wait_for(read(), 20))
 
 
 def test_a_broker_that_cannot_delete_records_is_noted_once_and_never_matters(

@@ -16,6 +16,7 @@ from streamer.producing import SignalProducer, topics
 from streamer.settings import Settings, load
 from tests.backends.choose import Kafka
 from tests.backends.ports import free_port
+from tests.deployment import make_topic
 
 TS = 1_760_000_000_000
 
@@ -23,17 +24,6 @@ TS = 1_760_000_000_000
 @pytest.fixture
 def settings(kafka: Kafka, prefix: str) -> Settings:
     return load(brokers=kafka.bootstrap, topic_prefix=prefix, partitions=3)
-
-
-def make(settings: Settings, name: str, partitions: int, **configs: str) -> None:
-    """Makes one topic by hand, as someone else might have."""
-    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
-    named = {config.replace("_", "."): value for config, value in configs.items()}
-    topic = settings.topic_prefix + name
-    admin.create_topics(
-        {topic: {"num_partitions": partitions, "replication_factor": 1, "configs": named}}, wait_for_metadata=True
-    )
-    admin.close()
 
 
 def test_missing_topics_are_made_once_and_nothing_is_wrong_with_them(settings: Settings) -> None:
@@ -61,7 +51,7 @@ def test_topics_have_the_policies_they_were_asked_for(settings: Settings) -> Non
 
 def test_each_missing_topic_is_told_with_what_to_run(settings: Settings) -> None:
     for topic in ("impressions", "plays", "dislikes", "feedback", "erasures", "rejects"):
-        make(settings, topic, 3)
+        make_topic(settings, topic, 3)
     assert topics.check(settings) == [
         f"topic {settings.topic_prefix}{topic} does not exist: run  streamer topics create"
         for topic in ("avoid-lists", "streamer-state", "streamer-journal")
@@ -69,7 +59,7 @@ def test_each_missing_topic_is_told_with_what_to_run(settings: Settings) -> None
 
 
 def test_unequal_partitions_are_found_and_never_papered_over(settings: Settings) -> None:
-    make(settings, "plays", 5)
+    make_topic(settings, "plays", 5)
     with pytest.raises(TopicsError) as refused:
         topics.create(settings)
     (problem,) = topics.check(settings)
@@ -86,11 +76,11 @@ def test_partitions_that_differ_from_the_setting_are_found(settings: Settings) -
 
 
 def test_wrong_policies_and_too_short_retention_are_all_found_at_once(settings: Settings) -> None:
-    make(settings, "impressions", 3, cleanup_policy="compact")
-    make(settings, "plays", 3, retention_ms="60000")
-    make(settings, "feedback", 3, retention_ms="-1")  # for ever: fine
-    make(settings, "streamer-state", 3)
-    make(settings, "streamer-journal", 3, retention_ms="86400000")
+    make_topic(settings, "impressions", 3, cleanup_policy="compact")
+    make_topic(settings, "plays", 3, retention_ms="60000")
+    make_topic(settings, "feedback", 3, retention_ms="-1")  # for ever: fine
+    make_topic(settings, "streamer-state", 3)
+    make_topic(settings, "streamer-journal", 3, retention_ms="86400000")
     with pytest.raises(TopicsError) as refused:
         topics.create(settings)
     named = {problem.split()[1].removeprefix(settings.topic_prefix): problem for problem in refused.value.problems}
@@ -125,7 +115,7 @@ def test_something_that_is_no_kafka_is_told(settings: Settings) -> None:
 
 
 def test_a_producer_names_all_missing_topics_at_once(settings: Settings) -> None:
-    make(settings, "plays", 3)
+    make_topic(settings, "plays", 3)
     with pytest.raises(TopicsError) as refused:
         SignalProducer(settings)
     assert len(refused.value.problems) == 4  # and made none of them
