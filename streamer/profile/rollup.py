@@ -39,7 +39,10 @@ class Sums(Struct, gc=False):
 
 
 class DecayedTotals(Struct, gc=False):
-    """The user's decayed totals in the rising frame; ratings are not decayed. Units as in :class:`Totals`."""
+    """The user's decayed totals in the rising frame; ratings are not decayed. Units as in :class:`Totals`.
+
+    ``buckets``: upper edge of a duration bucket -> [plays, plays decayed, abandoned decayed].
+    """
 
     theta: float = 0.0
     starts: float = 0.0
@@ -50,6 +53,7 @@ class DecayedTotals(Struct, gc=False):
     ratings: int = 0
     rating_sum: int = 0
     completions: dict[str, list[float]] = field(default_factory=dict)
+    buckets: dict[int, list[float]] = field(default_factory=dict)
 
     def add(self, tile: Tile, weight: float) -> None:
         """Adds a day's."""
@@ -66,6 +70,20 @@ class DecayedTotals(Struct, gc=False):
             sums = self.completions.setdefault(media, [0.0, 0.0])
             sums[0] += n * weight
             sums[1] += completed * weight
+        if tile.buckets:
+            add_plays(self.buckets, tile.buckets, weight)
+
+
+def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], weight: float) -> None:
+    """Adds a day's plays by duration to [plays, plays decayed, abandoned decayed]."""
+    for edge, (plays, abandoned) in buckets.items():
+        sums = into.get(edge)
+        if sums is None:
+            into[edge] = [plays, plays * weight, abandoned * weight]
+        else:
+            sums[0] += plays
+            sums[1] += plays * weight
+            sums[2] += abandoned * weight
 
 
 class Rollup:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from streamer.profile.contribution import Baseline, contributions
+from streamer.profile.durations import capped
 from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
 from streamer.profile.records import Record, RecordKey
 from streamer.profile.rollup import Rollup
@@ -112,6 +113,9 @@ class _View:
             entry = self._entry(kind, value, cells)
             if entry is not None:
                 found.append(entry)
+        cap = capped(self._rollup, self._provisional, self._today, as_of, profile.rules.population)
+        if cap is not None:
+            found.append(cap)
         if not found and self._theta() < KNOWN_THETA:
             return None
         return _assemble(profile, as_of, found, self._completion())

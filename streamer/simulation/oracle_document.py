@@ -19,6 +19,7 @@ from streamer.simulation.oracle_counts import (
     rate_ratio,
     sigmoid,
 )
+from streamer.simulation.oracle_duration import duration_entries
 from streamer.simulation.oracle_records import Records, follows, hard_of
 
 Listed = dict[Key, int]
@@ -81,6 +82,7 @@ def document(
                 entries += _key_entry(window, key, bits, as_of)
     for key in window.keys("content"):
         entries += _content_entry(window, key, as_of)
+    entries += duration_entries(window, as_of)
     if not entries and window.decayed(ALL, "theta") / 1000 < 20:
         return None
     return assemble(user_id, as_of, cohort, entries, _completion(window), window.settings)
@@ -105,7 +107,8 @@ def assemble(
         chosen = [str(e.value) for e in kept if e.kind == kind and e.tier in settings.avoid_tiers]
         return tuple(dict.fromkeys(chosen))
 
-    avoid = Avoid(creators=values("creator"), tags=values("tag"), content_ids=values("content"))
+    caps = [int(e.value) for e in kept if e.kind == "duration"]
+    avoid = Avoid(values("creator"), values("tag"), caps[0] if caps else None, values("content"))
     return Document(SCHEMA, user_id, as_of, cohort, avoid, tuple(kept), completion)
 
 
