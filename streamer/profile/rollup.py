@@ -12,11 +12,13 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
-from streamer.profile.frame import LEAST_EXPLICIT, Frame
+from streamer.profile.frame import Frame
 from streamer.profile.shelf import Shelf
 from streamer.profile.tile import Tile
+from streamer.scoring.contextual import HAIR, most_log_odds
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.entries import Scored, Scorer, may_have_content_entry
+from streamer.scoring.score import KEPT, STRONG
 from streamer.settings import TileCaps
 
 Key = tuple[str, str]
@@ -26,6 +28,7 @@ Key = tuple[str, str]
 class Sums(Struct, gc=False):
     """Decayed o, e (engagements) and ld (nats) of one key in the rising frame.
 
+    ``blamed``: the positive ld alone, at least: no context of a tag has more.
     ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none; ``scored``: its
     score, once somebody asked for it.
     """
@@ -34,6 +37,7 @@ class Sums(Struct, gc=False):
     o: float = 0.0
     e: float = 0.0
     ld: float = 0.0
+    blamed: float = 0.0
     last_day: int = -1
     scored: Scored | None = None
 
@@ -243,19 +247,46 @@ class Rollup:
             provisional: counts of open sessions by day, on top of R.
         """
         sums = self.sums[kind].get(value)
-        expected, explicit, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.ld, sums.last_day)
+        expected, blamed, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.blamed, sums.last_day)
         for day, cell in provisional.items():
             if cell.ld and day == last_day:
                 return True  # an undo may take away all evidence of that day, and an earlier one is the last then
             weight = self.weight(day) / 1e6
             expected += cell.e * weight
-            explicit += cell.ld * weight
+            blamed += max(cell.ld, 0) * weight
             if day > last_day and cell.has_evidence:
                 last_day = day
         if last_day < 0:
             return False
         scale = self.scale(last_day)
-        return expected * scale >= self.frame.least_expected[kind] or explicit * scale >= LEAST_EXPLICIT
+        return expected * scale >= self.frame.least_expected[kind] or blamed * scale >= self.frame.least_blamed[kind]
+
+    def could_stand_out(self, tag: str, provisional: Mapping[int, Cell], today: int) -> bool:
+        """Whether any context of a tag could have an entry on a day: a cheap upper bound.
+
+        The context has L ≥ 0 on one of the tag's days, and L ≥ −1.5 by today; it has no more than the tag of what
+        was expected and of what was said against it.
+
+        Args:
+            tag: the tag.
+            provisional: its counts of open sessions by day, in which nothing was said, on top of R.
+            today: the day of the newest event.
+        """
+        sums = self.sums[TAG].get(tag)
+        expected, blamed, first_day = (0.0, 0.0, today) if sums is None else (sums.e, sums.blamed, sums.days[0])
+        for day, cell in provisional.items():
+            expected += cell.e * self.weight(day) / 1e6
+            first_day = min(first_day, day)
+        then, now, prior = self.scale(first_day), self.scale(today), self.frame.prior
+        return (
+            most_log_odds(expected * then, blamed * then, prior) >= STRONG - HAIR
+            and most_log_odds(expected * now, blamed * now, prior) >= KEPT - HAIR
+        )
+
+    def tag_days(self, tag: str) -> list[int]:
+        """Days on which a tag has counts, ascending; not to be changed."""
+        sums = self.sums[TAG].get(tag)
+        return [] if sums is None else sums.days
 
     def score(self, kind: str, value: str, scorer: Scorer) -> Scored | None:
         """The score of a tag or creator by its sealed counts; None if there is no evidence."""
@@ -299,7 +330,10 @@ class Rollup:
         known = self.sums[kind]
         frame_weight = self.weight(day)
         weight = frame_weight / 1e6
-        least, least_explicit = self.frame.least_expected[kind] * frame_weight, LEAST_EXPLICIT * frame_weight
+        least, least_blamed = (
+            self.frame.least_expected[kind] * frame_weight,
+            self.frame.least_blamed[kind] * frame_weight,
+        )
         shelf = self.shelf
         watching = shelf.watching
         for value, cell in cells.items():
@@ -307,17 +341,21 @@ class Rollup:
             evidence = o or e or ld
             sums = known.get(value)
             if sums is None:
-                sums = known[value] = Sums([day], o * weight, e * weight, ld * weight, day if evidence else -1)
+                blamed = ld * weight if ld > 0 else 0.0
+                sums = known[value] = Sums([day], o * weight, e * weight, ld * weight, blamed, day if evidence else -1)
             else:
                 _insert(sums.days, day)
                 sums.scored = None
                 sums.o += o * weight
                 sums.e += e * weight
-                sums.ld += ld * weight
+                if ld:
+                    sums.ld += ld * weight
+                    if ld > 0:
+                        sums.blamed += ld * weight
                 if evidence and day > sums.last_day:
                     sums.last_day = day
             if sums.last_day == day:
-                likely = sums.e >= least or sums.ld >= least_explicit
+                likely = sums.e >= least or sums.blamed >= least_blamed
             else:
                 likely = self.could_be_listed(kind, value, {})
             if likely or (watching and shelf.watches((kind, value))):

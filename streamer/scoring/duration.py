@@ -36,9 +36,9 @@ ENTRY_DAYS: Final = 90
 
 
 class Plays(NamedTuple):
-    """The plays of one bucket: how many (undecayed), how many of them people at large abandon, how many were (decayed)."""
+    """The plays of one bucket: how many, undecayed; decayed, how many people at large abandon, and how many were."""
 
-    count: int
+    number: int
     expected: float
     abandoned: float
 
@@ -89,7 +89,7 @@ class Split(NamedTuple):
 
 def best_split(buckets: Mapping[int, Plays]) -> Split | None:
     """Of the edges with enough plays on both sides that of the greatest G: of those that hold, if any holds."""
-    count = sum(plays.count for plays in buckets.values())
+    count = sum(plays.number for plays in buckets.values())
     if count < 2 * LEAST_PLAYS:
         return None
     abandoned = sum(plays.abandoned for plays in buckets.values())
@@ -102,7 +102,7 @@ def best_split(buckets: Mapping[int, Plays]) -> Split | None:
     for edge in EDGES:
         plays = buckets.get(edge)
         if plays is not None:
-            below += plays.count
+            below += plays.number
             head_abandoned += plays.abandoned
             head_expected += plays.expected * own
         if below < LEAST_PLAYS:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 from streamer.events import Event
 from streamer.profile import Profile, Rules
+from streamer.profile.contexts import parts_of
 from streamer.profile.session import Session
+from streamer.profile.tile import Tile
+from streamer.scoring.counts import Cell
 from streamer.settings import DAY_MS
 from tests.property.worlds import BASE_DAY
 
@@ -15,7 +18,7 @@ COUNTS = (
     *("shown", "started", "abandoned", "engaged", "ignored", "returned", "low_rating", "sessions"),
     *("o", "e", "ld"),
 )
-Tiles = dict[int, dict[tuple[str, str], dict[str, int]]]
+Tiles = dict[int, dict[tuple[str, ...], dict[str, int]]]
 
 
 def watermark_at(hour: int) -> int:
@@ -89,7 +92,9 @@ def tiles_of(profile: Profile) -> Tiles:
     """The profile's sealed counts, zeros left out."""
     found: Tiles = {}
     for day, tile in profile.rollup.tiles.items():
-        keys = found[day] = {(kind, value): _nonzero(cell, COUNTS) for kind, value, cell in tile.cells()}
+        keys = found[day] = {}
+        keys |= {(kind, value): _nonzero(cell, COUNTS) for kind, value, cell in tile.cells()}
+        keys |= _in_contexts(tile)
         keys["*", ""] = _nonzero(tile.totals, tile.totals.__struct_fields__)
         for media, (n, total) in tile.completions.items():
             keys["*", ""] |= _named({f"n_{media}": n, f"completion_{media}": total})
@@ -98,6 +103,17 @@ def tiles_of(profile: Profile) -> Tiles:
     return {
         day: kept for day, keys in found.items() if (kept := {key: counts for key, counts in keys.items() if counts})
     }
+
+
+def _in_contexts(tile: Tile) -> dict[tuple[str, ...], dict[str, int]]:
+    """A tile's tags in each of their contexts."""
+    cells: dict[tuple[str, ...], Cell] = {}
+    for name, tags in tile.tags.items():
+        for part in parts_of(name):
+            for tag, cell in tags.items():
+                key = ("context", tag, *part)
+                cells[key] = cells[key].plus(cell) if key in cells else cell
+    return {key: _nonzero(cell, COUNTS) for key, cell in cells.items()}
 
 
 def _nonzero(struct: object, names: Iterable[str]) -> dict[str, int]:
