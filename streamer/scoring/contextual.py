@@ -19,7 +19,7 @@ HAIR: Final = 1e-9
 """A like weighs 1.5 nats, so a lift of exactly 1.5 is met often: rounding must not decide."""
 
 MOST_PER_EXPECTED: Final = 0.83
-"""The most that L rises per expected engagement: at O = E = 0 its slope is −2/8 + .92·20/20 + .08·4/2, then it falls."""
+"""The most that L rises per expected engagement: its slope at O = E = 0, −2/8 + .92·20/20 + .08·4/2; it only falls."""
 
 
 def most_log_odds(expected: float, blamed: float, prior: float) -> float:

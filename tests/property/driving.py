@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from streamer.events import Event
 from streamer.profile import Profile, Rules
-from streamer.profile.contexts import parts_of
+from streamer.profile.contexts import contexts_of
 from streamer.profile.session import Session
-from streamer.profile.tile import Tile
-from streamer.scoring.counts import Cell
+from streamer.scoring.counts import TAG
 from streamer.settings import DAY_MS
 from tests.property.worlds import BASE_DAY
 
@@ -18,7 +17,7 @@ COUNTS = (
     *("shown", "started", "abandoned", "engaged", "ignored", "returned", "low_rating", "sessions"),
     *("o", "e", "ld"),
 )
-Tiles = dict[int, dict[tuple[str, ...], dict[str, int]]]
+Tiles = dict[int, dict[tuple[str, str], dict[str, int]]]
 
 
 def watermark_at(hour: int) -> int:
@@ -92,9 +91,7 @@ def tiles_of(profile: Profile) -> Tiles:
     """The profile's sealed counts, zeros left out."""
     found: Tiles = {}
     for day, tile in profile.rollup.tiles.items():
-        keys = found[day] = {}
-        keys |= {(kind, value): _nonzero(cell, COUNTS) for kind, value, cell in tile.cells()}
-        keys |= _in_contexts(tile)
+        keys = found[day] = {(kind, value): _nonzero(cell, COUNTS) for kind, value, cell in tile.cells()}
         keys["*", ""] = _nonzero(tile.totals, tile.totals.__struct_fields__)
         for media, (n, total) in tile.completions.items():
             keys["*", ""] |= _named({f"n_{media}": n, f"completion_{media}": total})
@@ -105,15 +102,15 @@ def tiles_of(profile: Profile) -> Tiles:
     }
 
 
-def _in_contexts(tile: Tile) -> dict[tuple[str, ...], dict[str, int]]:
-    """A tile's tags in each of their contexts."""
-    cells: dict[tuple[str, ...], Cell] = {}
-    for name, tags in tile.tags.items():
-        for part in parts_of(name):
-            for tag, cell in tags.items():
-                key = ("context", tag, *part)
-                cells[key] = cells[key].plus(cell) if key in cells else cell
-    return {key: _nonzero(cell, COUNTS) for key, cell in cells.items()}
+def contexts_in(profile: Profile) -> dict[int, dict[tuple[str, ...], dict[str, int]]]:
+    """The profile's sealed counts of tags in a context, zeros left out."""
+    tags = profile.rollup.sums[TAG]
+    found: dict[int, dict[tuple[str, ...], dict[str, int]]] = {}
+    for tag in tags:
+        for part, days in contexts_of(profile.rollup, {}, tag).items():
+            for day, cell in days:
+                found.setdefault(day, {})["context", tag, *part] = _nonzero(cell, COUNTS)
+    return found
 
 
 def _nonzero(struct: object, names: Iterable[str]) -> dict[str, int]:
