@@ -1,4 +1,4 @@
-"""A tag's counts in each of its contexts, and the entries that stand out among them (spec §5, §7).
+"""A tag's counts in each of its contexts, and which of these speak against it (spec §5, §7).
 
 Tiles keep a tag's counts by daypart and device together (``tile.context_name``). What is asked for is the tag in the
 morning, and the tag on a TV: sums over one of the two, made from the tiles when a tag may need them and never stored.
@@ -11,14 +11,10 @@ from functools import lru_cache
 
 from streamer.profile.rollup import Rollup
 from streamer.profile.tile import Tile
-from streamer.scoring.contextual import context_entry, most_log_odds
+from streamer.scoring.contextual import Context, InContext, most_log_odds
 from streamer.scoring.counts import Cell
-from streamer.scoring.document import Entry
-from streamer.scoring.entries import Days, Scored, Scorer
+from streamer.scoring.entries import Days, Scorer
 from streamer.scoring.score import STRONG
-
-Context = tuple[str, str]
-"""(dimension, value), for example ("daypart", "morning")."""
 
 
 def contexts_of(rollup: Rollup, provisional: Mapping[int, Tile], tag: str) -> dict[Context, Days]:
@@ -51,30 +47,18 @@ def contexts_of(rollup: Rollup, provisional: Mapping[int, Tile], tag: str) -> di
     return {context: [(d, cell) for d, cell in series if not cell.empty] for context, series in found.items()}
 
 
-def context_entries(
-    days_by_context: Mapping[Context, Days], tag: str, tag_scored: Scored | None, scorer: Scorer, as_of: int
-) -> tuple[Entry, ...]:
-    """The entries of a tag that has none itself, one for each context that stands out.
-
-    Args:
-        days_by_context: the tag's counts.
-        tag: the tag.
-        tag_scored: its score over all contexts; None without evidence: then nothing is held against it.
-        scorer: scores keys.
-        as_of: ms.
-    """
-    tag_log_odds = scorer.nothing_known if tag_scored is None else tag_scored.log_odds
+def disliked_in(days_by_context: Mapping[Context, Days], scorer: Scorer) -> list[InContext]:
+    """The contexts of a tag with L ≥ 0."""
     found = []
-    for (dimension, value), days in days_by_context.items():
+    for context, days in days_by_context.items():
         expected = sum(cell.e for _, cell in days) / 1e6
         blamed = sum(cell.ld for _, cell in days if cell.ld > 0) / 1e6
-        if most_log_odds(expected, blamed, scorer.prior) < STRONG:
+        if most_log_odds(expected, blamed, scorer.prior) < STRONG:  # a bound that spares most the score
             continue
         scored = scorer.score(days)
-        entry = None if scored is None else context_entry(tag, dimension, value, days, scored, tag_log_odds, as_of)
-        if entry is not None:
-            found.append(entry)
-    return tuple(found)
+        if scored is not None and scored.log_odds >= STRONG:
+            found.append(InContext(context, days, scored))
+    return found
 
 
 @lru_cache(maxsize=4_096)

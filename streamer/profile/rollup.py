@@ -15,10 +15,9 @@ from msgspec import Struct, field
 from streamer.profile.frame import Frame
 from streamer.profile.shelf import Shelf
 from streamer.profile.tile import Tile
-from streamer.scoring.contextual import HAIR, most_log_odds
+from streamer.scoring.contextual import MOST_PER_EXPECTED
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.entries import Scored, Scorer, may_have_content_entry
-from streamer.scoring.score import KEPT, STRONG
 from streamer.settings import TileCaps
 
 Key = tuple[str, str]
@@ -273,15 +272,12 @@ class Rollup:
             today: the day of the newest event.
         """
         sums = self.sums[TAG].get(tag)
-        expected, blamed, first_day = (0.0, 0.0, today) if sums is None else (sums.e, sums.blamed, sums.days[0])
+        most, first_day = (0.0, today) if sums is None else (MOST_PER_EXPECTED * sums.e + sums.blamed, sums.days[0])
         for day, cell in provisional.items():
-            expected += cell.e * self.weight(day) / 1e6
+            most += MOST_PER_EXPECTED * cell.e * self.weight(day) / 1e6
             first_day = min(first_day, day)
-        then, now, prior = self.scale(first_day), self.scale(today), self.frame.prior
-        return (
-            most_log_odds(expected * then, blamed * then, prior) >= STRONG - HAIR
-            and most_log_odds(expected * now, blamed * now, prior) >= KEPT - HAIR
-        )
+        frame = self.frame
+        return most * self.scale(first_day) >= frame.least_ever and most * self.scale(today) >= frame.least_now
 
     def tag_days(self, tag: str) -> list[int]:
         """Days on which a tag has counts, ascending; not to be changed."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from streamer.profile.contexts import context_entries, contexts_of
+from streamer.profile.contexts import contexts_of, disliked_in
 from streamer.profile.contribution import Baseline, contributions
 from streamer.profile.durations import capped
 from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
@@ -18,6 +18,7 @@ from streamer.profile.standing import Standing, forgotten
 from streamer.profile.tile import Tile
 from streamer.scoring import entries
 from streamer.scoring.assemble import assemble
+from streamer.scoring.contextual import context_entries
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Document, Entry, Kind
 from streamer.scoring.entries import Scored, content_entry
@@ -142,7 +143,7 @@ class _View:
 
     def _sealed_entries(self, kind: str, value: str) -> tuple[Entry, ...]:
         if kind == TAG and (kind, value) not in self._profile.listed:  # the bit was set by the same numbers
-            return self._in_contexts(value, self._rollup.score(kind, value, self._profile.rules.scorer), {})
+            return self._in_contexts(value, {})
         return self._entries(kind, value, {})
 
     def _entries(self, kind: str, value: str, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
@@ -164,14 +165,25 @@ class _View:
         entry = scorer.key_entry(name, value, days, scored, listed_until > self._as_of, self._as_of)
         if entry is not None:
             return (entry,)
-        return self._in_contexts(value, scored, provisional) if kind == TAG else ()
+        return self._in_contexts(value, provisional) if kind == TAG else ()
 
-    def _in_contexts(self, tag: str, scored: Scored | None, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
-        """The entries of a tag that has none itself, by its score."""
+    def _in_contexts(self, tag: str, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
+        """The entries of a tag that has none itself."""
         if tag not in self._spoken and not self._rollup.could_stand_out(tag, provisional, self._today):
             return ()
+        scorer = self._profile.rules.scorer
         days = contexts_of(self._rollup, self._provisional if provisional else {}, tag)
-        return context_entries(days, tag, scored, self._profile.rules.scorer, self._as_of)
+        disliked = disliked_in(days, scorer)
+        if not disliked:
+            return ()
+        scored = self._score(TAG, tag, provisional)
+        return context_entries(tag, disliked, scorer.nothing_known if scored is None else scored.log_odds, self._as_of)
+
+    def _score(self, kind: str, value: str, provisional: dict[int, Cell]) -> Scored | None:
+        scorer = self._profile.rules.scorer
+        if provisional:
+            return scorer.score(self._days(kind, value, provisional))
+        return self._rollup.score(kind, value, scorer)
 
     def _days(self, kind: str, value: str, provisional: dict[int, Cell]) -> entries.Days:
         """A key's counts by day, ascending, days without a nonzero number left out."""

@@ -6,13 +6,17 @@ stand out: L ≥ 0 in the context, and 1.5 nats (odds 4.5 times as high) above t
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from streamer.scoring import score
 from streamer.scoring.document import Entry
 from streamer.scoring.entries import Days, Scored, evidence_of, listed_multiplier, reasons_of, total_of
 from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
+
+Context = tuple[str, str]
+"""(dimension, value), for example ("daypart", "morning")."""
 
 LIFT: Final = 1.5
 HAIR: Final = 1e-9
@@ -31,28 +35,34 @@ def most_log_odds(expected: float, blamed: float, prior: float) -> float:
     return score.logit(prior) + MOST_PER_EXPECTED * expected + blamed
 
 
-def stands_out(scored: Scored, tag_log_odds: float) -> bool:
-    """Whether a context is disliked, and more so than its tag."""
-    return scored.log_odds >= score.STRONG and scored.log_odds - tag_log_odds >= LIFT - HAIR
+class InContext(NamedTuple):
+    """A tag in one context: its counts there, and their score."""
+
+    context: Context
+    days: Days
+    scored: Scored
 
 
-def context_entry(
-    tag: str, dimension: str, value: str, days: Days, scored: Scored, tag_log_odds: float, as_of: int
-) -> Entry | None:
-    """The entry of a tag in a context; None if there is none. That the tag itself has none is for the caller to see.
+def context_entries(tag: str, disliked: Sequence[InContext], tag_log_odds: float, as_of: int) -> tuple[Entry, ...]:
+    """The entries of a tag in those contexts that stand out. That the tag itself has none is for the caller to see.
 
     Args:
         tag: the tag.
-        dimension: of the context, "daypart" or "device".
-        value: of the context, for example "morning".
-        days: the tag's counts in the context.
-        scored: their score.
+        disliked: contexts with L ≥ 0.
         tag_log_odds: L of the tag over all contexts, as of its own last evidence day.
         as_of: ms; an entry that has expired by then is none.
     """
-    if not stands_out(scored, tag_log_odds) or scored.expires_at <= as_of:
-        return None
+    return tuple(
+        _entry(tag, each)
+        for each in disliked
+        if each.scored.log_odds - tag_log_odds >= LIFT - HAIR and each.scored.expires_at > as_of
+    )
+
+
+def _entry(tag: str, found: InContext) -> Entry:
+    days, scored = found.days, found.scored
     counts = total_of(days)
+    dimension, value = found.context
     return Entry(
         kind="tag",
         value=tag,
