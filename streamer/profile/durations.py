@@ -39,9 +39,10 @@ def capped(
     rollup: Rollup, provisional: Mapping[int, Tile], today: int, as_of: int, population: Population
 ) -> Entry | None:
     """The duration cap as of a time (ms), the other arguments as above; None if there is none."""
-    count = sum(plays for plays, _, _ in rollup.totals.buckets.values())
+    count = rollup.totals.plays
     for tile in provisional.values():
-        count += sum(plays for plays, _ in tile.buckets.values())
+        if tile.buckets:
+            count += sum(plays for plays, _ in tile.buckets.values())
     if count < 2 * LEAST_PLAYS:
         return None
     edge = cap(plays_by_duration(rollup, provisional, today, population))

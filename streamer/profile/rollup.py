@@ -44,7 +44,8 @@ class Sums(Struct, gc=False):
 class DecayedTotals(Struct, gc=False):
     """The user's decayed totals in the rising frame; ratings are not decayed. Units as in :class:`Totals`.
 
-    ``buckets``: upper edge of a duration bucket -> [plays, plays decayed, abandoned decayed].
+    ``buckets``: upper edge of a duration bucket -> [plays, plays decayed, abandoned decayed]; ``plays``: all of them,
+    not decayed.
     """
 
     theta: float = 0.0
@@ -57,6 +58,7 @@ class DecayedTotals(Struct, gc=False):
     rating_sum: int = 0
     completions: dict[str, list[float]] = field(default_factory=dict)
     buckets: dict[int, list[float]] = field(default_factory=dict)
+    plays: int = 0
 
     def add(self, tile: Tile, weight: float) -> None:
         """Adds a day's."""
@@ -74,12 +76,14 @@ class DecayedTotals(Struct, gc=False):
             sums[0] += n * weight
             sums[1] += completed * weight
         if tile.buckets:
-            add_plays(self.buckets, tile.buckets, weight)
+            self.plays += add_plays(self.buckets, tile.buckets, weight)
 
 
-def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], weight: float) -> None:
-    """Adds a day's plays by duration to [plays, plays decayed, abandoned decayed]."""
+def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], weight: float) -> int:
+    """Adds a day's plays by duration to [plays, plays decayed, abandoned decayed]; returns how many they are."""
+    added = 0
     for edge, (plays, abandoned) in buckets.items():
+        added += plays
         sums = into.get(edge)
         if sums is None:
             into[edge] = [plays, plays * weight, abandoned * weight]
@@ -87,6 +91,7 @@ def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], we
             sums[0] += plays
             sums[1] += plays * weight
             sums[2] += abandoned * weight
+    return added
 
 
 class Rollup:
