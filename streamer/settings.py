@@ -44,7 +44,13 @@ class Settings(BaseSettings):
     retention_days: int = Field(7, ge=1, le=3650, description="how long source topics keep events, days")
     declare_topics: bool = Field(True, description="create missing topics at start (false: embedded broker)")
     broker_timeout: float = Field(10.0, gt=0, le=300, description="s until an unreachable broker is an error")
+    worker_timeout: float = Field(
+        10.0, ge=1, le=300, description="s of silence after which a process counts as dead and its partitions move"
+    )
     data_dir: Path = Field(Path(".streamer"), description="where a worker keeps local files")
+    store: Literal["memory", "rocksdb"] = Field(
+        "memory", description="where state is kept: memory, or data_dir for state beyond it (extra rocksdb)"
+    )
     checkpoint_interval: float = Field(5.0, gt=0, le=300, description="s between checkpoints of state and offsets")
     checkpoint_bytes: int = Field(
         16 << 20, ge=1 << 16, le=1 << 30, description="changed state that forces an earlier checkpoint, bytes"
@@ -137,7 +143,8 @@ class Topics:
     """
 
     __slots__ = (
-        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "plays", "rejects", "sources", "state",
+        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "journal", "plays", "rejects", "sources",
+        "state",
     )  # fmt: skip
 
     def __init__(self, prefix: str = "") -> None:
@@ -149,6 +156,7 @@ class Topics:
         self.avoid_lists = prefix + "avoid-lists"
         self.rejects = prefix + "rejects"
         self.state = prefix + "streamer-state"
+        self.journal = prefix + "streamer-journal"
         self.sources = (self.impressions, self.plays, self.dislikes, self.feedback)
 
 

@@ -51,12 +51,18 @@ class Metrics:
             "streamer_checkpoint_seconds", "duration of a checkpoint", registry=registry, buckets=_CHECKPOINT
         )
         self.changelog_bytes = counter("changelog_bytes", "bytes handed to the changelog, before compression")
+        self.journal_bytes = counter("journal_bytes", "bytes handed to the journal, before compression")
         self.recovery_seconds = gauge("recovery_seconds", "duration of the last recovery")
         self.redis_writes = counter("redis_writes", "avoid lists by what Redis did with them", "result")
         self.redis_errors = counter("redis_errors", "failed attempts to write to Redis")
         self.freshness = Histogram(
             "streamer_freshness_seconds", "event time to acknowledged by Redis", registry=registry, buckets=_FRESHNESS
         )
+
+    def processed(self) -> int:
+        """Records of all topics processed since the start."""
+        samples = (sample for family in self.events.collect() for sample in family.samples)
+        return round(sum(sample.value for sample in samples if sample.name.endswith("_total")))
 
     def serve(self, port: int) -> None:
         """Serves ``/metrics`` on this port; 0: not at all."""

@@ -8,9 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from streamer.engine.store import HEAD, SESSIONS, TILE
 from streamer.events import Event
-from streamer.profile import Outcome, Profile
+from streamer.profile import Outcome, Profile, Rules
 from streamer.scoring.document import Document
+
+
+def load_profile(user: str, rules: Rules, parts: Mapping[str, bytes], journal: Sequence[bytes]) -> Profile:
+    """The profile in a user's stored parts and journal records.
+
+    Raises:
+        StateCorrupt, StateTooNew: it cannot be read.
+    """
+    return Profile.load(
+        user, rules, parts.get(HEAD), parts.get(SESSIONS), journal, lambda day: parts.get(f"{TILE}{day}")
+    )
 
 
 class Step(NamedTuple):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.consumer.fetcher import ConsumerRecord
+from kafka import KafkaProducer
 
 import agents
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
+from streamer.engine.truncation import Truncation
 from streamer.errors import BrokerUnavailable
 from streamer.events import Dislike
-from streamer.producing import SignalProducer
+from streamer.producing import SignalProducer, topics
 from streamer.settings import DAY_MS, Settings
-from tests.deployment import NOW, city_of, settings_of, wrong
+from tests.deployment import NOW, city_of, records_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
 
 
@@ -86,7 +87,7 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         producer.watermark(NOW + 1)
     with running("worker", settings, tmp_path / "worker.log") as worker:
         wait_for("all is committed", source.done, worker)
-    [reject] = _all_records(settings, settings.topics.rejects)
+    [reject] = records_of(settings, settings.topics.rejects)
     headers = {name: value.decode() for name, value in reject.headers}
     assert headers.pop("detail")
     assert headers == {
@@ -96,23 +97,24 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         "code": "key_mismatch",
     }
     assert reject.value == b'{"user_id":"else","ts":1,"content_id":"c"}'
-    assert [record.key.decode() for record in _all_records(settings, settings.topics.avoid_lists)] == [user]
+    written = records_of(settings, settings.topics.avoid_lists)
+    assert [record.key.decode() for record in written if record.value is not None] == [user]
 
 
-def _all_records(settings: Settings, topic: str) -> list[ConsumerRecord]:
-    consumer = KafkaConsumer(bootstrap_servers=settings.brokers, api_version=(2, 3), auto_offset_reset="earliest")
-    tps = [TopicPartition(topic, p) for p in range(settings.partitions)]
-    consumer.assign(tps)
-    ends = consumer.end_offsets(tps)
-    consumer.seek_to_beginning()
-    found = []
-    deadline = time.monotonic() + 20
-    while any(consumer.position(tp) < end for tp, end in ends.items()):
-        assert time.monotonic() < deadline, "the broker does not deliver"
-        for records in consumer.poll(200).values():
-            found += records
-    consumer.close()
-    return found
+def test_a_broker_that_cannot_delete_records_is_noted_once_and_never_matters(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    topics.create(settings)
+
+    async def twice() -> None:
+        truncation = Truncation(settings)
+        await truncation.delete_before({0: 5})
+        await truncation.delete_before({0: 6, 1: 7})
+
+    asyncio.run(asyncio.wait_for(twice(), 20))
+    [line] = [record.getMessage() for record in caplog.records if "old records" in record.getMessage()]
+    assert line.startswith(settings.topics.journal)
 
 
 def test_without_a_broker_worker_and_publisher_say_so(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from streamer import events as wire
 from streamer.engine import users as engine_users
 from streamer.engine.records import Record
-from streamer.engine.store import ERASED
+from streamer.engine.store import ERASED, MemoryStore, PartitionStore
 from streamer.errors import StateCorrupt, StateTooNew
 from streamer.events import Dislike, Erasure, Event, Impression, Play
 from streamer.profile import Profile
@@ -39,8 +39,13 @@ def small_city(users: int = 12, days: int = 6, seed: int = 3) -> list[tuple[str,
     return list(city.generate(users=users, days=days, seed=seed, end_ms=NOW - DAY_MS))
 
 
-def filled(settings: Settings, events: Iterable[tuple[str, Event]], hot_users: int = 100) -> MemoryJob:
-    job = MemoryJob(settings, NOW, hot_users)
+def filled(
+    settings: Settings,
+    events: Iterable[tuple[str, Event]],
+    hot_users: int = 100,
+    open_store: Callable[[], PartitionStore] = MemoryStore,
+) -> MemoryJob:
+    job = MemoryJob(settings, NOW, hot_users, open_store)
     last = 0
     for name, event in events:
         job.produce(name, event, event.user_id.encode())
@@ -278,6 +283,9 @@ def test_a_store_kept_through_a_rebalance_is_what_recovery_would_read() -> None:
     kept = job.store
     job.start()
     assert {user: job.store.parts(user) for user in job.store} == {user: kept.parts(user) for user in kept}
+    assert {user: job.store.journal.records(user) for user in job.store.journal} == {
+        user: kept.journal.records(user) for user in kept.journal
+    }
     assert job.store.deadlines == kept.deadlines != {}
     assert (job.store.erased, job.store.size) == (kept.erased, kept.size)
 
