@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from streamer.profile.contexts import contexts_of, disliked_in
 from streamer.profile.contribution import Baseline, contributions
-from streamer.profile.durations import capped
+from streamer.profile.durations import capped, plays_by_duration
 from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
 from streamer.profile.records import Record, RecordKey
 from streamer.profile.rollup import Rollup
@@ -18,9 +18,10 @@ from streamer.profile.standing import Standing, forgotten
 from streamer.profile.tile import Tile
 from streamer.scoring import entries
 from streamer.scoring.assemble import assemble
-from streamer.scoring.contextual import context_entries
+from streamer.scoring.contextual import Context, context_entries
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Document, Entry, Kind
+from streamer.scoring.duration import Plays
 from streamer.scoring.entries import Scored, content_entry
 from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
@@ -53,6 +54,20 @@ def days_of(profile: Profile, kind: str, value: str) -> entries.Days:
     if profile.newest < 0 or profile.past_window:
         return []
     return _View(profile, profile.newest).days_of(kind, value)
+
+
+def contexts_in(profile: Profile, tag: str) -> dict[Context, entries.Days]:
+    """The same of a tag in each of its contexts."""
+    if profile.newest < 0 or profile.past_window:
+        return {}
+    return _View(profile, profile.newest).contexts_of(tag)
+
+
+def plays_in(profile: Profile) -> dict[int, Plays]:
+    """The plays by duration that the document judges a cap by."""
+    if profile.newest < 0 or profile.past_window:
+        return {}
+    return _View(profile, profile.newest).plays()
 
 
 class _View:
@@ -132,6 +147,14 @@ class _View:
     def days_of(self, kind: str, value: str) -> entries.Days:
         """A key's counts by day."""
         return self._days(kind, value, self._provisional_keys().get((kind, value), {}))
+
+    def contexts_of(self, tag: str) -> dict[Context, entries.Days]:
+        """A tag's counts in each of its contexts, by day."""
+        return contexts_of(self._rollup, self._provisional, tag)
+
+    def plays(self) -> dict[int, Plays]:
+        """Plays by duration, decayed to today."""
+        return plays_by_duration(self._rollup, self._provisional, self._today, self._profile.rules.population)
 
     def _provisional_keys(self) -> dict[tuple[str, str], dict[int, Cell]]:
         """Every key that open sessions touch, with what they add by day."""

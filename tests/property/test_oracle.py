@@ -49,6 +49,7 @@ habits = st.lists(
 
 
 @pytest.mark.parametrize("world", [ROOMY, USUAL], ids=["roomy", "usual"])
+@settings(deadline=None, max_examples=60)
 @given(arrivals=habits, by_time=st.booleans(), reload_every=st.integers(1, 9))
 def test_i2_habits_of_the_hour_the_device_and_the_length_equal_the_oracle_s(
     world: Settings, arrivals: list[list[Event | int]], by_time: bool, reload_every: int
