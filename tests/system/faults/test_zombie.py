@@ -16,7 +16,7 @@ from tests.processes import wait_for
 from tests.system.faults.deployed import Deploy, Deployed
 
 FROZEN = psutil.STATUS_STOPPED
-RECOVERED = "recovered partitions"
+TAKEN_OVER = "another worker has taken over"
 
 
 def frozen(child: Child) -> bool:
@@ -34,30 +34,33 @@ def test_workers_frozen_at_random_moments_and_woken_after_a_takeover_change_no_d
     story = story_of(120, 12)
     feed = deployment.feed(story, shares=2 * cycles + 1, rate=1_000)
     workers = [deployment.spawn("worker"), deployment.spawn("worker")]
+
+    def supervised() -> bool:
+        """Starts again who ended; also the rightful owner may, if a zombie is woken just before it claims."""
+        for at, worker in enumerate(workers):
+            if not worker.running:
+                assert TAKEN_OVER in worker.tail(500)
+                workers[at] = deployment.spawn("worker")
+        return True
+
+    def await_more() -> None:
+        before = deployment.source.committed()
+        wait_for("more is committed", lambda: supervised() and deployment.source.committed() > before, None)
+
     for _ in range(cycles):
         feed.allow()
-        deployment.await_more(workers[0])
-        rng.shuffle(workers)
-        victim, other = workers
+        await_more()
         time.sleep(rng.uniform(0, 1))  # the moment, not a wait for anything
+        victim = rng.choice(workers)
         os.kill(victim.pid, signal.SIGSTOP)
-        deployment.await_owner(other)
         feed.allow()
-        deployment.await_more(other)
-        before = victim.tail(10_000).count(RECOVERED)
+        await_more()
         os.kill(victim.pid, signal.SIGCONT)
-        wait_for(
-            "it ends or joins again",
-            lambda v=victim, n=before: not v.running or v.tail(10_000).count(RECOVERED) > n,
-            other,
-        )
-        if not victim.running:
-            workers[0] = deployment.spawn("worker")
     feed.allow()
-    wait_for("everything is produced", lambda: feed.finished, workers[1])
-    wait_for("all is committed", deployment.source.done, workers[1])
+    wait_for("everything is produced", lambda: supervised() and feed.finished, None)
+    wait_for("all is committed", lambda: supervised() and deployment.source.done(), None, 120)
     workers[0].stop(30)
-    deployment.finish(story, feed, workers[1], None)
+    deployment.finish(story, None, workers[1], None)
 
 
 @pytest.mark.timeout(240)
@@ -89,5 +92,5 @@ def test_a_zombie_woken_in_the_middle_of_a_write_changes_no_document(deploy: Dep
     wait_for("everything is produced", lambda: feed.finished, other)
     wait_for("all is committed", deployment.source.done, other)
     assert zombie.wait(30) != 0, "it ends instead of writing"
-    assert "another worker has taken over" in zombie.tail(200)
+    assert TAKEN_OVER in zombie.tail(200)
     deployment.finish(story, None, other, None)
