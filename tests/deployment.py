@@ -16,7 +16,7 @@ from streamer.engine.lookup import profile_in
 from streamer.engine.records import Record
 from streamer.engine.recovery import recover
 from streamer.engine.scan import scan
-from streamer.engine.store import PartitionStore
+from streamer.engine.store import MemoryStore
 from streamer.events import Dislike, Event
 from streamer.profile import Rules
 from streamer.scoring import document
@@ -148,10 +148,14 @@ def records_of(settings: Settings, topic: str) -> list[Record]:
 
 def saved_documents(settings: Settings) -> dict[str, Document]:
     """The documents of the state that a worker started now would recover."""
-    stores = {partition: PartitionStore() for partition in range(settings.partitions)}
+    stores = {partition: MemoryStore() for partition in range(settings.partitions)}
     asyncio.run(recover(settings, stores))
     rules = Rules(settings)
-    found = {user: profile_in(store, user, rules).document() for store in stores.values() for user in store}
+    found = {
+        user: profile_in(store, user, rules).document()
+        for store in stores.values()
+        for user in {*store, *store.journal}
+    }
     return {user: computed for user, computed in found.items() if computed is not None}
 
 
