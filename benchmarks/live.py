@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeVar
 from benchmarks import outcome
 from benchmarks.backlog import Backlog, fill
 from benchmarks.harness import Bench, main
-from benchmarks.ours import lost, stored_bytes
+from benchmarks.ours import changelog_bytes, lost, stored_bytes
 from benchmarks.processes import Worker, cpu, wait_until
 from benchmarks.stream import Stream, date_by_broker, moved, too_late
 from benchmarks.workload import Workload
@@ -132,7 +132,7 @@ class _Reading:
         self.at = time.monotonic()
         self.cpu_s = cpu(worker.child)
         self.metrics: Counter[str] = worker.metrics()
-        self.changelog = stored_bytes(bench, settings, settings.topics.state)
+        self.changelog = changelog_bytes(bench, settings)
         self.outbox = stored_bytes(bench, settings, settings.topics.avoid_lists)
 
     def since(self, earlier: _Reading, idle: float) -> Pace:

@@ -22,7 +22,7 @@ from typing import Final
 
 from streamer.engine.inbox import Arrival, Inbox
 from streamer.engine.records import Record
-from streamer.engine.results import Output, Reject, Write
+from streamer.engine.results import LabelWrite, Output, Reject, Write
 from streamer.engine.steps import Step
 from streamer.engine.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
 from streamer.engine.users import Users
@@ -66,6 +66,7 @@ class PartitionProcessor:
         self._sources = [self._inboxes[prefix + name] for name in _SOURCES]
         self._erasures = self._inboxes[prefix + _ERASURES]
         self._buffer_events = settings.buffer_events
+        self._labels = settings.labels
         self._rejects: list[Reject] = []
         self._erased_parts: dict[str, dict[str, bytes | None]] = {}
         self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
@@ -175,6 +176,8 @@ class PartitionProcessor:
         applied = [a for i, a in enumerate(arrivals) if i not in done.poisoned] if done.poisoned else arrivals
         if Outcome.LATE in done.outcomes:
             out.late.update(a[3].name for a, what in zip(applied, done.outcomes, strict=False) if what is Outcome.LATE)
+        if done.labels:
+            out.labels += done.labels
         if done.writes:
             newest = max((arrival[0] for arrival in applied), default=None)
             out.writes.append(Write(user, done.document, newest))
@@ -203,6 +206,8 @@ class PartitionProcessor:
         self.store.journal.drop(user)
         self.users.forget(user)
         out.writes.append(Write(user, None, None))
+        if self._labels:
+            out.labels.append(LabelWrite(user, "", None))
 
     # --- checkpoint -------------------------------------------------------------------------------------------
 

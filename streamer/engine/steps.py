@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from streamer.engine.results import LabelWrite
 from streamer.engine.store import HEAD, SESSIONS, TILE
 from streamer.events import Event
 from streamer.profile import Outcome, Profile, Rules
@@ -54,12 +55,14 @@ class Stepped(NamedTuple):
         writes: the document must be written.
         document: the bytes to write; None: a tombstone.
         poisoned: events that could not be processed, by position, with the traceback.
+        labels: what the sessions that sealed say; none if labels are off.
     """
 
     outcomes: Sequence[Outcome]
     writes: bool
     document: bytes | None
     poisoned: Mapping[int, str]
+    labels: Sequence[LabelWrite] = ()
 
 
 class Result(NamedTuple):
@@ -70,3 +73,4 @@ class Result(NamedTuple):
     writes: bool
     raw: bytes | None
     deadline: int | None
+    labels: Sequence[LabelWrite] = ()

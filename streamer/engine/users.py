@@ -20,10 +20,12 @@ from typing import Final
 
 from streamer.engine import written as codec
 from streamer.engine.deadlines import Deadlines
+from streamer.engine.results import LabelWrite
 from streamer.engine.steps import HotUser, Result, Step, Stepped, load_profile
 from streamer.engine.store import HEAD, WRITTEN, PartitionStore, UserChange
 from streamer.errors import StateTooNew, StoreFailed
 from streamer.profile import Outcome, Profile, Rules
+from streamer.profile.labels import encode as encode_label
 from streamer.scoring.document import encode, must_write
 
 _DETAIL_LIMIT: Final = 8_000
@@ -135,12 +137,13 @@ class Users:
     def _attempt(self, hot: HotUser, step: Step) -> Result:
         """Does the step; all that may raise is in here."""
         outcomes = self._replay(hot.profile, step)
+        labels = _label_writes(hot.profile) if self._rules.labels else ()
         if not hot.profile.stale:
-            return Result(outcomes, hot.written, False, None, hot.profile.deadline())
+            return Result(outcomes, hot.written, False, None, hot.profile.deadline(), labels)
         document = hot.profile.document()
         writes = must_write(hot.written, document, self._rules.window_ms // 2)
         raw = encode(document) if writes and document is not None else None
-        return Result(outcomes, document, writes, raw, hot.profile.deadline())
+        return Result(outcomes, document, writes, raw, hot.profile.deadline(), labels)
 
     def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:
         hot.steps.append(step)
@@ -151,7 +154,7 @@ class Users:
         if result.writes:
             hot.written = result.document
             hot.written_changed = True
-        return Stepped(result.outcomes, result.writes, result.raw, poisoned)
+        return Stepped(result.outcomes, result.writes, result.raw, poisoned, result.labels)
 
     def _shrink(self) -> None:
         hot = self._hot
@@ -196,6 +199,7 @@ class Users:
         if known is not None:
             for step in known.steps:
                 self._replay(hot.profile, step)
+            hot.profile.take_labels()  # those were written when the steps were done first
             hot.steps = known.steps.copy()
             hot.written, hot.written_changed, hot.dirty = known.written, known.written_changed, known.dirty
         return hot
@@ -224,3 +228,7 @@ class Users:
             if hot.dirty:
                 self._dirty[user] = hot
         return Stepped([], False, None, poisoned)
+
+
+def _label_writes(profile: Profile) -> list[LabelWrite]:
+    return [LabelWrite(label.user_id, label.name, encode_label(label)) for label in profile.take_labels()]

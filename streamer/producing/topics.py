@@ -16,10 +16,11 @@ LARGEST_BATCH: Final = 16 << 20
 def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     """Every topic and its configs.
 
-    Source topics, erasures and rejects keep records for ``retention_days``. The avoid lists and the workers' state
-    are compacted: the newest value per key stays. Their deletions stay readable for ``retention_days``, so that a
-    publisher that was away that long still learns of them, and what a newer record replaced is gone from disk
-    after a day at most, so that erasing a user erases. Batches may be large: all of a user's state is one.
+    Source topics, erasures, rejects and labels (if they are on) keep records for ``retention_days``. The avoid lists
+    and the workers' state are compacted: the newest value per key stays. Their deletions stay readable for
+    ``retention_days``, so that a publisher that was away that long still learns of them, and what a newer record
+    replaced is gone from disk after a day at most, so that erasing a user erases. Batches may be large: all of a
+    user's state is one.
     The journal of open sessions keeps everything until the workers delete it; it is gone from disk a day later.
     """
     retention = str(settings.retention_days * DAY_MS)
@@ -39,7 +40,10 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     topics = settings.topics
     kept_by_time = (*topics.sources, topics.erasures, topics.rejects)
     compacted = dict.fromkeys((topics.avoid_lists, topics.state), newest)
-    return dict.fromkeys(kept_by_time, events) | compacted | {topics.journal: journal}
+    found = dict.fromkeys(kept_by_time, events) | compacted | {topics.journal: journal}
+    if settings.labels:
+        found[topics.labels] = {**events, "max.message.bytes": str(LARGEST_BATCH)}
+    return found
 
 
 def create(settings: Settings) -> list[str]:

@@ -11,6 +11,7 @@ from streamer.scoring.score import Expiry
 from streamer.settings import DAY_MS, Settings
 from streamer.signals.abandonment import Abandonment
 from streamer.signals.exposure import Attention, Gate
+from streamer.signals.feedback import TrainingWeights
 from streamer.signals.outcome import OutcomeReader
 
 
@@ -33,7 +34,7 @@ class Rules:
         self.window_days = settings.window_days
         self.window_ms = settings.window_days * DAY_MS
         self.half_life_days = settings.half_life_days
-        self.frame = Frame(settings.half_life_days, settings.window_days)
+        self.frame = Frame(settings.half_life_days, settings.window_days, population.prior)
         self.session_items = settings.session_items
         self.session_items_held = 4 * settings.session_items
         self.explicit_cap = settings.explicit_cap
@@ -43,4 +44,6 @@ class Rules:
         self.by_device = "device" in settings.context_dimensions
         self.avoid_tiers = frozenset(settings.avoid_tiers)
         self.entries_max = settings.entries_max
+        self.labels = settings.labels
+        self.training = TrainingWeights(settings)
         self.dropped: Counter[str] = Counter()

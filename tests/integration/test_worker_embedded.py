@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from kafka import KafkaProducer
 
@@ -14,8 +15,9 @@ import agents
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from streamer.engine.truncation import Truncation
 from streamer.errors import BrokerUnavailable
-from streamer.events import Dislike
+from streamer.events import Dislike, Feedback
 from streamer.producing import SignalProducer, topics
+from streamer.profile import Label
 from streamer.settings import DAY_MS, Settings
 from tests.deployment import NOW, city_of, records_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
@@ -99,6 +101,25 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
     assert reject.value == b'{"user_id":"else","ts":1,"content_id":"c"}'
     written = records_of(settings, settings.topics.avoid_lists)
     assert [record.key.decode() for record in written if record.value is not None] == [user]
+
+
+def test_labels_reach_their_topic_when_sessions_seal_and_only_if_they_are_on(
+    settings: Settings, source: Progress, prefix: str, tmp_path: Path
+) -> None:
+    with_labels = settings.model_copy(update={"labels": True})
+    user = prefix + "u"
+    liked = Feedback(user_id=user, ts=NOW, kind="like", content_id="c", session_id="s")
+    for chosen, expected in ((settings, 0), (with_labels, 1)):
+        with SignalProducer(settings) as producer:
+            producer.send(msgspec.structs.replace(liked, ts=liked.ts + expected * DAY_MS))
+            producer.watermark(NOW + expected * DAY_MS + DAY_MS // 2)
+        with running("worker", chosen, tmp_path / f"worker{expected}.log") as worker:
+            wait_for("all is committed", source.done, worker)
+        assert worker.exit_code == 0, worker.tail()
+    [record] = records_of(settings, settings.topics.labels)
+    label = msgspec.json.decode(record.value or b"", type=Label)
+    assert (record.key, dict(record.headers)) == (user.encode(), {"label": f"{NOW + DAY_MS} 0 s".encode()})
+    assert [(example.content_id, example.signals) for example in label.examples] == [("c", {"like": 0.7})]
 
 
 def test_a_broker_that_cannot_delete_records_is_noted_once_and_never_matters(

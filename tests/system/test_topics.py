@@ -33,7 +33,9 @@ def test_missing_topics_are_made_once_and_nothing_is_wrong_with_them(settings: S
     assert topics.create(settings) == []
 
 
-def test_topics_have_the_policies_they_were_asked_for(settings: Settings) -> None:
+@pytest.mark.parametrize("labels", [False, True], ids=["plain", "labels"])
+def test_topics_have_the_policies_they_were_asked_for(settings: Settings, labels: bool) -> None:
+    settings = settings.model_copy(update={"labels": labels})
     topics.create(settings)
     admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
     wanted = topics.wanted(settings)
@@ -42,6 +44,7 @@ def test_topics_have_the_policies_they_were_asked_for(settings: Settings) -> Non
     counts = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(list(wanted))}
     admin.close()
     assert counts == dict.fromkeys(wanted, 3)
+    assert (settings.topics.labels in counts) is labels
     for topic, configs in wanted.items():
         assert {name: found[topic].get(name, {"value": "delete"})["value"] for name in configs} == configs
     assert wanted[settings.topics.state]["cleanup.policy"] == "compact"

@@ -12,7 +12,7 @@ from streamer.engine.partition import PartitionProcessor
 from streamer.engine.producer import Entry
 from streamer.engine.records import Record
 from streamer.engine.recovery import JournalReplay, apply_outbox_record
-from streamer.engine.results import Output
+from streamer.engine.results import LabelWrite, Output
 from streamer.engine.steps import load_profile
 from streamer.engine.store import Mark, MemoryStore, PartitionStore, UserChange, decode_mark, encode_mark
 from streamer.engine.table import MARK_KEY, apply_record, group_of, journal_of
@@ -48,6 +48,7 @@ class MemoryJob:
         self.journal_start = 0
         self.outbox: list[Record] = []
         self.rejects: dict[tuple[str, int], str] = {}
+        self._labels: list[LabelWrite] = []
         self.late = 0
         self.erased = 0
         self._rules = Rules(settings)
@@ -69,6 +70,7 @@ class MemoryJob:
         self.processor = PartitionProcessor(0, self.settings, self._rules, store, self._hot_users)
         self.position = dict(self.committed)
         self._unacked: list[Entry] = []
+        self._unacked_labels: list[LabelWrite] = []
 
     def bring_up_to_date(self, store: PartitionStore) -> None:
         """Reads changelog and journal into a store, as recovery does."""
@@ -110,6 +112,7 @@ class MemoryJob:
         }
         out = self.processor.process(self.now_ms, caught_up, limit)
         self._unacked += [Entry(write.user.encode(), write.value) for write in out.writes]
+        self._unacked_labels += out.labels
         for reject in out.rejects:
             self.rejects[reject.topic, reject.record.offset] = reject.code
         self.late += out.late.total()
@@ -154,11 +157,16 @@ class MemoryJob:
         return len(steps)
 
     def crash(self, rng: Random) -> None:
-        """Ends and starts the worker; of the documents under way a prefix has arrived."""
+        """Ends and starts the worker; of the documents under way a prefix has arrived, of the labels none."""
         self._deliver(rng.randrange(len(self._unacked) + 1))
         self.start()
 
     # --- what stands in the end ---------------------------------------------------------------------------------
+
+    def labels(self) -> list[LabelWrite]:
+        """The labels that their topic holds."""
+        self._deliver()
+        return self._labels
 
     def written(self) -> dict[str, Document]:
         """The documents that Redis would hold."""
@@ -189,6 +197,9 @@ class MemoryJob:
         return self.settings.topic_prefix + name
 
     def _deliver(self, count: int | None = None) -> None:
+        if count is None:
+            self._labels += self._unacked_labels
+            self._unacked_labels = []
         arrived = self._unacked if count is None else self._unacked[:count]
         for entry in arrived:
             self.outbox.append(Record(len(self.outbox), entry.key, entry.value, 0))

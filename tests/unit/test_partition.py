@@ -274,6 +274,25 @@ def test_a_crash_between_any_two_writes_changes_nothing(seed: int) -> None:
     assert_as_the_oracle_says(crashing, events)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_after_crashes_every_label_has_been_written_and_those_that_came_twice_are_the_same(seed: int) -> None:
+    rng = Random(seed)
+    events, settings = small_city(users=6, days=4, seed=seed), BY_EVENTS.model_copy(update={"labels": True})
+    whole, crashing = filled(settings, events), filled(settings, events, hot_users=2)
+    whole.run()
+    for _ in range(12):
+        for _ in range(rng.randrange(1, 12)):
+            for name in NAMES:
+                crashing.fetch(name, rng.randrange(60))
+            crashing.process(limit=rng.choice([7, 50, 1000]))
+            if rng.random() < 0.3:
+                crashing.checkpoint()
+        crashing.checkpoint(rng)
+    crashing.run()
+    assert len(whole.labels()) == len(set(whole.labels())) > 10
+    assert set(crashing.labels()) == set(whole.labels())
+
+
 def test_a_store_kept_through_a_rebalance_is_what_recovery_would_read() -> None:
     job = filled(BY_EVENTS, small_city())
     job.run()
