@@ -13,6 +13,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -183,4 +184,13 @@ def _is_locked(error: Exception) -> bool:
 
 
 def _newest(folder: Path) -> float:
-    return max((file.stat().st_mtime for file in folder.rglob("*")), default=0.0)
+    """When a folder was last written to, s since 1970. Another worker on this machine may be at it meanwhile."""
+    try:
+        files = [folder, *folder.iterdir()]
+    except FileNotFoundError:
+        return time.time()
+    newest = 0.0
+    for file in files:
+        with suppress(FileNotFoundError):
+            newest = max(newest, file.stat().st_mtime)
+    return newest

@@ -263,6 +263,16 @@ def test_the_directory_of_a_partition_that_has_long_been_elsewhere_is_deleted(
     assert not folder.exists()
 
 
+def test_files_that_vanish_from_another_workers_directory_stop_nobody(
+    folder: Path, kept: Callable[[], DiskStores]
+) -> None:
+    """RocksDB renames and deletes files while it runs; a link to nothing is listed and not there, as they are."""
+    fill(kept())
+    (folder / "000043.dbtmp").symlink_to("gone")
+    opened(kept(), 4).close()
+    assert folder.exists()
+
+
 def test_a_directory_held_by_another_process_is_waited_for(
     kept: Callable[[], DiskStores],
 ) -> None:
