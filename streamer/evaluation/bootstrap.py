@@ -31,12 +31,16 @@ NOTHING: Final = Share(0.0, 0.0)
 
 
 class Estimate(Struct, frozen=True):
-    """A figure with its 95 % interval. ``users``: those who had anything to add."""
+    """A figure with its 95 % interval. ``users``: those who had anything to add; ``of``: what they add up to.
+
+    A figure of 0 or 1 has no width, since resampling cannot draw what never happened: look at ``of`` then.
+    """
 
     value: float
     low: float
     high: float
     users: int
+    of: float
 
 
 class Bootstrap:
@@ -63,7 +67,9 @@ class Bootstrap:
             shares: one for each user.
         """
         value = _ratio(shares)
-        return None if value is None else Figure(value, self._ratios(shares), sum(share.of != 0 for share in shares))
+        if value is None:
+            return None
+        return Figure(value, self._ratios(shares), sum(share.of != 0 for share in shares), sum(s.of for s in shares))
 
     def _ratios(self, shares: Sequence[Share]) -> list[float | None]:
         tells = [share.of != 0 or share.amount != 0 for share in shares]
@@ -86,24 +92,26 @@ class Figure:
         value: of the users as they are.
         resampled: of every resample, None where nobody drawn had anything to add.
         users: those who had anything to add.
+        of: what they add up to.
     """
 
-    def __init__(self, value: float, resampled: list[float | None], users: int) -> None:
+    def __init__(self, value: float, resampled: list[float | None], users: int, of: float) -> None:
         self._value = value
         self._resampled = resampled
         self._users = users
+        self._of = of
 
     def estimate(self) -> Estimate:
         """The figure and its interval."""
         found = [ratio for ratio in self._resampled if ratio is not None]
-        return Estimate(self._value, *_interval(found, self._value), self._users)
+        return Estimate(self._value, *_interval(found, self._value), self._users, self._of)
 
     def less(self, other: Figure) -> Estimate:
         """This figure less another of the same users, resample by resample."""
         pairs = zip(self._resampled, other._resampled, strict=True)
         found = [x - y for x, y in pairs if x is not None and y is not None]
         value = self._value - other._value
-        return Estimate(value, *_interval(found, value), min(self._users, other._users))
+        return Estimate(value, *_interval(found, value), min(self._users, other._users), min(self._of, other._of))
 
 
 def _ratio(shares: Sequence[Share]) -> float | None:

@@ -10,7 +10,7 @@ from streamer.errors import SettingsError
 from streamer.evaluation.rules import RULES, Rule
 from streamer.evaluation.rules.ours import Ours
 from streamer.profile import Rules
-from streamer.settings import Settings
+from streamer.settings import Settings, load
 
 
 class Contender(Struct, frozen=True):
@@ -25,7 +25,9 @@ class Contender(Struct, frozen=True):
         return self.rule(user_id, self.rules)
 
 
-def contenders(names: Sequence[str], settings: Settings, changed: Mapping[str, object] | None = None) -> list[Contender]:
+def contenders(
+    names: Sequence[str], settings: Settings, changed: Mapping[str, object] | None = None
+) -> list[Contender]:
     """The rules of these names; if settings are to be compared, ours once more under them.
 
     Args:
@@ -43,8 +45,6 @@ def contenders(names: Sequence[str], settings: Settings, changed: Mapping[str, o
     rules = Rules(settings)
     found = [Contender(name, RULES[name], rules) for name in RULES if not names or name in names]
     if changed:
-        from streamer.settings import load
-
         told = ", ".join(f"{name}={value}" for name, value in changed.items())
         other = Contender(f"ours, {told}", Ours, Rules(load(None, **{**settings.model_dump(), **changed})))
         at = next((n + 1 for n, each in enumerate(found) if each.rule is Ours), 0)

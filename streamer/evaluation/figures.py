@@ -58,9 +58,19 @@ KEY_MEASURES: Final = (
 """Each for tags and for creators."""
 
 USER_MEASURES: Final = (
-    Measure("serving.removed", "unwanted removed", True, "%", "of the unwanted items served without a list, those gone"),
-    Measure("serving.lost", "wanted lost", False, "%", "of the wanted items served without a list, those gone (negative: more)"),
-    Measure("cap.found", "cap found", True, "%", "of the users who leave long items, those with a duration cap near theirs"),
+    Measure(
+        "serving.removed", "unwanted removed", True, "%", "of the unwanted items served without a list, those gone"
+    ),
+    Measure(
+        "serving.lost",
+        "wanted lost",
+        False,
+        "%",
+        "of the wanted items served without a list, those gone (negative: more)",
+    ),
+    Measure(
+        "cap.found", "cap found", True, "%", "of the users who leave long items, those with a duration cap near theirs"
+    ),
     Measure("cap.wrong", "cap wrong", False, "%", "of the users whom length does not matter to, those given a cap"),
 )
 MEASURES: Final = {each.name: each for each in (*(m for pair in KEY_MEASURES for m in pair), *USER_MEASURES)}
@@ -155,6 +165,4 @@ def _effects(trial: Trial, world: World) -> Sequence[Effect]:
     relevance = relevances(CANDIDATES, Random(f"{world.seed}/{who.user_id}/relevance"))
     truth = who.at(trial.ended_ms)
     candidates = [Candidate(item.content_id, item.creator_id, item.tags, item.duration_s) for item in items]
-    return [
-        effect(items, relevance, rule.penalties(candidates, trial.ended_ms), truth) for rule in trial.rules
-    ]
+    return [effect(items, relevance, rule.penalties(candidates, trial.ended_ms), truth) for rule in trial.rules]

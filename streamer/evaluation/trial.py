@@ -15,7 +15,7 @@ from streamer.events import Impression
 from streamer.profile import Rules
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.settings import DAY_MS
-from streamer.simulation.world import Resident, World
+from streamer.simulation.world import Leanings, Resident, World
 
 LOOK_EVERY_DAYS: Final = 7
 """Lists are looked at this often; "ever listed" and days on a list are known no finer."""
@@ -64,7 +64,8 @@ def run(who: Resident, world: World, contenders: Sequence[Contender], base: Rule
     ended_ms = world.end_ms + SETTLED_MS
     trial = Trial(who, Counter(), rules, [Tale(neutral=rule.neutral) for rule in rules], ended_ms)
     joining = Joining(base)
-    watchers = [_Watcher(tale, who) for tale in trial.tales]
+    truths = (Truth.of(who.before), Truth.of(who.after))
+    watchers = [_Watcher(tale, who.changes_ms, truths) for tale in trial.tales]
     look_ms = world.start_ms + LOOK_EVERY_DAYS * DAY_MS
     for event in world.life(who):
         while event.ts >= look_ms:
@@ -101,34 +102,51 @@ def _look(rules: Sequence[Rule], watchers: Sequence[_Watcher], now_ms: int, show
         watcher.look({key for key in rule.listed(now_ms) if key[0] in (TAG, CREATOR)}, now_ms, shown)
 
 
-class _Watcher:
-    """Notes what is on a list, week by week."""
+class Truth(Struct, frozen=True):
+    """What one taste likes and dislikes, as keys."""
 
-    def __init__(self, tale: Tale, who: Resident) -> None:
+    disliked: frozenset[Key]
+    liked: frozenset[Key]
+
+    @classmethod
+    def of(cls, leanings: Leanings) -> Truth:
+        """The tags and creators of a taste."""
+        return cls(
+            frozenset((kind, value) for kind in (TAG, CREATOR) for value in leanings.disliked(kind)),
+            frozenset((kind, value) for kind in (TAG, CREATOR) for value in leanings.liked(kind)),
+        )
+
+
+class _Watcher:
+    """Notes what is on a list, week by week.
+
+    Args:
+        tale: what is noted.
+        changes_ms: when the taste changes, None: never.
+        truths: the taste before and after.
+    """
+
+    def __init__(self, tale: Tale, changes_ms: int | None, truths: tuple[Truth, Truth]) -> None:
         self._tale = tale
-        self._who = who
-        self._given_up = {(kind, value) for kind in (TAG, CREATOR) for value in who.given_up(kind)}
+        self._changes_ms = changes_ms
+        self._before, self._after = truths
+        self._given_up = self._before.disliked - self._after.disliked
         self._listed: set[Key] = set()
         self._open: set[Key] | None = None
 
     def look(self, listed: set[Key], now_ms: int, shown: Counter[Key]) -> None:
         """Takes in the keys listed at a time."""
-        who, tale = self._who, self._tale
-        truth = who.at(now_ms)
-        changed_ms = who.changes_ms
-        for kind in (TAG, CREATOR):
-            disliked, liked = truth.disliked(kind), truth.liked(kind)
-            for key in listed:
-                if key[0] != kind:
-                    continue
-                if key[1] in disliked:
-                    tale.found_after.setdefault(key, shown[key])
-                elif key not in self._given_up:  # how long those stay is a measure of its own
-                    tale.wronged["liked" if key[1] in liked else "neutral"].add(key)
-        if changed_ms is not None and now_ms >= changed_ms:
+        tale, changed = self._tale, self._changes_ms is not None and now_ms >= self._changes_ms
+        truth = self._after if changed else self._before
+        for key in listed:
+            if key in truth.disliked:
+                tale.found_after.setdefault(key, shown[key])
+            elif key not in self._given_up:  # how long those stay is a measure of its own
+                tale.wronged["liked" if key in truth.liked else "neutral"].add(key)
+        if self._changes_ms is not None and changed:
             if self._open is None:
                 self._open = self._listed & self._given_up
-            days = (now_ms - changed_ms) / DAY_MS
+            days = (now_ms - self._changes_ms) / DAY_MS
             for key in self._open:
                 tale.stayed[key] = (days, key not in listed)
             self._open &= listed

@@ -76,5 +76,7 @@ def _reliability(kind: str, users: list[list[Bin]], resamples: int, seed: int) -
         if found is not None:
             low = BIN_EDGES[number - 1] if number else None
             high = BIN_EDGES[number] if number < len(BIN_EDGES) else None
-            rows.append(Reliability(kind, low, high, keys, sum(each.predicted for each in here) / keys, found.estimate()))
+            rows.append(
+                Reliability(kind, low, high, keys, sum(each.predicted for each in here) / keys, found.estimate())
+            )
     return rows

@@ -60,7 +60,8 @@ def signed_g2(hits: float, trials: float, other_hits: float, other_trials: float
         return 0.0
     pooled = (hits + other_hits) / (trials + other_trials)
     g2 = 2 * sum(
-        _log_likelihood(k, n, k / n) - _log_likelihood(k, n, pooled) for k, n in ((hits, trials), (other_hits, other_trials))
+        _log_likelihood(k, n, k / n) - _log_likelihood(k, n, pooled)
+        for k, n in ((hits, trials), (other_hits, other_trials))
     )
     lower = hits * other_trials < other_hits * trials
     return max(g2, 0.0) if lower else -max(g2, 0.0)

@@ -56,4 +56,4 @@ class Tally:
         return ((key, self.of(key, today)) for key in self._sums if key[0] in (TAG, CREATOR))
 
     def _fading(self, key: Key, today: int) -> float:
-        return 2.0 ** ((self._days[key] - today) / self._half_life_days)
+        return float(2.0 ** ((self._days[key] - today) / self._half_life_days))

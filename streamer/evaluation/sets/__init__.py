@@ -31,10 +31,10 @@ class SplitSet(Struct, frozen=True):
 SETS: Final = {
     each.name: each
     for each in (
-        SplitSet("kuairand", "KuaiRand: hates of short videos ahead in time, by their length", "kuairand", kuairand.stated),
+        SplitSet("kuairand", "KuaiRand: hates of short videos ahead in time", "kuairand", kuairand.stated),
         SplitSet("kuairand-silent", "the same, from plays alone", "kuairand", kuairand.silent),
         SplitSet("movielens", "MovieLens: low ratings of films ahead in time", "", movielens.histories),
-        SplitSet("open-bandit", "Open Bandit, random policy: what will not be clicked", "open-bandit", open_bandit.histories),
+        SplitSet("open-bandit", "Open Bandit: what will not be clicked", "open-bandit", open_bandit.histories),
     )
 }  # fmt: skip
 """Data sets by name."""

@@ -25,12 +25,24 @@ DISLIKED_BY: Final = 0.2
 _SEALED_MS: Final = 3 * 3_600_000
 
 SET_MEASURES: Final = (
-    Measure("item.auc", "AUC, items", True, "", "chance that a later unwanted item scores above a later wanted one; .5: guessing"),
-    Measure("key.auc", "AUC, keys", True, "", "the same of keys: those whose later items are unwanted at least .2 more often than the user's other items, against the rest"),
-    Measure("hit.unwanted", "unwanted hit", True, "%", "of a user's later unwanted items, those that the list pushes down or excludes"),
-    Measure("hit.wanted", "wanted hit", False, "%", "of a user's later wanted items, those that the list pushes down or excludes"),
+    Measure(
+        "item.auc",
+        "AUC, items",
+        True,
+        "",
+        "chance that a later unwanted item scores above a later wanted one; .5 is guessing",
+    ),
+    Measure(
+        "key.auc",
+        "AUC, keys",
+        True,
+        "",
+        "the same of keys: those whose later items are unwanted at least .2 more often than the user's others, or not",
+    ),
+    Measure("hit.unwanted", "unwanted hit", True, "%", "of a user's later unwanted items, those that the list lowers"),
+    Measure("hit.wanted", "wanted hit", False, "%", "of a user's later wanted items, those that the list lowers"),
     Measure("hit.net", "net", True, "%", "the first less the second"),
-)  # fmt: skip
+)
 """Averages over users, each counting 1, whatever the length of their history."""
 
 
@@ -51,7 +63,7 @@ class History(Struct, frozen=True):
 
 
 def split_at(times: Sequence[int]) -> int:
-    """The time from which a user's judged items are tests: after :data:`SPLIT` of them. Items of one time stay together.
+    """The time from which judged items are tests: after :data:`SPLIT` of them; items of one time stay together.
 
     Args:
         times: of the judged items, ascending, not empty.
@@ -112,7 +124,9 @@ def judge(rule: Rule, tests: Sequence[Test], now_ms: int) -> dict[str, Share]:
     wanted = [test for test in tests if not test.unwanted]
     items = auc([score(test) for test in unwanted], [score(test) for test in wanted])
     disliked, others = _keys(tests)
-    of_keys = auc([scores.get(key, rule.neutral) for key in disliked], [scores.get(key, rule.neutral) for key in others])
+    of_keys = auc(
+        [scores.get(key, rule.neutral) for key in disliked], [scores.get(key, rule.neutral) for key in others]
+    )
     hit_unwanted, hit_wanted = _hit(rule, unwanted, now_ms), _hit(rule, wanted, now_ms)
     both = bool(unwanted and wanted)
     return {

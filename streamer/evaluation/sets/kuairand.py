@@ -14,9 +14,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from streamer.evaluation.joining import TAG
 from streamer.evaluation.sets.history import History, Test, split_at
 from streamer.events import Dislike, Event, Feedback, Play
+from streamer.scoring.counts import TAG
 from streamer.simulation.datasets import kuairand
 
 EDGES_S: Final = (30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 1440, 1920, 2880)

@@ -125,7 +125,13 @@ class Resident(Struct, frozen=True):
 
 
 def resident(
-    user_id: str, size: Size, regime: Regime, catalogue: Catalogue, hooks: frozenset[str], span: tuple[int, int], seed: int
+    user_id: str,
+    size: Size,
+    regime: Regime,
+    catalogue: Catalogue,
+    hooks: frozenset[str],
+    span: tuple[int, int],
+    seed: int,
 ) -> Resident:
     """One user, always the same for the same arguments.
 
