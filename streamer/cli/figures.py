@@ -15,7 +15,9 @@ from streamer.evaluation.report import Group, Report, SetReport, WorldReport
 from streamer.evaluation.sets.history import SET_MEASURES
 from streamer.evaluation.words import interval_in_words, value_in_words
 
-_LISTS = ("precision", "strong", "recall", "ever", "showings", "liked", "liked_ever", "neutral")
+_FOUND = ("precision", "strong", "recall", "ever", "showings")
+_CHANGE = ("tag.stays", "tag.gone", "creator.stays", "creator.gone")
+_HARM = ("liked", "liked_ever", "neutral", "neutral_ever")
 
 
 def show(console: Console, report: Report) -> None:
@@ -39,9 +41,13 @@ def _show_world(console: Console, world: WorldReport) -> None:
     console.print(_ranking(groups))
     heavy = groups.get("heavy") or groups["all"]
     for kind in ("tag", "creator"):
-        console.print(_table(f"lists of {heavy.name} users: {kind}s", heavy, [MEASURES[f"{kind}.{m}"] for m in _LISTS]))
-    effects = [*USER_MEASURES, MEASURES["tag.stays"], MEASURES["tag.gone"]]
-    console.print(_table(f"serving {heavy.name} users, caps, tags they gave up", heavy, effects))
+        for what, names in (("listed", _FOUND), ("listed wrongly", _HARM)):
+            measures = [MEASURES[f"{kind}.{name}"] for name in names]
+            console.print(_table(f"{kind}s {what}, {heavy.name} users", heavy, measures))
+    console.print(_table(f"serving, and duration caps, {heavy.name} users", heavy, USER_MEASURES))
+    console.print(
+        _table("what a change of taste gave up, all users", groups["all"], [MEASURES[name] for name in _CHANGE])
+    )
     for label, rows in world.reliability.items():
         table = _titled(f"log odds of {label}, all users")
         for name in ("of", "log odds", "keys", "predicted", "truly disliked"):
@@ -60,7 +66,7 @@ def _ranking(groups: dict[str, Group]) -> Table:
     names = [name for name in ("heavy", "medium", "light") if name in groups]
     for kind in ("tag", "creator"):
         for name in names:
-            table.add_column(f"{kind}s\n{name}", justify="right")
+            table.add_column(f"{kind}s,\n{name}", justify="right")
     for number, row in enumerate(next(iter(groups.values())).rows):
         cells = [
             _cell(groups[name].rows[number].figures.get(f"{kind}.ap"), MEASURES[f"{kind}.ap"])
@@ -96,4 +102,4 @@ def _cell(found: Estimate | None, measure: Measure) -> Text:
 
 
 def _titled(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))

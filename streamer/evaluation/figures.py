@@ -132,18 +132,19 @@ def _of_kind(trial: Trial, tale: Tale, kind: str) -> Shares:
     found_after = {value: count for (each, value), count in tale.found_after.items() if each == kind}
     from_the_start = found_after.keys() & who.before.disliked(kind)
     stayed = [how for (each, _), how in tale.stayed.items() if each == kind]
+    neutral = shown - disliked - liked
     fair_liked, fair_neutral = liked - who.given_up(kind), shown - ever_disliked - liked
     wronged = {how: {value for each, value in keys if each == kind} for how, keys in tale.wronged.items()}
     return {
         "ap": Share(0.0 if ap is None else ap, ap is not None),
-        "precision": Share(len(listed & disliked), len(listed)),
-        "strong": Share(len(strong & disliked), len(strong)),
+        "precision": Share(len(listed & truth.disliked(kind)), len(listed)),
+        "strong": Share(len(strong & truth.disliked(kind)), len(strong)),
         "recall": Share(len(listed & disliked), len(disliked)),
         "ever": Share(len(found_after.keys() & ever_disliked), len(ever_disliked)),
         "showings": Share(sum(found_after[value] for value in from_the_start), len(from_the_start)),
         "liked": Share(len(listed & liked), len(liked)),
         "liked_ever": Share(len(wronged["liked"] & fair_liked), len(fair_liked)),
-        "neutral": Share(len(listed - disliked - liked), len(shown - disliked - liked)),
+        "neutral": Share(len(listed & neutral), len(neutral)),
         "neutral_ever": Share(len(wronged["neutral"] & fair_neutral), len(fair_neutral)),
         "stays": Share(sum(days for days, _ in stayed), len(stayed)),
         "gone": Share(sum(gone for _, gone in stayed), len(stayed)),

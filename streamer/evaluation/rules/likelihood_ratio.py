@@ -47,14 +47,21 @@ class LikelihoodRatio(Rule):
 
     def listed(self, now_ms: int) -> Mapping[Key, Listed]:
         listed = Listed("strong", LISTED_MULTIPLIER)
-        return {key: listed for key, score in self.scores(now_ms).items() if score >= LISTED_FROM}
+        today = now_ms // DAY_MS
+        all_engaged, all_shown = self._tally.of(_ALL, today)
+        return {
+            key: listed
+            for key, (engaged, shown) in self._tally.items(today)
+            if engaged * all_shown < all_engaged * shown  # as quick as most of them need
+            and signed_g2(engaged, shown, all_engaged - engaged, all_shown - shown) >= LISTED_FROM
+        }
 
 
 def signed_g2(hits: float, trials: float, other_hits: float, other_trials: float) -> float:
     """G² of two rates, positive if the first is the lower one, negative if it is the higher.
 
-    >>> round(signed_g2(0, 10, 50, 100), 3), signed_g2(5, 10, 50, 100)
-    (13.021, 0.0)
+    >>> round(signed_g2(0, 10, 50, 100), 3), round(signed_g2(50, 100, 0, 10), 3)
+    (12.953, -12.953)
     """
     if trials <= 0 or other_trials <= 0:
         return 0.0

@@ -53,7 +53,14 @@ class Tally:
 
     def items(self, today: int) -> Iterator[tuple[Key, list[float]]]:
         """All tags and creators with their sums as of a day."""
-        return ((key, self.of(key, today)) for key in self._sums if key[0] in (TAG, CREATOR))
+        factors: dict[int, float] = {}
+        for key, sums in self._sums.items():
+            day = self._days[key]
+            factor = factors.get(day)
+            if factor is None:
+                factor = factors[day] = self._fading(key, today)
+            if key[0] in (TAG, CREATOR):
+                yield key, [each * factor for each in sums]
 
     def _fading(self, key: Key, today: int) -> float:
         return float(2.0 ** ((self._days[key] - today) / self._half_life_days))
