@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system lint types bench bench-quick clean
+.PHONY: help demo test system faults lint types bench bench-quick soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -17,7 +17,10 @@ test: $(VENV)/.dev ## the quick tests (unit, property, integration); ARGS="-k na
 	$(BIN)/python -m pytest -m "not system" $(ARGS)
 
 system: $(VENV)/.dev ## the tests with a real Kafka (Java 17 + Maven, or Docker) and a real Redis
-	$(BIN)/python -m pytest -m system tests/system $(ARGS)
+	$(BIN)/python -m pytest -m "system and not long" tests/system $(ARGS)
+
+faults: $(VENV)/.dev ## every fault there is a test for, the long ones too: half an hour
+	$(BIN)/python -m pytest -m system tests/system/faults $(ARGS)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -29,8 +32,11 @@ types: $(VENV)/.dev ## mypy --strict
 bench: $(VENV)/.dev ## all benchmarks with their peers, three times: hours; ARGS="--runs 1 --events 500000" for less
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-quick: $(VENV)/.dev ## all benchmarks small and once, the fast peers only: four minutes
+bench-quick: $(VENV)/.dev ## all benchmarks small and once, without Quix Streams: four minutes
 	$(BIN)/python -m benchmarks --quick $(ARGS)
+
+soak: $(VENV)/.dev ## ten minutes at full speed: is memory flat? ARGS="--minutes 2" for less
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: ## removes the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

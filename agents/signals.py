@@ -13,10 +13,11 @@ from streamer.engine.worker import Engine
 from streamer.settings import Settings
 
 _TICK_S: Final = 0.5
+_TRUNCATE_S: Final = 60.0
 
 
 def install(app: faust.App, engine: Engine, settings: Settings) -> None:
-    """Adds the agent, the engine's work loop, its clock tick and its checkpoints to the app."""
+    """Adds the agent, the engine's work loop, its clock tick, its checkpoints and its tidying to the app."""
 
     async def signals(stream: StreamT[Batch]) -> None:
         async for event, batch in held_batches(stream):
@@ -30,3 +31,4 @@ def install(app: faust.App, engine: Engine, settings: Settings) -> None:
 
     app.timer(_TICK_S, name="tick")(tick)
     app.timer(settings.checkpoint_interval, name="checkpoint")(engine.checkpoint)
+    app.timer(_TRUNCATE_S, name="truncate")(engine.truncate)

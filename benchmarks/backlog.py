@@ -106,13 +106,14 @@ def fill(settings: Settings, stream: Iterable[tuple[str, Event]]) -> None:
     """Produces events in this order, as fast as the broker takes them."""
     producer = open_producer(settings)
     for topic, event in stream:
-        _produce(producer, settings.topic_prefix + topic, encode(event), event.user_id.encode())
+        produce(producer, settings.topic_prefix + topic, encode(event), event.user_id.encode())
     flush(producer)
 
 
-def _produce(
+def produce(
     producer: Producer, topic: str, value: bytes | None, key: bytes | None, partition: int = PARTITION_BY_KEY
 ) -> None:
+    """Gives a record to a producer, waiting while its queue is full."""
     while True:
         try:
             producer.produce(topic, value, key, partition)
@@ -146,7 +147,7 @@ def pour(source: Settings, target: Settings) -> None:
                 raise RuntimeError(f"{record.topic()}[{record.partition()}]: {record.error()}")
             left -= 1
             target_topic = names[str(record.topic())]
-            _produce(producer, target_topic, record.value(), record.key(), record.partition() or 0)
+            produce(producer, target_topic, record.value(), record.key(), record.partition() or 0)
     consumer.close()
     flush(producer)
 

@@ -22,8 +22,8 @@ _FLAT: Final = 1.1
 def run(bench: Bench) -> None:
     """Takes the figures."""
     done = processed_once(bench, bench.backlog())
-    bench.figure("changelog, backlog", "B/event", done.stored["state"] / done.spent.events, _TARGET_BYTES)
-    bench.figure("outbox, backlog", "B/event", done.stored["avoid_lists"] / done.spent.events)
+    bench.figure("changelog, backlog", "B/event", done.changelog / done.spent.events, _TARGET_BYTES)
+    bench.figure("outbox, backlog", "B/event", done.outbox / done.spent.events)
     events, users = bench.options.events, bench.options.users
     first = 0.0
     for scale in (1.0,) if bench.options.quick else (0.1, 1.0, 10.0):

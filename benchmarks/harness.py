@@ -228,12 +228,12 @@ def _session(options: Options) -> Iterator[Bench]:
 
 def _options(name: str) -> Options:
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
-    parser.add_argument("--quick", action="store_true", help="160,000 events, 10,000 users, once, the fast peers only")
+    parser.add_argument("--quick", action="store_true", help="120,000 events, 7,500 users, once, the fast peers only")
     parser.add_argument("--runs", type=int, help="how often (3; quick: 1)")
-    parser.add_argument("--events", type=int, help="events of W (2,000,000; quick: 160,000)")
-    parser.add_argument("--users", type=int, help="users of W (100,000; quick: 10,000)")
+    parser.add_argument("--events", type=int, help="events of W (2,000,000; quick: 120,000)")
+    parser.add_argument("--users", type=int, help="users of W (100,000; quick: 7,500)")
     given = parser.parse_args()
-    runs, events, users = (1, 160_000, 10_000) if given.quick else (3, 2_000_000, 100_000)
+    runs, events, users = (1, 120_000, 7_500) if given.quick else (3, 2_000_000, 100_000)
     return Options(given.quick, given.runs or runs, given.events or events, given.users or users)
 
 

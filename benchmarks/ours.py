@@ -25,14 +25,15 @@ class Processed:
         settings: the deployment's.
         spent: what it took.
         rss_mb: the worker's memory at the end.
-        stored: bytes of the topics it wrote, as stored.
+        changelog, outbox: bytes it wrote there, as stored; the session journal is part of the changelog.
         users, state: users with state, and its bytes.
     """
 
     settings: Settings
     spent: Spent
     rss_mb: float
-    stored: dict[str, int]
+    changelog: int
+    outbox: int
     users: int
     state: int
 
@@ -70,9 +71,8 @@ def process(bench: Bench, backlog: Backlog, idle_cpu_s: float) -> Processed:
     bench.check("every event processed, none late or rejected", lost(metrics, backlog.records))
     wrong = outcome.disagreements(settings, backlog.sample.events, backlog.workload.sealed_ms)
     bench.check(f"{len(backlog.sample)} users' documents against the oracle", wrong)
-    topics_written = {"state": settings.topics.state, "avoid_lists": settings.topics.avoid_lists}
-    stored = {name: stored_bytes(bench, settings, topic) for name, topic in topics_written.items()}
-    done = Processed(settings, spent, memory, stored, *outcome.state(settings))
+    changelog, lists = changelog_bytes(bench, settings), stored_bytes(bench, settings, settings.topics.avoid_lists)
+    done = Processed(settings, spent, memory, changelog, lists, *outcome.state(settings))
     bench.processed[settings.topic_prefix] = done
     return done
 
@@ -89,6 +89,11 @@ def stored_bytes(bench: Bench, settings: Settings, topic: str) -> int:
     """Bytes of a topic's log segments on the broker's disk, compressed as they are."""
     folders = [bench.kafka.data / f"{topic}-{partition}" for partition in range(settings.partitions)]
     return sum(file.stat().st_size for folder in folders for file in folder.glob("*.log"))
+
+
+def changelog_bytes(bench: Bench, settings: Settings) -> int:
+    """Bytes of what is needed to recover, the session journal included, as stored."""
+    return sum(stored_bytes(bench, settings, topic) for topic in (settings.topics.state, settings.topics.journal))
 
 
 def lost(metrics: Counter[str], records: int) -> list[str]:
@@ -110,7 +115,7 @@ def _renewed(bench: Bench, settings: Settings) -> Settings:
     data_dir = bench.logs / group
     data_dir.mkdir()
     renewed = settings.model_copy(update={"group": group, "data_dir": data_dir})
-    written = [settings.topics.state, settings.topics.avoid_lists, settings.topics.rejects]
+    written = [settings.topics.state, settings.topics.journal, settings.topics.avoid_lists, settings.topics.rejects]
     admin = open_admin(settings)
     for deleted in admin.delete_topics(written).values():
         deleted.result(30)

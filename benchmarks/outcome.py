@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from benchmarks.backlog import open_consumer
 from streamer.engine.table import MARK_KEY
@@ -29,31 +29,37 @@ def newest_values(
     Args:
         keep: what to keep of a key and its value; None: nothing.
     """
+    newest: dict[bytes, T] = {}
+    for record in records_of(brokers, topic, partitions):
+        key, value = record.key(), record.value()
+        if key is None:
+            raise RuntimeError(f"{record.topic()}[{record.partition()}]@{record.offset()}: no key")
+        kept = None if value is None else keep(key, value)
+        if kept is None:
+            newest.pop(key, None)
+        else:
+            newest[key] = kept
+    return newest
+
+
+def records_of(brokers: str, topic: str, partitions: int) -> Iterator[Message]:
+    """What a topic has now.
+
+    Raises:
+        RuntimeError: it cannot be read.
+    """
     consumer = open_consumer(brokers, "outcome")
     try:
         tps = [TopicPartition(topic, partition, 0) for partition in range(partitions)]
-        newest: dict[bytes, T] = {}
-        for key, value in _records(consumer, tps):
-            kept = None if value is None else keep(key, value)
-            if kept is None:
-                newest.pop(key, None)
-            else:
-                newest[key] = kept
-        return newest
+        ends = {tp.partition: consumer.get_watermark_offsets(tp, timeout=10)[1] for tp in tps}
+        consumer.assign(tps)
+        while any(max(0, at.offset) < ends[at.partition] for at in consumer.position(tps)):
+            for record in consumer.consume(1_000, timeout=0.1):
+                if record.error():
+                    raise RuntimeError(f"{topic}[{record.partition()}]@{record.offset()}: {record.error()}")
+                yield record
     finally:
         consumer.close()
-
-
-def _records(consumer: Consumer, tps: list[TopicPartition]) -> Iterator[tuple[bytes, bytes | None]]:
-    ends = {tp.partition: consumer.get_watermark_offsets(tp, timeout=10)[1] for tp in tps}
-    consumer.assign(tps)
-    while any(max(0, at.offset) < ends[at.partition] for at in consumer.position(tps)):
-        for record in consumer.consume(1_000, timeout=0.1):
-            key, value = record.key(), record.value()
-            if record.error() or key is None:
-                place = f"{record.topic()}[{record.partition()}]@{record.offset()}"
-                raise RuntimeError(f"{place}: {record.error() or 'no key'}")
-            yield key, value
 
 
 def state(settings: Settings) -> tuple[int, int]:

@@ -54,6 +54,7 @@ def run(bench: Bench) -> None:
     recovery, restart, cpu, ratio, rate, raw_rate = [], [], [], [], [], []
     for number in bench.runs():
         records, raw_s = _raw(before.settings)
+        bench.check("the changelog has at least a record a user", [records] if records < before.users else [])
         took_s, until_processing_s, cpu_s = _restart(bench, backlog, before, number)
         recovery.append(took_s)
         restart.append(until_processing_s)
@@ -76,6 +77,7 @@ def _beside_kafka_streams(bench: Bench, backlog: Backlog, ours_s: list[float]) -
     if not bench.kafka_streams:
         bench.kafka_streams.append(runners.kafka_streams(bench, backlog))
     restored = [run.restored for run in bench.kafka_streams if run.restored is not None]
+    bench.check("Kafka Streams restored its counts", [run for run in restored if run[0] < backlog.workload.users // 4])
     bench.figure("Kafka Streams, its simple count", "s", [seconds for _, seconds in restored])
     bench.figure("Kafka Streams, its simple count", "records/s", [records / seconds for records, seconds in restored])
     theirs_s = statistics.median(seconds for _, seconds in restored)
@@ -96,6 +98,8 @@ def _restart(bench: Bench, backlog: Backlog, before: Processed, number: int) -> 
         metrics = worker.metrics()
         worker.stop()
     took_s = metrics["streamer_recovery_seconds"]
+    if took_s <= 0:
+        raise RuntimeError(f"the worker does not say how long it recovered: {dict(metrics)}")
     bench.say(f"{metrics[_USERS]:,.0f} users' state recovered in {took_s:.2f} s")
     wrong = outcome.disagreements(settings, backlog.sample.events, backlog.workload.sealed_ms)
     if metrics[_USERS] != before.users:

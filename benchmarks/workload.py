@@ -6,8 +6,9 @@ dislikes, 2 % feedback; values of 250 to 300 bytes. Twenty events a user in the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Final
 
@@ -30,6 +31,12 @@ _DISLIKES_EVERY: Final = 8
 _NAMED: Final = ("user_id", "ts", "session_id", "device", "creator_id", "tags", "content_id")
 _EVENTS_A_VISIT: Final = 33
 _LONGEST_VISIT_MS: Final = 600_000
+_EVENTS_A_WHOLE_VISIT: Final = 28
+_LONGEST_WHOLE_VISIT_MS: Final = 1_000_000
+_PAUSE_MS: Final = 1_500_000
+
+Pair = tuple[str, Event]
+"""Topic without prefix, event."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class Workload:
             pairs.append(("dislikes", Dislike(action="not_interested", **named)))
         return pairs
 
-    def steady(self, span_ms: int, events: int, speed: float, seed: int) -> list[tuple[str, Event]]:
+    def steady(self, span_ms: int, events: int, speed: float, seed: int) -> list[Pair]:
         """Visits of W's people, spread evenly: about ``events`` in a span, ts ascending from 0.
 
         Args:
@@ -81,22 +88,76 @@ class Workload:
             speed: how many times as fast as in W things happen within a visit.
             seed: source of all chance.
         """
-        city, rng = self._city(), Random(seed)
-        users = rng.sample(range(self.users), self.users)
+        visit_of = self._visits(Random(seed))
         lead_ms = _LONGEST_VISIT_MS / speed
         visits = round(events / _EVENTS_A_VISIT * (span_ms + lead_ms) / span_ms)
-        found: list[tuple[str, Event]] = []
+        found: list[Pair] = []
         for number in range(visits):
-            taste, habits = person(f"user-{users[number % self.users]:05d}", city.catalogue, SEED)
             start = (span_ms + lead_ms) * number / visits - lead_ms
+            found += [(topic, replace(event, ts=round(start + event.ts / speed))) for topic, event in visit_of(number)]
+        return sorted((pair for pair in found if 0 <= pair[1].ts < span_ms), key=_ts)
+
+    def present(self, span_ms: int, rate: float, sealed_after_ms: int, seed: int) -> tuple[list[Pair], list[Pair]]:
+        """The same people as they come and go at life's own speed: what happened before now, and what will, ts from 0.
+
+        Before: the visits under way, and those that will be sealed within the span, at the rate at which others begin.
+
+        Args:
+            span_ms: how far ahead, ms.
+            rate: events per second.
+            sealed_after_ms: how long after its last event a visit is sealed.
+            seed: source of all chance.
+        """
+        visits = self._visits(Random(seed))
+        every_ms = 1000 * _EVENTS_A_WHOLE_VISIT / rate
+        found: list[Pair] = []
+        number = 0
+        for begin in _steps(-_LONGEST_WHOLE_VISIT_MS, span_ms, every_ms):
+            visit = _unbroken(visits(number))
+            if begin + visit[-1][1].ts >= 0:  # else it is over, and this user may come another time
+                found += _moved(visit, begin)
+                number += 1
+        for sealed in _steps(0, span_ms, every_ms):
+            visit = _unbroken(visits(number))
+            found += _moved(visit, sealed - sealed_after_ms - visit[-1][1].ts)
+            number += 1
+        if number > self.users:
+            raise ValueError(f"{number} people are there, {self.users} live there: a rate of {rate} needs more users")
+        found.sort(key=_ts)
+        return [pair for pair in found if pair[1].ts < 0], [pair for pair in found if 0 <= pair[1].ts < span_ms]
+
+    def _visits(self, rng: Random) -> Callable[[int], list[Pair]]:
+        """A visit by number, of different users as long as there are any; ts from 0, not quite in order."""
+        catalogue = self._city().catalogue
+        users = rng.sample(range(self.users), self.users)
+
+        def visit(number: int) -> list[Pair]:
+            taste, habits = person(f"user-{users[number % self.users]:05d}", catalogue, SEED)
             session = f"s-{number}" if habits.declares_sessions else None
-            feed = city.catalogue.feed(rng.randint(20, 40), rng)
-            for topic, event in Visit(taste, habits, session, 0, rng).walk(feed):
-                ts = round(start + event.ts / speed)
-                if 0 <= ts < span_ms:
-                    found.append((topic, replace(event, ts=ts)))
-        found.sort(key=lambda pair: pair[1].ts)
-        return found
+            return Visit(taste, habits, session, 0, rng).walk(catalogue.feed(rng.randint(20, 40), rng))
+
+        return visit
+
+
+def _steps(begin_ms: int, end_ms: int, every_ms: float) -> Iterator[int]:
+    return (round(begin_ms + number * every_ms) for number in range(int((end_ms - begin_ms) / every_ms)))
+
+
+def _unbroken(visit: list[Pair]) -> list[Pair]:
+    """A visit up to the first long pause, in the order of ts."""
+    visit = sorted(visit, key=_ts)
+    for number, (earlier, later) in enumerate(pairwise(visit)):
+        if later[1].ts - earlier[1].ts > _PAUSE_MS:
+            return visit[: number + 1]
+    return visit
+
+
+def _moved(visit: list[Pair], by_ms: int) -> list[Pair]:
+    return [(topic, replace(event, ts=event.ts + by_ms)) for topic, event in visit]
+
+
+def _ts(pair: Pair) -> int:
+    return pair[1].ts
 
 
 def _is_left(event: Event) -> bool:

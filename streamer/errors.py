@@ -9,9 +9,11 @@ StreamerError
 │   └── RedisUnavailable
 ├── DeliveryError          the broker did not take an event
 ├── TopicsError            topics are missing, or their partitions or policies do not fit together
+├── TakenOver              another worker owns the partitions that this one believed to own
 ├── StateError             stored state cannot be read
 │   ├── StateCorrupt       it does not decode
-│   └── StateTooNew        a newer Streamer wrote it
+│   ├── StateTooNew        a newer Streamer wrote it
+│   └── StoreFailed        the local state on disk cannot be used
 ├── DataSetError           a data set to replay is missing or not in its documented format
 └── ProcessEnded           a process that this one started ended, or stopped working, by itself
 """
@@ -77,6 +79,10 @@ class TopicsError(StreamerError):
         super().__init__("\n".join(problems))
 
 
+class TakenOver(StreamerError):
+    """Another worker took over while this one gave no sign of life; nothing of this one's was written since."""
+
+
 class StateError(StreamerError):
     """Stored state cannot be read."""
 
@@ -87,6 +93,10 @@ class StateCorrupt(StateError):
 
 class StateTooNew(StateError):
     """A stored record was written by a newer Streamer: upgrade this worker."""
+
+
+class StoreFailed(StateError):
+    """A worker's local state on disk cannot be used, or failed while it was."""
 
 
 class DataSetError(StreamerError):

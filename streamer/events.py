@@ -18,6 +18,8 @@ from streamer.errors import InvalidEvent
 
 MAX_VALUE_BYTES: Final = 64 * 1024
 MAX_TAGS: Final = 16
+CLAIM: Final = "~claim"
+"""Key of the empty record with which a worker claims a partition of the topics it writes; nobody's user id."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
 RawTag = Annotated[str, Meta(max_length=256)]

@@ -44,7 +44,13 @@ class Settings(BaseSettings):
     retention_days: int = Field(7, ge=1, le=3650, description="how long source topics keep events, days")
     declare_topics: bool = Field(True, description="create missing topics at start (false: embedded broker)")
     broker_timeout: float = Field(10.0, gt=0, le=300, description="s until an unreachable broker is an error")
+    worker_timeout: float = Field(
+        10.0, ge=1, le=300, description="s of silence after which a process counts as dead and its partitions move"
+    )
     data_dir: Path = Field(Path(".streamer"), description="where a worker keeps local files")
+    store: Literal["memory", "rocksdb"] = Field(
+        "memory", description="where state is kept: memory, or data_dir for state beyond it (extra rocksdb)"
+    )
     checkpoint_interval: float = Field(5.0, gt=0, le=300, description="s between checkpoints of state and offsets")
     checkpoint_bytes: int = Field(
         16 << 20, ge=1 << 16, le=1 << 30, description="changed state that forces an earlier checkpoint, bytes"
@@ -99,6 +105,15 @@ class Settings(BaseSettings):
     window_days: int = Field(180, ge=1, le=3650, description="days evidence is kept")
     half_life_days: float = Field(90.0, gt=0, le=3650, description="days after which evidence weighs half")
 
+    # --- training data (spec §4) -------------------------------------------------------------------------
+    labels: bool = Field(False, description="write what every sealed session says of its items to the topic labels")
+    hkv_alpha: float = Field(
+        40.0, ge=0, le=10_000, description="confidence of a label is 1 + hkv_alpha |weight| (Hu, Koren, Volinsky 2008)"
+    )
+    ips_clip: float = Field(
+        20.0, ge=1, le=10_000, description="a click's inverse propensity weight at most, to bound the variance"
+    )
+
     # --- the document (spec §7, §9) ----------------------------------------------------------------------
     avoid_tiers: tuple[Literal["hard", "strong", "soft"], ...] = Field(
         ("hard", "strong"), description="tiers whose values stand in `avoid`"
@@ -137,7 +152,8 @@ class Topics:
     """
 
     __slots__ = (
-        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "plays", "rejects", "sources", "state",
+        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "journal", "labels", "plays", "rejects",
+        "sources", "state",
     )  # fmt: skip
 
     def __init__(self, prefix: str = "") -> None:
@@ -147,8 +163,10 @@ class Topics:
         self.feedback = prefix + "feedback"
         self.erasures = prefix + "erasures"
         self.avoid_lists = prefix + "avoid-lists"
+        self.labels = prefix + "labels"
         self.rejects = prefix + "rejects"
         self.state = prefix + "streamer-state"
+        self.journal = prefix + "streamer-journal"
         self.sources = (self.impressions, self.plays, self.dislikes, self.feedback)
 
 

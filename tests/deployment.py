@@ -1,17 +1,27 @@
-"""A deployment for tests: its settings, what it is fed, and what Redis serves in the end."""
+"""A deployment for tests: its settings, what it is fed, and what its state, outbox and Redis hold in the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import redis
+from kafka import KafkaAdminClient
 
-from streamer.events import Event
+from streamer.engine.lookup import profile_in
+from streamer.engine.records import Record
+from streamer.engine.recovery import recover
+from streamer.engine.scan import scan
+from streamer.engine.store import MemoryStore
+from streamer.events import Dislike, Event
+from streamer.profile import Rules
 from streamer.scoring import document
 from streamer.scoring.document import Document
-from streamer.settings import Settings
+from streamer.settings import DAY_MS, Settings
 from streamer.simulation import city, oracle
 from streamer.sinks.keys import document_key
 
@@ -56,3 +66,105 @@ def wrong(settings: Settings, events: Iterable[tuple[str, Event]], watermark: in
     there = served(settings, {event.user_id for event in known})
     checked = {user: oracle.disagreements(there.get(user), truth.get(user)) for user in truth.keys() | there.keys()}
     return {user: found for user, found in checked.items() if found}
+
+
+# --- a story, and whether it was told right everywhere ------------------------------------------------------
+
+
+class Story(NamedTuple):
+    """Events, the watermark after them, and the oracle's documents."""
+
+    events: Sequence[tuple[str, Event]]
+    end: int
+    truth: Mapping[str, Document]
+
+    @property
+    def users(self) -> set[str]:
+        return {event.user_id for _, event in self.events}
+
+
+@cache
+def story_of(users: int, days: int, seed: int = 5) -> Story:
+    """A city's events with many explicit ones among them, so that lists change all the time."""
+    events = list(_outspoken(city.generate(users=users, days=days, seed=seed, end_ms=NOW)))
+    end = NOW + DAY_MS
+    return Story(events, end, oracle.documents(Settings(clock="events"), [event for _, event in events], end))
+
+
+def _outspoken(events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
+    """After every tenth event its user says no to a creator; every third time an older no is taken back."""
+    for number, (topic, event) in enumerate(events):
+        yield topic, event
+        if number % 10 == 0:
+            target = f"loud-{number % 70}"
+            action = "undo" if number % 30 == 20 else "dislike"
+            same_session = {"session_id": event.session_id, "device": event.device, "ts": event.ts}
+            yield (
+                "dislikes",
+                Dislike(user_id=event.user_id, action=action, scope="creator", creator_id=target, **same_session),
+            )
+
+
+def wrong_anywhere(settings: Settings, truth: Mapping[str, Document], users: Iterable[str]) -> dict[str, list[str]]:
+    """What differs from the oracle: the saved state exactly, the outbox by the write rule, Redis from the outbox.
+
+    Counts are in the state's documents, so an event counted twice is seen there whatever the write rule lets pass.
+    """
+    assert truth, "these events make no document, so they test nothing"
+    known = set(users) | truth.keys()
+    outbox, saved = newest_in_outbox(settings), saved_documents(settings)
+    with redis.Redis.from_url(settings.redis_url) as client:
+        cached = {user: client.get(document_key(user)) for user in known | outbox.keys()}
+    found: dict[str, list[str]] = {}
+    for user in sorted(known | outbox.keys() | saved.keys()):
+        raw, true = outbox.get(user), truth.get(user)
+        problems = [f"state: {line}" for line in oracle.same(saved.get(user), true)]
+        written = None if raw is None else document.decode(raw)
+        problems += [f"outbox: {line}" for line in oracle.disagreements(written, true)]
+        if cached.get(user) != raw:
+            problems.append("redis: not the bytes of the outbox")
+        if problems:
+            found[user] = problems
+    return found
+
+
+def newest_in_outbox(settings: Settings) -> dict[str, bytes]:
+    """Every user's newest document in the topic; users whose newest record is a tombstone are left out."""
+
+    records = records_of(settings, settings.topics.avoid_lists)
+    newest = {(record.key or b"").decode(): record.value for record in records}
+    return {user: raw for user, raw in newest.items() if raw is not None}
+
+
+def records_of(settings: Settings, topic: str) -> list[Record]:
+    """Everything that a topic has, each partition in order."""
+
+    async def read() -> list[Record]:
+        begin = dict.fromkeys(range(settings.partitions), 0)
+        return [record async for scanned in scan(settings, topic, begin) for record in scanned.records]
+
+    return asyncio.run(read())
+
+
+def saved_documents(settings: Settings) -> dict[str, Document]:
+    """The documents of the state that a worker started now would recover."""
+    stores = {partition: MemoryStore() for partition in range(settings.partitions)}
+    asyncio.run(recover(settings, stores))
+    rules = Rules(settings)
+    found = {
+        user: profile_in(store, user, rules).document()
+        for store in stores.values()
+        for user in {*store, *store.journal}
+    }
+    return {user: computed for user, computed in found.items() if computed is not None}
+
+
+def make_topic(settings: Settings, name: str, partitions: int, **configs: str) -> None:
+    """Makes one topic of a deployment by hand, as someone else might have."""
+    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    named = {config.replace("_", "."): value for config, value in configs.items()}
+    topic = settings.topic_prefix + name
+    admin.create_topics(
+        {topic: {"num_partitions": partitions, "replication_factor": 1, "configs": named}}, wait_for_metadata=True
+    )
+    admin.close()

@@ -6,12 +6,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+from urllib.request import urlopen
 
 from kafka import KafkaConsumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.embedded.child import Child
 from streamer.settings import Settings
@@ -20,14 +22,26 @@ _PROGRAM = "import sys, agents; from streamer.settings import load; sys.exit(age
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def start(kind: Literal["worker", "publisher"], settings: Settings, log: Path) -> Child:
-    """Starts a worker or publisher with these settings; its output goes to `log`."""
+def start(
+    kind: Literal["worker", "publisher"], settings: Settings, log: Path, program: Sequence[str] | None = None
+) -> Child:
+    """Starts a worker or publisher with these settings; its output goes to `log`.
+
+    Args:
+        program: arguments of the interpreter that run it another way than the command line does.
+    """
+    arguments = ["-c", _PROGRAM.format(kind=kind)] if program is None else program
+    return Child([sys.executable, *arguments], log=log, environment=environment_of(settings))
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment that gives a process of this repository these settings."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
     for name in settings.model_fields_set:
         value = getattr(settings, name)
         environment[f"STREAMER_{name.upper()}"] = json.dumps(value) if isinstance(value, (list, tuple)) else str(value)
     environment["PYTHONPATH"] = str(_REPOSITORY)
-    return Child([sys.executable, "-c", _PROGRAM.format(kind=kind)], log=log, environment=environment)
+    return environment
 
 
 @contextmanager
@@ -76,3 +90,11 @@ class Progress:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+def measured(port: int, name: str, **labels: str) -> float:
+    """A metric of the process that serves them on this port, summed over the labels not given."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    samples = [sample for family in families for sample in family.samples if sample.name == f"streamer_{name}"]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())

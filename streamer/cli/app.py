@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from streamer.cli import check, demo, erase, evaluate, explain, inspect, rebuild, replay, run, settings, topics
+from streamer.cli import check, demo, erase, evaluate, explain, inspect, rebuild, replay, run, schemas, settings, topics
 from streamer.cli.given import Given
 from streamer.errors import SettingsError, StreamerError
 
@@ -60,3 +60,4 @@ rebuild.install(app)
 erase.install(app)
 check.install(app)
 settings.install(app)
+schemas.install(app)

@@ -57,6 +57,7 @@ def _tell_rest(settings: Settings) -> None:
     typer.echo(
         f"{topics.state} and {topics.avoid_lists}: deleted by tombstones, "
         "gone from disk when Kafka compacts, within a day\n"
+        f"{topics.journal}: void at once, gone from disk a day after the workers have deleted its beginning\n"
         f"{', '.join(topics.sources)}: the user's events stay there, unread, until {settings.retention_days} days old"
     )
 

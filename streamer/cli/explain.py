@@ -49,7 +49,7 @@ def explain(
     settings = given(ctx).settings()
     require(settings)
     console = Console(highlight=False)
-    with console.status(f"looking for {user} in {settings.topics.state}"):
+    with console.status(f"looking for {user} in {settings.topics.state} and {settings.topics.journal}"):
         store = asyncio.run(saved_state(settings, user))
     profile = None if store is None else profile_in(store, user, Rules(settings))
     if store is None or profile is None or profile.empty:

@@ -25,10 +25,10 @@ from streamer.errors import SettingsError
 from streamer.settings import Settings
 
 _DAY_S: Final = 86_400.0
-_SESSION_TIMEOUT_S: Final = 10.0
-_HEARTBEAT_S: Final = 2.0
+_HEARTBEATS: Final = 5
+"""A process must miss this many to count as dead."""
 _BUFFERED_BATCHES: Final = 64
-STOP_LIMIT_S: Final = 20.0
+STOP_LIMIT_S: Final = 10.0
 
 log: Final = logging.getLogger(__name__)
 
@@ -107,9 +107,9 @@ def create_app(name: str, settings: Settings, **overrides: Any) -> BatchApp:
         "stream_buffer_maxsize": _BUFFERED_BATCHES,
         "broker_commit_interval": min(1.0, settings.checkpoint_interval),
         "broker_max_poll_interval": _DAY_S,
-        "broker_session_timeout": _SESSION_TIMEOUT_S,
-        "broker_heartbeat_interval": _HEARTBEAT_S,
-        "broker_request_timeout": max(settings.broker_timeout, 2 * _SESSION_TIMEOUT_S),
+        "broker_session_timeout": settings.worker_timeout,
+        "broker_heartbeat_interval": settings.worker_timeout / _HEARTBEATS,
+        "broker_request_timeout": max(settings.broker_timeout, 2 * settings.worker_timeout),
         "worker_redirect_stdouts": False,
         **overrides,
     }

@@ -23,7 +23,7 @@ from streamer.engine.partition import PartitionProcessor
 from streamer.engine.records import Batch
 from streamer.engine.results import Output
 from streamer.engine.store import PartitionStore, UserChange
-from streamer.engine.table import ChangelogWriter
+from streamer.engine.table import ChangelogWriter, JournalWriter
 from streamer.engine.transport import BatchConsumer
 from streamer.profile import Rules
 from streamer.settings import Settings
@@ -41,6 +41,7 @@ class Tools(NamedTuple):
     rules: Rules
     metrics: Metrics
     changelog: ChangelogWriter
+    journal: JournalWriter
     output: OutputWriter
     consumer: BatchConsumer
     now_ms: Callable[[], int]
@@ -49,9 +50,9 @@ class Tools(NamedTuple):
 class AssignedPartition:
     """A partition of this worker. Until :meth:`recovered` it only collects what arrives."""
 
-    def __init__(self, partition: int, store: PartitionStore, tools: Tools) -> None:
+    def __init__(self, partition: int, tools: Tools) -> None:
         self.partition = partition
-        self.store = store
+        self.store: PartitionStore | None = None
         self._tools = tools
         self._topics = (*tools.settings.topics.sources, tools.settings.topics.erasures)
         self._processor: PartitionProcessor | None = None
@@ -62,12 +63,13 @@ class AssignedPartition:
         self._saving = asyncio.Lock()
         self._torn = False
 
-    def recovered(self, capacity: int) -> None:
+    def recovered(self, store: PartitionStore, capacity: int) -> None:
         """The store is up to date: processing may begin."""
         tools = self._tools
-        processor = PartitionProcessor(self.partition, tools.settings, tools.rules, self.store, capacity)
-        if self.store.mark is not None:
-            self._pending.outbox_end = self.store.mark.outbox_end
+        processor = PartitionProcessor(self.partition, tools.settings, tools.rules, store, capacity)
+        if store.mark is not None:
+            self._pending.outbox_end = store.mark.outbox_end
+        self.store = store
         for topic, batch in self._early:
             processor.receive(topic, batch, tools.now_ms())
         self._early = []
@@ -118,9 +120,9 @@ class AssignedPartition:
         return out.more
 
     @property
-    def is_recovered(self) -> bool:
-        """Processing has begun, so the store is whole."""
-        return self._processor is not None
+    def is_whole(self) -> bool:
+        """The store holds what a restart would recover, once a checkpoint is done."""
+        return self._processor is not None and not self._torn
 
     @property
     def crowded(self) -> bool:
@@ -133,26 +135,33 @@ class AssignedPartition:
         """Saves what changed and lets the source be committed; see ``engine/table.py`` for the order and why."""
         async with self._saving:
             async with self._slicing:
-                processor = self._processor
-                if processor is None or self._torn:
+                processor, store = self._processor, self.store
+                if processor is None or store is None or self._torn:
                     return
                 changes = processor.take_changes()
                 mark = processor.mark()
+                journal_begin = store.journal.begin
                 written = self._pending.take()
                 progress = processor.progress()
             self._pending.outbox_end = await self._tools.output.settle(self.partition, written)
-            mark = msgspec.structs.replace(mark, outbox_end=self._pending.outbox_end)
+            placed = await self._tools.journal.write(self.partition, changes)
+            for user, offset in placed:
+                store.journal.place(user, offset)
+            if placed:
+                store.journal.end = placed[-1].offset + 1
+            if journal_begin is None:  # what was needed when the changes were taken begins with them
+                journal_begin = placed[0].offset if placed else store.journal.end or 0
+            mark = msgspec.structs.replace(mark, outbox_end=self._pending.outbox_end, journal_begin=journal_begin)
             changelog = self._tools.changelog
             end = await changelog.write(self.partition, changes)
-            if mark != self.store.mark:
+            if mark != store.mark:
                 end = await changelog.write_mark(self.partition, mark)
-                self.store.mark = mark
             if end is not None:
-                self.store.changelog_end = end
+                store.saved(changes, end, mark)
             for topic, offset in progress.items():
                 if offset >= 0:
                     self._tools.consumer.saved(TP(topic, self.partition), offset + 1)
-        self._measure_checkpoint(processor, changes)
+        self._measure_checkpoint(processor, store, changes)
 
     # --- metrics --------------------------------------------------------------------------------------------
 
@@ -165,16 +174,19 @@ class AssignedPartition:
         if total:
             metrics.batch_events.observe(total)
 
-    def _measure_checkpoint(self, processor: PartitionProcessor, changes: list[UserChange]) -> None:
+    def _measure_checkpoint(
+        self, processor: PartitionProcessor, store: PartitionStore, changes: list[UserChange]
+    ) -> None:
         metrics, consumer, partition = self._tools.metrics, self._tools.consumer, str(self.partition)
         now_ms = self._tools.now_ms()
         metrics.watermark_lag.labels(partition).set((now_ms - processor.clock.watermark) / 1000)
         metrics.buffered.labels(partition).set(processor.buffered)
         metrics.dirty_users.labels(partition).set(len(changes))
         metrics.stuck_users.labels(partition).set(len(processor.users.stuck))
-        metrics.users.labels(partition).set(len(self.store))
-        metrics.state_bytes.labels(partition).set(self.store.size)
+        metrics.users.labels(partition).set(len(store))
+        metrics.state_bytes.labels(partition).set(store.size)
         metrics.changelog_bytes.inc(sum(len(v or b"") for change in changes for v in change.parts.values()))
+        metrics.journal_bytes.inc(sum(len(change.journal or b"") for change in changes))
         for topic in self._topics:
             fetched = consumer.fetched(TP(topic, self.partition))
             if fetched is not None and fetched.highwater is not None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import inspect
 from typing import Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import TopicPartitionState
+from aiokafka.producer.sender import Sender
+from aiokafka.producer.transaction_manager import TransactionManager
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -40,10 +43,19 @@ SEAMS: Final = (
     Seam(Consumer, "_buffered_partitions", "partitions whose stream queue is full"),
     Seam(AIOKafkaConsumerThread, "_create_worker_consumer", "overridden: a shorter fetch wait"),
     Seam(AIOKafkaConsumerThread, "_fetch_records", "overridden: adds positions, highwaters and the generation"),
+    Seam(AIOKafkaConsumerThread, "_ensure_consumer", "called when it has started"),
+    Seam(AIOKafkaConsumer, "_fetcher", "given the next"),
+    Seam(Fetcher, "_proc_fetch_request", "wrapped: an answer counts from when it was asked for"),
     Seam(AIOKafkaConsumer, "_fetch_max_wait_ms", "set before start"),
     Seam(AIOKafkaConsumer, "_subscription", "positions and highwaters, read in the fetch thread"),
+    Seam(AIOKafkaProducer, "_txn_manager", "the producer id of a claim, used without transactions"),
+    Seam(AIOKafkaProducer, "_sender", "whether it failed to get that id"),
+    Seam(Sender, "sender_task", "ends if the broker refuses"),
+    Seam(TransactionManager, "wait_for_pid", "when the claim holds"),
+    Seam(TransactionManager, "has_pid", "whether it does"),
+    Seam(TransactionManager, "transactional_id", "set to None once the claim holds"),
     Seam(TopicPartitionState, "highwater", "end of a partition at the last fetch"),
-    Seam(TopicPartitionState, "timestamp", "when that was"),
+    Seam(TopicPartitionState, "timestamp", "when that was, set back to when it was asked for"),
     Seam(TopicPartitionState, "position", "next offset to read"),
     Seam(TopicPartitionState, "has_valid_position", "whether there is one"),
 )

@@ -1,4 +1,4 @@
-"""One user's saved state, read from the changelog: for tools that explain, outside any consumer group.
+"""One user's saved state, read from changelog and journal: for tools that explain, outside any consumer group.
 
 Faust seam: none.
 
@@ -11,8 +11,10 @@ from collections.abc import Iterable
 
 from aiokafka.partitioner import murmur2
 
-from streamer.engine.scan import scan
-from streamer.engine.store import PartitionStore
+from streamer.engine.recovery import JournalReplay
+from streamer.engine.scan import Scanner, scanner
+from streamer.engine.steps import load_profile
+from streamer.engine.store import MemoryStore, PartitionStore
 from streamer.engine.table import MARK_KEY, apply_record
 from streamer.profile import Profile, Rules
 from streamer.settings import Settings
@@ -41,19 +43,28 @@ async def saved_state(settings: Settings, user_id: str) -> PartitionStore | None
     """
     likely = partition_of(user_id, settings.partitions)
     others = [partition for partition in range(settings.partitions) if partition != likely]
-    return await _find(settings, user_id, [likely]) or await _find(settings, user_id, others)
+    async with scanner(settings, "the state") as topics:
+        found = await _find(topics, settings, user_id, [likely])
+        return found if found is not None else await _find(topics, settings, user_id, others)
 
 
-async def _find(settings: Settings, user_id: str, partitions: Iterable[int]) -> PartitionStore | None:
-    ends_with = b"|" + user_id.encode()
-    stores: dict[int, PartitionStore] = {partition: PartitionStore() for partition in partitions}
-    async for scanned in scan(settings, settings.topics.state, dict.fromkeys(stores, 0)):
+async def _find(topics: Scanner, settings: Settings, user_id: str, partitions: Iterable[int]) -> PartitionStore | None:
+    key_of_user = user_id.encode()
+    ends_with = b"|" + key_of_user
+    stores = {partition: MemoryStore() for partition in partitions}
+    async for scanned in topics.scan(settings.topics.state, dict.fromkeys(stores, 0)):
         store = stores[scanned.partition]
         for record in scanned.records:
             key = record.key or b""
             if key == MARK_KEY or key.partition(b"|")[1] + key.partition(b"|")[2] == ends_with:
                 apply_record(store, record)
-    return next((store for store in stores.values() if len(store)), None)
+    replays = {partition: JournalReplay(store) for partition, store in stores.items()}
+    begin = {partition: 0 if store.mark is None else store.mark.journal_begin for partition, store in stores.items()}
+    async for scanned in topics.scan(settings.topics.journal, begin):
+        for record in scanned.records:
+            if record.key == key_of_user:
+                replays[scanned.partition].apply(record)
+    return next((store for store in stores.values() if any(store)), None)
 
 
 def profile_in(store: PartitionStore, user_id: str, rules: Rules) -> Profile:
@@ -62,8 +73,7 @@ def profile_in(store: PartitionStore, user_id: str, rules: Rules) -> Profile:
     Raises:
         StateCorrupt, StateTooNew: it cannot be read.
     """
-    parts = store.parts(user_id)
-    profile = Profile.load(user_id, rules, parts.get("h"), parts.get("s"), (), lambda day: parts.get(f"t{day}"))
+    profile = load_profile(user_id, rules, store.parts(user_id), store.journal.records(user_id))
     if store.mark is not None:
         profile.advance(store.mark.watermark)
     return profile

@@ -31,6 +31,7 @@ class Metrics:
         self.rejects = counter("rejected_events", "records sent to the rejects topic", "topic", "code")
         self.rejects_seen = counter("rejects", "records read from the rejects topic", "topic", "code")
         self.dropped = counter("dropped_evidence", "evidence beyond a cap", "cap")
+        self.labels = counter("labels_written", "labels of sealed sessions handed to their topic")
         self.lists = counter("lists_changed", "avoid lists written to the outbox")
         self.watermark_lag = gauge("watermark_lag_seconds", "wall clock minus watermark", "partition")
         self.consumer_lag = gauge(
@@ -51,12 +52,18 @@ class Metrics:
             "streamer_checkpoint_seconds", "duration of a checkpoint", registry=registry, buckets=_CHECKPOINT
         )
         self.changelog_bytes = counter("changelog_bytes", "bytes handed to the changelog, before compression")
+        self.journal_bytes = counter("journal_bytes", "bytes handed to the journal, before compression")
         self.recovery_seconds = gauge("recovery_seconds", "duration of the last recovery")
         self.redis_writes = counter("redis_writes", "avoid lists by what Redis did with them", "result")
         self.redis_errors = counter("redis_errors", "failed attempts to write to Redis")
         self.freshness = Histogram(
             "streamer_freshness_seconds", "event time to acknowledged by Redis", registry=registry, buckets=_FRESHNESS
         )
+
+    def processed(self) -> int:
+        """Records of all topics processed since the start."""
+        samples = (sample for family in self.events.collect() for sample in family.samples)
+        return round(sum(sample.value for sample in samples if sample.name.endswith("_total")))
 
     def serve(self, port: int) -> None:
         """Serves ``/metrics`` on this port; 0: not at all."""

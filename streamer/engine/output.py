@@ -1,9 +1,10 @@
-"""What a slice produced, to Kafka: documents to the outbox, rejects to their topic, and who waits for the acks.
+"""What a slice produced, to Kafka: documents to the outbox, rejects and labels to their topics, and who waits for them.
 
 Faust seam: none (``engine/producer.py``).
 
 What must hold for it to be right: a checkpoint settles everything written before it, so that no output is lost that
-the saved state takes for written (I3, I9). Repeating an output is harmless: the newest document of a user wins.
+the saved state takes for written (I3, I9). Repeating an output is harmless: the newest document of a user wins, and
+a label says which one it is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from streamer.engine.metrics import Metrics
 from streamer.engine.producer import BatchProducer, Entry, Sent
-from streamer.engine.results import Output, Reject, Write
+from streamer.engine.results import LabelWrite, Output, Reject, Write
 from streamer.settings import Topics
 
 _CUT_TO: Final = 64 * 1024
@@ -24,6 +25,11 @@ _CUT_TO: Final = 64 * 1024
 class _Rejects(NamedTuple):
     sent: list[Sent]
     rejects: Sequence[Reject]
+
+
+class _Labels(NamedTuple):
+    sent: list[Sent]
+    labels: Sequence[LabelWrite]
 
 
 class Pending:
@@ -37,12 +43,13 @@ class Pending:
         self.outbox_end = outbox_end
         self.documents: list[Sent] = []
         self.rejects: list[_Rejects] = []
+        self.labels: list[_Labels] = []
 
     def take(self) -> Pending:
         """Everything written so far, to be settled; what is written from now on is not in it."""
         taken = Pending(self.outbox_end)
-        taken.documents, taken.rejects = self.documents, self.rejects
-        self.documents, self.rejects = [], []
+        taken.documents, taken.rejects, taken.labels = self.documents, self.rejects, self.labels
+        self.documents, self.rejects, self.labels = [], [], []
         return taken
 
 
@@ -61,6 +68,10 @@ class OutputWriter:
             groups = [[_document(write)] for write in out.writes]
             pending.documents += await self._producer.send(self._topics.avoid_lists, partition, groups)
             self._metrics.lists.inc(len(out.writes))
+        if out.labels:
+            sent = await self._send_labels(partition, out.labels)
+            pending.labels.append(_Labels(sent, out.labels))
+            self._metrics.labels.inc(len(out.labels))
         if out.rejects:
             sent = await self._send_rejects(partition, out.rejects, None)
             pending.rejects.append(_Rejects(sent, out.rejects))
@@ -72,6 +83,7 @@ class OutputWriter:
         end = taken.outbox_end
         for sent in taken.documents:
             end = max(end, await sent.end())
+        await self._settle_labels(partition, taken.labels)
         for sent_rejects, rejects in taken.rejects:
             try:
                 for sent in sent_rejects:
@@ -81,6 +93,23 @@ class OutputWriter:
                     for sent in await self._send_rejects(partition, [reject], _CUT_TO):
                         await sent.done
         return end
+
+    async def _send_labels(self, partition: int, labels: Sequence[LabelWrite]) -> list[Sent]:
+        return await self._producer.send(self._topics.labels, partition, [[_label(label)] for label in labels])
+
+    async def _settle_labels(self, partition: int, written: Sequence[_Labels]) -> None:
+        """Waits for the acks; a label that the topic does not take is metered, and stops nobody (I9)."""
+        for sent_labels, labels in written:
+            try:
+                for sent in sent_labels:
+                    await sent.done
+            except MessageSizeTooLargeError:
+                for label in labels:
+                    try:
+                        for sent in await self._send_labels(partition, [label]):
+                            await sent.done
+                    except MessageSizeTooLargeError:
+                        self._metrics.dropped.labels("label_bytes").inc()
 
     async def _send_rejects(self, partition: int, rejects: Sequence[Reject], limit: int | None) -> list[Sent]:
         topic = self._topics.rejects
@@ -93,6 +122,11 @@ class OutputWriter:
 def _document(write: Write) -> Entry:
     headers = () if write.event_ts is None else (("event_ts", str(write.event_ts).encode()),)
     return Entry(write.user.encode(), write.value, headers)
+
+
+def _label(label: LabelWrite) -> Entry:
+    headers = (("label", label.name.encode()),) if label.name else ()
+    return Entry(label.user.encode(), label.value, headers)
 
 
 def _reject(reject: Reject, limit: int | None) -> Entry:

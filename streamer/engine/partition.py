@@ -16,12 +16,13 @@ What must hold for it to be right:
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Final
 
 from streamer.engine.inbox import Arrival, Inbox
 from streamer.engine.records import Record
-from streamer.engine.results import Output, Reject, Write
+from streamer.engine.results import LabelWrite, Output, Reject, Write
 from streamer.engine.steps import Step
 from streamer.engine.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
 from streamer.engine.users import Users
@@ -32,6 +33,8 @@ from streamer.settings import DAY_MS, Settings
 
 _SOURCES: Final = ("impressions", "plays", "dislikes", "feedback")
 _ERASURES: Final = "erasures"
+CARRY_AFTER: Final = 100_000
+"""Records of the journal that may be kept on account of one stuck user."""
 
 
 class PartitionProcessor:
@@ -63,8 +66,10 @@ class PartitionProcessor:
         self._sources = [self._inboxes[prefix + name] for name in _SOURCES]
         self._erasures = self._inboxes[prefix + _ERASURES]
         self._buffer_events = settings.buffer_events
+        self._labels = settings.labels
         self._rejects: list[Reject] = []
         self._erased_parts: dict[str, dict[str, bytes | None]] = {}
+        self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
 
     # --- what arrives ---------------------------------------------------------------------------------------
 
@@ -171,6 +176,8 @@ class PartitionProcessor:
         applied = [a for i, a in enumerate(arrivals) if i not in done.poisoned] if done.poisoned else arrivals
         if Outcome.LATE in done.outcomes:
             out.late.update(a[3].name for a, what in zip(applied, done.outcomes, strict=False) if what is Outcome.LATE)
+        if done.labels:
+            out.labels += done.labels
         if done.writes:
             newest = max((arrival[0] for arrival in applied), default=None)
             out.writes.append(Write(user, done.document, newest))
@@ -196,8 +203,11 @@ class PartitionProcessor:
         gone[ERASED] = erasure.ts.to_bytes(8)
         self.store.put(user, ERASED, gone[ERASED])
         self.store.unsaved.pop(user, None)
+        self.store.journal.drop(user)
         self.users.forget(user)
         out.writes.append(Write(user, None, None))
+        if self._labels:
+            out.labels.append(LabelWrite(user, "", None))
 
     # --- checkpoint -------------------------------------------------------------------------------------------
 
@@ -206,7 +216,7 @@ class PartitionProcessor:
         changes = {change.user: change for change in self.users.take_changes()}
         for user, gone in self._erased_parts.items():
             change = changes.get(user, UserChange(user, {}, None))
-            changes[user] = change._replace(parts={**gone, **change.parts})
+            changes[user] = change._replace(parts={**gone, **change.parts}, voids=True)
         self._erased_parts = {}
         for user, raw in self.store.unsaved.items():
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
@@ -219,12 +229,23 @@ class PartitionProcessor:
             changes[user] = change._replace(parts={**change.parts, ERASED: None})
         for change in changes.values():
             self.store.set_deadline(change.user, change.deadline)
-        return list(changes.values())
+        return [*changes.values(), *self._carried(changes)]
+
+    def _carried(self, changes: Mapping[str, UserChange]) -> list[UserChange]:
+        """Appends again what the journal has of a stuck user, whose sessions never seal, lest it grow for ever (I6)."""
+        journal = self.store.journal
+        oldest, begin = next(iter(journal), ""), journal.begin
+        if oldest in changes or oldest not in self.users.stuck or begin is None:
+            return []
+        if (journal.end or 0) - begin < CARRY_AFTER:
+            return []
+        deadline = self.store.deadlines.get(oldest)
+        return [UserChange(oldest, {}, deadline, raw) for raw in journal.carry(oldest)]
 
     def mark(self) -> Mark:
-        """The mark of a checkpoint taken now, but for the outbox's end."""
+        """The mark of a checkpoint taken now, but for where outbox and journal stand then."""
         newest = {name: lane.newest for name, lane in self.clock.sources.items()}
-        return Mark(MARK_VERSION, self.clock.watermark, newest, 0)
+        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage)
 
     def progress(self) -> dict[str, int]:
         """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""

@@ -1,31 +1,41 @@
-"""Recovery of partitions: the changelog into the store, then the outbox's tail, in whole fetched batches.
+"""Recovery of partitions: changelog, journal and the outbox's tail into the store, in whole fetched batches.
 
 Faust seam: none; runs on ``BatchConsumer.before_assigned`` with a consumer of its own, while the source topics are
 already being fetched. Replaces ``faust.tables.recovery.Recovery`` (13,000 records/s, one event at a time).
 
-A store kept from an earlier assignment is only brought up to date from where it ends. The outbox's tail, from the end
-that the checkpoint's mark names, holds the documents written after the checkpoint: they become the "last written" ones,
-so that a re-read event writes again exactly what differs, and a document that must go is known to be there.
+1. The changelog, from where the store ends: one kept from an earlier assignment or on disk is only brought up to date.
+   One that cannot be brought up to date is given up for a full read (:func:`_gap`).
+2. The journal, from where the checkpoint's mark says, or from where the store's ends. Records of another epoch than the
+   head's are outdated.
+3. The outbox's tail, from the end that the mark names, holds the documents written after the checkpoint: they become
+   the "last written" ones, so that a re-read event writes again exactly what differs, and a document that must go is
+   known to be there.
 
-What must hold for it to be right: nobody else writes to the changelog partition meanwhile (the group has given the
-partition to this worker), and nothing of the partition is processed before :func:`recover` has returned it.
+What must hold for it to be right: nobody else can write to these topics' partition any more (``BatchProducer.claim``
+comes first), and nothing of the partition is processed before :func:`recover` has returned it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 
 from streamer.engine import written
+from streamer.engine.journal import epoch_of
 from streamer.engine.records import Record
-from streamer.engine.scan import scan
-from streamer.engine.store import WRITTEN, PartitionStore
-from streamer.engine.table import apply_record
+from streamer.engine.scan import Extent, Scanner, scanner
+from streamer.engine.store import HEAD, WRITTEN, PartitionStore
+from streamer.engine.table import apply_record, deadline_of
 from streamer.errors import StateCorrupt
+from streamer.events import CLAIM
 from streamer.scoring import document
 from streamer.settings import Settings
+
+log: Final = logging.getLogger(__name__)
 
 
 async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> None:
@@ -35,19 +45,128 @@ async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> N
         BrokerUnavailable: the broker does not let it be read.
         StateCorrupt, StateTooNew: the changelog holds something this worker cannot read.
     """
-    topics = settings.topics
+    async with scanner(settings, "the state") as topics:
+        await _changelog(topics, settings.topics.state, stores)
+        await _journal(topics, settings.topics.journal, stores)
+        begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
+        async for scanned in topics.scan(settings.topics.avoid_lists, begin):
+            for record in scanned.records:
+                apply_outbox_record(stores[scanned.partition], record)
+            await asyncio.sleep(0)
+
+
+# --- the changelog ----------------------------------------------------------------------------------------------
+
+
+async def _changelog(topics: Scanner, topic: str, stores: Mapping[int, PartitionStore]) -> None:
+    for partition, extent in (await topics.extents(topic, stores)).items():
+        gap = _gap(stores[partition].changelog_end, extent)
+        if gap is not None:
+            log.warning("partition %d: %s: the local state is given up and recovered in full", partition, gap)
+            stores[partition].clear()
+    lineages = {partition: store.mark.lineage for partition, store in stores.items() if store.mark is not None}
+    await _read_changelog(topics, topic, stores)
+    foreign = {}
+    for partition, lineage in lineages.items():
+        mark = stores[partition].mark
+        if mark is not None and mark.lineage != lineage:
+            foreign[partition] = stores[partition]
+            log.warning(
+                "partition %d: %s was made anew: the local state is given up and recovered in full", partition, topic
+            )
+            stores[partition].clear()
+    if foreign:
+        await _read_changelog(topics, topic, foreign)
+
+
+async def _read_changelog(topics: Scanner, topic: str, stores: Mapping[int, PartitionStore]) -> None:
     begin = {partition: store.changelog_end for partition, store in stores.items()}
-    async for scanned in scan(settings, topics.state, begin):
+    async for scanned in topics.scan(topic, begin):
         store = stores[scanned.partition]
         for record in scanned.records:
             apply_record(store, record)
-            store.changelog_end = record.offset + 1
+        if scanned.records:
+            store.applied(scanned.records[-1].offset + 1)
         await asyncio.sleep(0)
-    begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
-    async for scanned in scan(settings, topics.avoid_lists, begin):
+
+
+def _gap(changelog_end: int, extent: Extent) -> str | None:
+    """Why a store that contains the changelog up to an offset cannot be brought up to date; None: it can."""
+    if changelog_end > extent.end:
+        return f"it contains the changelog up to {changelog_end}, which now ends at {extent.end}"
+    if 0 < changelog_end < extent.first:
+        return f"it contains the changelog up to {changelog_end}, which now begins at {extent.first}"
+    return None
+
+
+# --- the journal ------------------------------------------------------------------------------------------------
+
+
+class _Known(NamedTuple):
+    """What the changelog says of a user."""
+
+    epoch: int | None
+    deadline: int | None
+
+
+class JournalReplay:
+    """Brings records of the journal into a store that contains the whole changelog."""
+
+    def __init__(self, store: PartitionStore) -> None:
+        self._store = store
+        self._known: dict[str, _Known] = {}
+        for user in [user for user in store.journal if not self._counts(user, store.journal.records(user)[-1])]:
+            store.journal.drop(user)
+
+    def apply(self, record: Record) -> None:
+        """Takes the next record.
+
+        The user's deadline is then the lesser of what the changelog and the newest record say: either may be the newer,
+        and one that is early changes nothing when it comes.
+        """
+        store = self._store
+        user = (record.key or b"").decode()
+        if record.value is None:
+            store.journal.drop(user)
+        elif self._counts(user, record.value):
+            store.journal.add(user, record.value, record.offset)
+            deadline = deadline_of(record)
+            if deadline is not None:
+                saved = self._known[user].deadline
+                store.set_deadline(user, deadline if saved is None else min(deadline, saved))
+
+    def _counts(self, user: str, raw: bytes) -> bool:
+        known = self._known.get(user)
+        if known is None:
+            head = self._store.part(user, HEAD)
+            epoch = 0 if head is None else epoch_of(head)
+            known = self._known[user] = _Known(epoch, self._store.deadlines.get(user))
+        epoch = epoch_of(raw)
+        return epoch == known.epoch or epoch is None or known.epoch is None
+
+
+async def _journal(topics: Scanner, topic: str, stores: Mapping[int, PartitionStore]) -> None:
+    extents = await topics.extents(topic, stores)
+    begin = {}
+    for partition, store in stores.items():
+        needed = 0 if store.mark is None else store.mark.journal_begin
+        begin[partition] = max(needed, store.journal.end or 0)
+        if needed > extents[partition].end:
+            log.warning(
+                "partition %d: %s was made anew: what was open in sessions is lost but for what is read again",
+                partition,
+                topic,
+            )
+    replays = {partition: JournalReplay(store) for partition, store in stores.items()}
+    async for scanned in topics.scan(topic, begin):
         for record in scanned.records:
-            apply_outbox_record(stores[scanned.partition], record)
+            replays[scanned.partition].apply(record)
         await asyncio.sleep(0)
+    for partition, extent in extents.items():
+        stores[partition].journal.end = extent.end
+
+
+# --- the outbox -------------------------------------------------------------------------------------------------
 
 
 def apply_outbox_record(store: PartitionStore, record: Record) -> None:
@@ -57,6 +176,8 @@ def apply_outbox_record(store: PartitionStore, record: Record) -> None:
         StateCorrupt: it is no document.
     """
     user = (record.key or b"").decode()
+    if user == CLAIM:
+        return
     raw = None
     if record.value is not None:
         try:

@@ -30,12 +30,24 @@ class Write(NamedTuple):
     event_ts: int | None
 
 
+class LabelWrite(NamedTuple):
+    """A label for the topic ``labels``; ``name`` tells it from the user's other ones, so that repeats are known.
+
+    ``value`` None, without a name, is a tombstone: the user was erased.
+    """
+
+    user: str
+    name: str
+    value: bytes | None
+
+
 @dataclass(slots=True)
 class Output:
     """What a slice produced. ``events``, ``late`` and ``erased`` count by topic without prefix."""
 
     writes: list[Write] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    labels: list[LabelWrite] = field(default_factory=list)
     events: Counter[str] = field(default_factory=Counter)
     late: Counter[str] = field(default_factory=Counter)
     erased: Counter[str] = field(default_factory=Counter)

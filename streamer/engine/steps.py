@@ -8,9 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from streamer.engine.results import LabelWrite
+from streamer.engine.store import HEAD, SESSIONS, TILE
 from streamer.events import Event
-from streamer.profile import Outcome, Profile
+from streamer.profile import Outcome, Profile, Rules
 from streamer.scoring.document import Document
+
+
+def load_profile(user: str, rules: Rules, parts: Mapping[str, bytes], journal: Sequence[bytes]) -> Profile:
+    """The profile in a user's stored parts and journal records.
+
+    Raises:
+        StateCorrupt, StateTooNew: it cannot be read.
+    """
+    return Profile.load(
+        user, rules, parts.get(HEAD), parts.get(SESSIONS), journal, lambda day: parts.get(f"{TILE}{day}")
+    )
 
 
 class Step(NamedTuple):
@@ -42,12 +55,14 @@ class Stepped(NamedTuple):
         writes: the document must be written.
         document: the bytes to write; None: a tombstone.
         poisoned: events that could not be processed, by position, with the traceback.
+        labels: what the sessions that sealed say; none if labels are off.
     """
 
     outcomes: Sequence[Outcome]
     writes: bool
     document: bytes | None
     poisoned: Mapping[int, str]
+    labels: Sequence[LabelWrite] = ()
 
 
 class Result(NamedTuple):
@@ -58,3 +73,4 @@ class Result(NamedTuple):
     writes: bool
     raw: bytes | None
     deadline: int | None
+    labels: Sequence[LabelWrite] = ()

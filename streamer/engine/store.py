@@ -1,10 +1,11 @@
-"""Local state of one partition: every user's encoded parts, in memory.
+"""Local state of one partition: every user's encoded parts, in memory (here) or on disk (``engine/disk.py``).
 
-Faust seam: none; takes the place of a ``faust.Table``'s ``memory://`` store, which keeps one value a key and knows
-nothing of which keys belong together.
+Faust seam: none; takes the place of a ``faust.Table``'s ``memory://`` and ``rocksdb://`` stores, which keep one value a
+key and know nothing of which keys belong together.
 
 What must hold for it to be right: it equals the changelog up to ``changelog_end`` plus what the running checkpoint
-writes; decoded profiles that are newer live in ``engine/users.py``.
+writes, and ``journal`` what a restart would read of the journal; decoded profiles that are newer live in
+``engine/users.py``.
 
 Parts of a user: those of ``Profile.changes()`` (head, open sessions, tiles), and the engine's own:
 ``w`` the last written document, ``e`` the time of the last erasure.
@@ -12,17 +13,22 @@ Parts of a user: those of ``Profile.changes()`` (head, open sessions, tiles), an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Struct
 
+from streamer.engine.journal import Journal
 from streamer.errors import StateCorrupt, StateTooNew
 
+HEAD: Final = "h"
+SESSIONS: Final = "s"
+TILE: Final = "t"
+"""Followed by the day."""
 WRITTEN: Final = "w"
 ERASED: Final = "e"
-MARK_VERSION: Final = 1
+MARK_VERSION: Final = 2
 
 
 class Mark(Struct, array_like=True, frozen=True):
@@ -32,23 +38,39 @@ class Mark(Struct, array_like=True, frozen=True):
         watermark: the partition's watermark, ms.
         newest: newest event time processed, by source topic without prefix, ms.
         outbox_end: offset after the last document written to the outbox before the checkpoint.
+        journal_begin: offset of the oldest record of the journal that is still needed.
+        lineage: drawn when a changelog is begun: a changelog made anew under the same name has another one.
     """
 
     version: int
     watermark: int
     newest: dict[str, int]
     outbox_end: int
+    journal_begin: int = 0
+    lineage: str = ""
 
 
 class UserChange(NamedTuple):
-    """What a checkpoint saves of one user: changed parts (None: deleted) and the user's deadline."""
+    """What a checkpoint saves of one user.
+
+    Attributes:
+        user: whose.
+        parts: those that changed; None: deleted.
+        deadline: the user's, ms of event time; None: time alone changes nothing.
+        journal: what is added to the user's journal; None: nothing.
+        fresh: ``parts`` begin a new epoch, so the journal's earlier records of this user are outdated.
+        voids: epochs begin anew (the head went), so the journal must say that its earlier records are void.
+    """
 
     user: str
     parts: Mapping[str, bytes | None]
     deadline: int | None
+    journal: bytes | None = None
+    fresh: bool = False
+    voids: bool = False
 
 
-class PartitionStore:
+class PartitionStore(Protocol):
     """Encoded parts by user.
 
     Attributes:
@@ -57,34 +79,94 @@ class PartitionStore:
         deadlines: deadlines by user as of the last changes taken, ms of event time.
         erased: erasure marks by user, ms.
         unsaved: last written documents found in the outbox and not yet in the changelog, by user.
-        size: bytes of all parts.
+        journal: what is journalled of open sessions, by user.
     """
 
-    __slots__ = ("_users", "changelog_end", "deadlines", "erased", "mark", "size", "unsaved")
+    changelog_end: int
+    mark: Mark | None
+    deadlines: dict[str, int]
+    erased: dict[str, int]
+    unsaved: dict[str, bytes | None]
+    journal: Journal
+
+    @property
+    def size(self) -> int:
+        """Bytes of all parts and journal records."""
+
+    def __len__(self) -> int:
+        """How many users have parts."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Users with parts or journal records."""
+
+    def parts(self, user: str) -> Mapping[str, bytes]:
+        """All parts of a user; empty if nothing is known of them."""
+
+    def part(self, user: str, name: str) -> bytes | None:
+        """One part of a user."""
+
+    def put(self, user: str, name: str, value: bytes | None) -> None:
+        """Takes one part, to be read from now on; None deletes it."""
+
+    def set_deadline(self, user: str, deadline: int | None) -> None:
+        """Takes a user's deadline; None: there is none."""
+
+    def saved(self, changes: Iterable[UserChange], end: int, mark: Mark) -> None:
+        """The changelog has these changes, which were put before, and this mark; it ends at ``end``."""
+
+    def applied(self, end: int) -> None:
+        """All that was put is from the changelog before ``end``."""
+
+    def clear(self) -> None:
+        """Forgets everything, to be recovered from the changelog's beginning."""
+
+    def close(self) -> None:
+        """Lets go of files. Whatever was not saved is not kept."""
+
+
+class MemoryStore:
+    """Everything in memory; a restart reads the whole changelog."""
+
+    __slots__ = ("_size", "_users", "changelog_end", "deadlines", "erased", "journal", "mark", "unsaved")
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything."""
         self._users: dict[str, dict[str, bytes]] = {}
+        self._size = 0
         self.changelog_end = 0
         self.mark: Mark | None = None
         self.erased: dict[str, int] = {}
         self.deadlines: dict[str, int] = {}
         self.unsaved: dict[str, bytes | None] = {}
-        self.size = 0
+        self.journal = Journal()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all parts and journal records."""
+        return self._size + self.journal.size
 
     def __len__(self) -> int:
         return len(self._users)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._users)
+        yield from self._users
+        yield from (user for user in self.journal if user not in self._users)
 
     def parts(self, user: str) -> Mapping[str, bytes]:
-        """All parts of a user; empty if nothing is known of them."""
+        """All parts of a user."""
         return self._users.get(user, {})
+
+    def part(self, user: str, name: str) -> bytes | None:
+        """One part of a user."""
+        return self._users.get(user, {}).get(name)
 
     def put(self, user: str, name: str, value: bytes | None) -> None:
         """Stores one part; None deletes it."""
         if name == ERASED:
-            self._put_erased(user, value)
+            put_erased(self.erased, user, value)
         parts = self._users.get(user)
         if parts is None:
             if value is None:
@@ -92,10 +174,10 @@ class PartitionStore:
             parts = self._users[user] = {}
         old = parts.pop(name, None)
         if old is not None:
-            self.size -= len(old)
+            self._size -= len(old)
         if value is not None:
             parts[name] = value
-            self.size += len(value)
+            self._size += len(value)
         elif not parts:
             del self._users[user]
 
@@ -106,11 +188,24 @@ class PartitionStore:
         else:
             self.deadlines[user] = deadline
 
-    def _put_erased(self, user: str, value: bytes | None) -> None:
-        if value is None:
-            self.erased.pop(user, None)
-        else:
-            self.erased[user] = int.from_bytes(value)
+    def saved(self, _changes: Iterable[UserChange], end: int, mark: Mark) -> None:
+        """The changelog has what was put."""
+        self.changelog_end, self.mark = end, mark
+
+    def applied(self, end: int) -> None:
+        """All that was put is from the changelog before ``end``."""
+        self.changelog_end = end
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def put_erased(erased: dict[str, int], user: str, value: bytes | None) -> None:
+    """Keeps the index of erasure marks in step with part ``e``."""
+    if value is None:
+        erased.pop(user, None)
+    else:
+        erased[user] = int.from_bytes(value)
 
 
 _encoder: Final = msgspec.msgpack.Encoder()

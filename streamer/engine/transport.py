@@ -15,7 +15,7 @@ What must hold for it to be right:
 - Batches of a partition are delivered in offset order; the queue is cleared when the partition is revoked, and after a
   seek back the same offsets may enter it twice, which can only repeat a commit, never move it forward too far.
 - A ``Fetched`` snapshot is taken in the fetch thread together with the records it belongs to, so that "caught up"
-  means: nothing at the broker, nothing on the way to the agent.
+  means: nothing at the broker when it was last asked (``engine/answers.py``), nothing on the way to the agent.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message, StreamT
 
+from streamer.engine.answers import date_from_asking
 from streamer.engine.records import Batch, Fetched, Record
 
 SCHEME: Final = "streamer+kafka"
@@ -49,6 +50,11 @@ class _FetchResult(dict[TP, list[ConsumerRecord]]):
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The stock consumer thread, fetching with a short wait and a snapshot."""
+
+    async def on_start(self) -> None:
+        """Called by Faust in the thread, before anything is fetched."""
+        await super().on_start()
+        date_from_asking(self._ensure_consumer()._fetcher)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -189,7 +195,7 @@ class BatchConsumer(driver.Consumer):
         return self._fetched.get(tp)
 
     def caught_up(self, tp: TP) -> int | None:
-        """When (ms since 1970) the broker last had nothing of ``tp`` that the agent lacks; None: it has something."""
+        """When (ms since 1970) the broker had nothing of ``tp`` that the agent lacks; None: it has something."""
         fetched = self._fetched.get(tp)
         if fetched is None or fetched.highwater is None or fetched.position < fetched.highwater:
             return None

@@ -20,10 +20,12 @@ from typing import Final
 
 from streamer.engine import written as codec
 from streamer.engine.deadlines import Deadlines
-from streamer.engine.steps import HotUser, Result, Step, Stepped
-from streamer.engine.store import WRITTEN, PartitionStore, UserChange
-from streamer.errors import StateTooNew
+from streamer.engine.results import LabelWrite
+from streamer.engine.steps import HotUser, Result, Step, Stepped, load_profile
+from streamer.engine.store import HEAD, WRITTEN, PartitionStore, UserChange
+from streamer.errors import StateTooNew, StoreFailed
 from streamer.profile import Outcome, Profile, Rules
+from streamer.profile.labels import encode as encode_label
 from streamer.scoring.document import encode, must_write
 
 _DETAIL_LIMIT: Final = 8_000
@@ -62,11 +64,12 @@ class Users:
 
         Raises:
             StateTooNew: a newer Streamer wrote this user.
+            StoreFailed: the local state on disk failed.
         """
         try:
             hot = self._get(user)
             result = self._attempt(hot, step)
-        except (StateTooNew, MemoryError):
+        except (StateTooNew, StoreFailed, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - whatever an event makes raise must not stop the others (I9)
             return self._isolate(user, step)
@@ -83,15 +86,21 @@ class Users:
         """What the users changed since the last call; it is in the store when this returns."""
         changes = []
         for user, hot in self._dirty.items():
-            parts: dict[str, bytes | None] = dict(hot.profile.changes().parts)
+            parts, journal, fresh = hot.profile.changes()
             if hot.written_changed:
                 parts[WRITTEN] = None if hot.written is None else codec.encode(hot.written)
             hot.dirty = hot.written_changed = False
             hot.steps = []
+            voids = parts.get(HEAD, b"") is None
+            change = UserChange(user, parts, self.deadlines.get(user), journal, fresh, voids)
             for name, value in parts.items():
                 self._store.put(user, name, value)
-            if parts:
-                changes.append(UserChange(user, parts, self.deadlines.get(user)))
+            if change.fresh:
+                self._store.journal.drop(user)
+            if journal is not None:
+                self._store.journal.add(user, journal)
+            if parts or journal is not None:
+                changes.append(change)
             if hot.profile.empty and hot.written is None:
                 self._hot.pop(user, None)
         self._dirty = {}
@@ -110,11 +119,11 @@ class Users:
         return hot
 
     def _load(self, user: str) -> HotUser:
-        parts = self._store.parts(user)
-        if not parts:
+        parts, journal = self._store.parts(user), self._store.journal.records(user)
+        if not parts and not journal:
             return HotUser(Profile(user, self._rules), None)
         raw = parts.get(WRITTEN)
-        profile = Profile.load(user, self._rules, parts.get("h"), parts.get("s"), (), lambda day: parts.get(f"t{day}"))
+        profile = load_profile(user, self._rules, parts, journal)
         return HotUser(profile, None if raw is None else codec.decode(user, raw))
 
     @staticmethod
@@ -128,12 +137,13 @@ class Users:
     def _attempt(self, hot: HotUser, step: Step) -> Result:
         """Does the step; all that may raise is in here."""
         outcomes = self._replay(hot.profile, step)
+        labels = _label_writes(hot.profile) if self._rules.labels else ()
         if not hot.profile.stale:
-            return Result(outcomes, hot.written, False, None, hot.profile.deadline())
+            return Result(outcomes, hot.written, False, None, hot.profile.deadline(), labels)
         document = hot.profile.document()
         writes = must_write(hot.written, document, self._rules.window_ms // 2)
         raw = encode(document) if writes and document is not None else None
-        return Result(outcomes, document, writes, raw, hot.profile.deadline())
+        return Result(outcomes, document, writes, raw, hot.profile.deadline(), labels)
 
     def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:
         hot.steps.append(step)
@@ -144,7 +154,7 @@ class Users:
         if result.writes:
             hot.written = result.document
             hot.written_changed = True
-        return Stepped(result.outcomes, result.writes, result.raw, poisoned)
+        return Stepped(result.outcomes, result.writes, result.raw, poisoned, result.labels)
 
     def _shrink(self) -> None:
         hot = self._hot
@@ -178,7 +188,7 @@ class Users:
         try:
             hot = self._rebuild(user, known)
             return hot, kept, self._attempt(hot, kept)
-        except (StateTooNew, MemoryError):
+        except (StateTooNew, StoreFailed, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - the traceback is the result
             return traceback.format_exc()[-_DETAIL_LIMIT:]
@@ -189,6 +199,7 @@ class Users:
         if known is not None:
             for step in known.steps:
                 self._replay(hot.profile, step)
+            hot.profile.take_labels()  # those were written when the steps were done first
             hot.steps = known.steps.copy()
             hot.written, hot.written_changed, hot.dirty = known.written, known.written_changed, known.dirty
         return hot
@@ -217,3 +228,7 @@ class Users:
             if hot.dirty:
                 self._dirty[user] = hot
         return Stepped([], False, None, poisoned)
+
+
+def _label_writes(profile: Profile) -> list[LabelWrite]:
+    return [LabelWrite(label.user_id, label.name, encode_label(label)) for label in profile.take_labels()]

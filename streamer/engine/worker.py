@@ -19,6 +19,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
 from streamer.engine.assigned import AssignedPartition, Tools
@@ -27,10 +28,11 @@ from streamer.engine.output import OutputWriter
 from streamer.engine.producer import BatchProducer
 from streamer.engine.records import Batch
 from streamer.engine.recovery import recover
-from streamer.engine.store import PartitionStore
-from streamer.engine.table import ChangelogWriter
+from streamer.engine.stores import open_stores
+from streamer.engine.table import ChangelogWriter, JournalWriter
 from streamer.engine.transport import BatchConsumer
-from streamer.errors import TopicsError
+from streamer.engine.truncation import Truncation
+from streamer.errors import TakenOver, TopicsError
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -71,7 +73,8 @@ class Engine:
         self._producer = BatchProducer(settings)
         self._tools: Tools | None = None
         self._assigned: dict[int, AssignedPartition] = {}
-        self._parked: dict[int, PartitionStore] = {}
+        self._stores = open_stores(settings)
+        self._truncation = Truncation(settings)
         self._recovering: asyncio.Task[None] | None = None
         self._failing: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
@@ -91,6 +94,7 @@ class Engine:
             self._rules,
             self._metrics,
             ChangelogWriter(self._producer, topics.state),
+            JournalWriter(self._producer, topics.journal),
             OutputWriter(self._producer, topics, self._metrics),
             consumer,
             self._now_ms,
@@ -158,6 +162,13 @@ class Engine:
             self._metrics.dropped.labels(cap).inc(count)
         self._rules.dropped.clear()
 
+    async def truncate(self) -> None:
+        """Deletes what of the journal is not needed any more; called now and then."""
+        marks = {p: a.store.mark for p, a in self._assigned.items() if a.store is not None}
+        begins = {p: mark.journal_begin for p, mark in marks.items() if mark is not None}
+        if not self._failed:
+            await self._truncation.delete_before(begins)
+
     async def _checkpoint(self, assigned: AssignedPartition) -> None:
         with self._metrics.checkpoint_seconds.time():
             await assigned.checkpoint()
@@ -165,7 +176,7 @@ class Engine:
     async def _fail(self, error: Exception) -> None:
         if not self._failed:
             self._failed = self._paused = True
-            await self._crash(error)
+            await self._crash(_taken_over() if isinstance(error, ProducerFenced) else error)
 
     # --- assignment -------------------------------------------------------------------------------------------
 
@@ -184,22 +195,23 @@ class Engine:
                 )
             )
             return
-        stores = {p: self._parked.get(p) for p in sorted(partitions)}
-        self._assigned = {
-            p: AssignedPartition(p, PartitionStore() if store is None else store, tools) for p, store in stores.items()
-        }
-        self._parked = {}
+        self._assigned = {p: AssignedPartition(p, tools) for p in sorted(partitions)}
         self._paused = self._failed
-        if partitions:
+        if not partitions:
+            await self._stores.open(())
+        else:
             self._recovering = asyncio.create_task(self._recover(dict(self._assigned)))
 
     async def _recover(self, assigned: dict[int, AssignedPartition]) -> None:
         began = time.monotonic()
+        topics = self._settings.topics
         try:
-            await recover(self._settings, {p: a.store for p, a in assigned.items()})
+            await self._producer.claim(assigned, (topics.state, topics.journal, topics.avoid_lists))
+            stores = await self._stores.open(assigned)
+            await recover(self._settings, stores)
             capacity = max(_LEAST_HOT, self._settings.hot_users // len(assigned))
-            for partition in assigned.values():
-                partition.recovered(capacity)
+            for partition, store in stores.items():
+                assigned[partition].recovered(store, capacity)
         except Exception as error:
             log.exception("recovery failed")
             await self._fail(error)
@@ -208,7 +220,7 @@ class Engine:
         self._metrics.recovery_seconds.set(took)
         gc.freeze()  # what is recovered stays: the collector need not look at it again
         gc.set_threshold(*_GC_THRESHOLDS)
-        users = sum(len(a.store) for a in assigned.values())
+        users = sum(map(len, stores.values()))
         log.info("recovered partitions %s: %d users in %.1f s", sorted(assigned), users, took)
         self._wake.set()
 
@@ -218,6 +230,7 @@ class Engine:
     async def _let_go(self) -> None:
         """Saves, commits and forgets all partitions, while they are still ours. Unsaved ones are read again."""
         self._paused = True
+        whole: set[int] = set()
         if self._recovering is not None:
             self._recovering.cancel()
             await asyncio.gather(self._recovering, return_exceptions=True)
@@ -232,10 +245,23 @@ class Engine:
             else:
                 if not await consumer.commit():
                     await consumer.commit()
-                self._parked = {p: a.store for p, a in self._assigned.items() if a.is_recovered}
+                log.info(
+                    "saved partitions %s; %d records processed since the start",
+                    sorted(self._assigned),
+                    self._metrics.processed(),
+                )
+                whole = {p for p, a in self._assigned.items() if a.is_whole}
+        self._stores.let_go(whole)
         self._assigned = {}
 
     def _ensure(self) -> Tools:
         if self._tools is None:
             raise RuntimeError("the engine is not started")
         return self._tools
+
+
+def _taken_over() -> TakenOver:
+    return TakenOver(
+        "another worker has taken over this one's partitions, because it gave no sign of life for worker_timeout: "
+        "restart it. If this happens often, raise worker_timeout"
+    )

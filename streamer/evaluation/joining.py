@@ -15,7 +15,7 @@ from streamer.profile import Rules
 from streamer.profile.session import Session
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.settings import DAY_MS
-from streamer.signals.explicit import rating_weight
+from streamer.signals.feedback import present, unified_weight
 from streamer.signals.interaction import Interaction
 from streamer.signals.outcome import Outcome
 
@@ -37,13 +37,13 @@ def keys_of(tags: tuple[str, ...], creator_id: str | None) -> tuple[Key, ...]:
 class Joined(Struct, frozen=True):
     """One interaction of a closed session: what was shown with what was done, and what that means.
 
-    ``rated``: the unified weight of its rating (spec §4), 0 without one.
+    ``weight``: its unified weight (spec §4), dislikes aside.
     """
 
     keys: tuple[Key, ...]
     item: Interaction
     outcome: Outcome
-    rated: float
+    weight: float
 
 
 class Sitting(Struct, frozen=True):
@@ -98,7 +98,7 @@ class Joining:
         return Sitting(session.last, tuple(self._joined(item, long_enough) for item in items))
 
     def _joined(self, item: Interaction, long_enough: bool) -> Joined:
-        ratings, rating_sum, rating = self._ratings, self._rating_sum, item.standing_rating
+        ratings, rating_sum = self._ratings, self._rating_sum
         outcome = self._rules.outcomes.read(item, long_enough, True, ratings, rating_sum)
-        rated = 0.0 if rating is None else rating_weight(rating, ratings, rating_sum)
-        return Joined(keys_of(item.tags, item.creator), item, outcome, rated)
+        weight = unified_weight(present(item, outcome, False, ratings, rating_sum))
+        return Joined(keys_of(item.tags, item.creator), item, outcome, weight)

@@ -16,10 +16,12 @@ LARGEST_BATCH: Final = 16 << 20
 def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     """Every topic and its configs.
 
-    Source topics, erasures and rejects keep records for ``retention_days``. The avoid lists and the workers' state
-    are compacted: the newest value per key stays. Their deletions stay readable for ``retention_days``, so that a
-    publisher that was away that long still learns of them, and what a newer record replaced is gone from disk
-    after a day at most, so that erasing a user erases. Batches may be large: all of a user's state is one.
+    Source topics, erasures, rejects and labels (if they are on) keep records for ``retention_days``. The avoid lists
+    and the workers' state are compacted: the newest value per key stays. Their deletions stay readable for
+    ``retention_days``, so that a publisher that was away that long still learns of them, and what a newer record
+    replaced is gone from disk after a day at most, so that erasing a user erases. Batches may be large: all of a
+    user's state is one.
+    The journal of open sessions keeps everything until the workers delete it; it is gone from disk a day later.
     """
     retention = str(settings.retention_days * DAY_MS)
     events = {"cleanup.policy": "delete", "retention.ms": retention}
@@ -29,9 +31,19 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
         "max.compaction.lag.ms": str(DAY_MS),
         "max.message.bytes": str(LARGEST_BATCH),
     }
+    journal = {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "segment.ms": str(DAY_MS),
+        "max.message.bytes": str(LARGEST_BATCH),
+    }
     topics = settings.topics
     kept_by_time = (*topics.sources, topics.erasures, topics.rejects)
-    return dict.fromkeys(kept_by_time, events) | dict.fromkeys((topics.avoid_lists, topics.state), newest)
+    compacted = dict.fromkeys((topics.avoid_lists, topics.state), newest)
+    found = dict.fromkeys(kept_by_time, events) | compacted | {topics.journal: journal}
+    if settings.labels:
+        found[topics.labels] = {**events, "max.message.bytes": str(LARGEST_BATCH)}
+    return found
 
 
 def create(settings: Settings) -> list[str]:
@@ -126,6 +138,13 @@ def _config_problems(settings: Settings, topic: str, policy: str, values: dict[s
             (
                 f"topic {topic} keeps events for {retention // 1000} s, but open sessions need session_gap + grace = "
                 f"{needed // 1000} s after a restart: raise its retention.ms"
+            )
+        ]
+    if topic == settings.topics.journal and retention >= 0:
+        return [
+            (
+                f"topic {topic} deletes what is older than {retention // 1000} s, and open sessions with it: set its "
+                "retention.ms to -1 (kafka-configs --alter); workers delete what they no longer need"
             )
         ]
     return []

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from streamer.profile.placed import session_kind
 from streamer.profile.records import RecordKey, SessionRecord
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
@@ -19,7 +20,11 @@ from streamer.signals.interaction import Interaction
 
 
 class Part(Struct, array_like=True):
-    """What changed in one session; ``absorbed``: numbers of the sessions that turned out to be part of it."""
+    """What changed in one session.
+
+    ``absorbed``: numbers of the sessions that turned out to be part of it. ``positions``: where those of ``items``
+    stood, if labels are on.
+    """
 
     number: int
     session_id: str | None
@@ -31,6 +36,7 @@ class Part(Struct, array_like=True):
     absorbed: list[int]
     items: list[Interaction]
     records: dict[RecordKey, SessionRecord]
+    positions: dict[str, int] | None = None
 
 
 class Entry(Struct, array_like=True):
@@ -89,6 +95,7 @@ def _saved(session: Session, items: list[Interaction], records: dict[RecordKey, 
         session.absorbed,
         items,
         records,
+        session.positions_of(item.content_id for item in items),
     )
     session.dirty = False
     session.changed, session.changed_records, session.absorbed = set(), set(), []
@@ -98,7 +105,8 @@ def _saved(session: Session, items: list[Interaction], records: dict[RecordKey, 
 def _apply(sessions: dict[int, Session], part: Part, rules: Rules) -> None:
     session = sessions.get(part.number)
     if session is None:
-        session = sessions[part.number] = Session(part.number, part.session_id, part.day, part.start, part.last)
+        session = session_kind(rules)(part.number, part.session_id, part.day, part.start, part.last)
+        sessions[part.number] = session
     session.start, session.last = part.start, part.last
     session.cohort, session.cohort_at = part.cohort, part.cohort_at
     for number in part.absorbed:
@@ -106,4 +114,6 @@ def _apply(sessions: dict[int, Session], part: Part, rules: Rules) -> None:
     for item in part.items:
         session.interactions[item.content_id] = item
     session.records.update(part.records)
+    if part.positions is not None:
+        session.take_positions(part.positions)
     session.bound(rules)

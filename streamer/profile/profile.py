@@ -16,7 +16,9 @@ from streamer.profile import codec
 from streamer.profile.contribution import Baseline, contributions
 from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
 from streamer.profile.journal import increment, restored, snapshot
+from streamer.profile.labels import Label, labels
 from streamer.profile.listing import relist
+from streamer.profile.placed import session_kind
 from streamer.profile.records import Contribution, Record, RecordKey
 from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
@@ -83,6 +85,9 @@ class Profile:
         self.rollup = Rollup(rules.frame, self.listed)
         self.formed: Tile | None = None
         """What the only session, closed, would add if it sealed as it is; the view leaves it here for the seal."""
+        self.labels: list[Label] = []
+        """What the sessions sealed since :meth:`take_labels` say; stays empty if labels are off."""
+        self._session_kind = session_kind(rules)
         self._settled: Settled | None = None
         self._baseline: tuple[int, int, Baseline] | None = None
         self._stale = True
@@ -182,7 +187,7 @@ class Profile:
     def _joined(self, event: Event, sessions: list[Session]) -> Session:
         """The one session that an event opens, or makes of several."""
         if not sessions:
-            session = Session.opened_by(event, self._next_number)
+            session = self._session_kind.opened_by(event, self._next_number)
             self._next_number += 1
             self.sessions.append(session)
             return session
@@ -202,6 +207,11 @@ class Profile:
         if self.past_window:
             self._stale = True
             self._forget()
+
+    def take_labels(self) -> list[Label]:
+        """The labels of the sessions sealed since the last call, in seal order."""
+        taken, self.labels = self.labels, []
+        return taken
 
     def deadline(self) -> int | None:
         """The least watermark (ms) at which :meth:`advance` would change anything; None: there is none."""
@@ -336,6 +346,8 @@ class Profile:
             self._drop_forgotten(session)
         delta = contributions(session, baseline, True, rules) if self.formed is None else self.formed
         self.formed = None
+        if rules.labels:
+            self.labels += labels(self.user_id, session, baseline, rules)
         changes = Evidence(self.records, [session], baseline, session.day, rules).changes() if session.records else []
         for change in changes:
             if change.added is not None:

@@ -11,6 +11,7 @@ from streamer.scoring.score import Expiry
 from streamer.settings import DAY_MS, Settings
 from streamer.signals.abandonment import Abandonment
 from streamer.signals.exposure import Attention, Gate
+from streamer.signals.feedback import TrainingWeights
 from streamer.signals.outcome import OutcomeReader
 
 
@@ -43,4 +44,6 @@ class Rules:
         self.by_device = "device" in settings.context_dimensions
         self.avoid_tiers = frozenset(settings.avoid_tiers)
         self.entries_max = settings.entries_max
+        self.labels = settings.labels
+        self.training = TrainingWeights(settings)
         self.dropped: Counter[str] = Counter()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct, field
 
 from streamer.events import Dislike, Event, Feedback, Impression, Play
@@ -124,6 +126,13 @@ class Session(Struct, gc=False):
             mine_record = self.records.setdefault(key, record)
             if mine_record is not record:
                 mine_record.join(record)
+
+    def positions_of(self, content_ids: Iterable[str]) -> dict[str, int] | None:
+        """What is to be saved of where items stood: nothing (:class:`streamer.profile.placed.PlacedSession`)."""
+        return None
+
+    def take_positions(self, positions: dict[str, int]) -> None:
+        """Takes in what was saved of where items stood."""
 
     def counted(self, rules: Rules) -> list[Interaction]:
         """The interactions that count, in any order: the earliest by (first, content id), at most ``session_items``."""

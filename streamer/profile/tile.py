@@ -188,7 +188,7 @@ def _add_cells(into: dict[str, Cell], other: dict[str, Cell]) -> None:
 def _lightest(cells: Mapping[str, Cell], cap: int) -> list[str]:
     removable = sorted((value for value, cell in cells.items() if cell.ld == 0), reverse=True)
     removable.sort(key=lambda value: (cells[value].shown, cells[value].engaged))
-    return removable[: len(cells) - cap]
+    return removable[: max(0, len(cells) - cap)]
 
 
 def _add_pairs(into: dict[_K, list[int]], other: dict[_K, list[int]]) -> None:

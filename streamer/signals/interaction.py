@@ -67,11 +67,18 @@ class Given(Struct, array_like=True, gc=False):
         """Whether a like, love, save, share, follow or comment stands, or a purchase; ratings are judged elsewhere."""
         if any(ts > self.undone.get(kind, -1) for kind, ts in self.acted.items()):
             return True
+        return bool(self.standing_purchases)
+
+    @property
+    def standing_kinds(self) -> tuple[str, ...]:
+        """The kinds among like, love, save, share, follow and comment that stand, sorted."""
+        return tuple(sorted(kind for kind, ts in self.acted.items() if ts > self.undone.get(kind, -1)))
+
+    @property
+    def standing_purchases(self) -> list[int]:
+        """When the purchases were made that are neither undone nor returned, ms; one per order."""
         undone = self.undone.get
-        return (
-            newest_standing_purchase(self.purchases, undone("purchase", -1), self.returns, undone("return", -1))
-            is not None
-        )
+        return standing_purchases(self.purchases, undone("purchase", -1), self.returns, undone("return", -1))
 
     @property
     def standing_rating(self) -> int | None:
@@ -260,28 +267,34 @@ class Interaction(Struct, array_like=True, gc=False):
         return self.given is not None and self.given.returned
 
 
-def newest_standing_purchase(
+def standing_purchases(
     purchases: dict[str, int], purchase_undone: int, returns: dict[str, int], return_undone: int
-) -> int | None:
-    """The ts of the newest purchase that is neither undone nor taken by a standing return; None if none is.
+) -> list[int]:
+    """The ts of the purchases that are neither undone nor taken by a standing return.
 
     A return takes the purchase of its order, without an order all purchases up to it; a purchase without an
     order is taken by any return not older. Orders map to their newest ts; "" is "without an order".
 
-    >>> newest_standing_purchase({"a": 1, "b": 2}, -1, {"b": 3}, -1)
-    1
-    >>> newest_standing_purchase({"": 5}, -1, {"b": 3}, -1), newest_standing_purchase({"a": 5}, -1, {"": 9}, -1)
-    (5, None)
+    >>> standing_purchases({"a": 1, "b": 2, "c": 4}, -1, {"b": 3}, -1)
+    [1, 4]
+    >>> standing_purchases({"": 5}, -1, {"b": 3}, -1), standing_purchases({"a": 5}, -1, {"": 9}, -1)
+    ([5], [])
     """
     taken = {order: ts for order, ts in returns.items() if ts > return_undone}
     any_return = max(taken.values(), default=-1)
     blanket = taken.get("", -1)
-    standing = [
+    return [
         ts
         for order, ts in purchases.items()
         if ts > purchase_undone and (ts > any_return if order == "" else order not in taken and ts > blanket)
     ]
-    return max(standing, default=None)
+
+
+def newest_standing_purchase(
+    purchases: dict[str, int], purchase_undone: int, returns: dict[str, int], return_undone: int
+) -> int | None:
+    """The newest of :func:`standing_purchases`; None if none stands."""
+    return max(standing_purchases(purchases, purchase_undone, returns, return_undone), default=None)
 
 
 def newest(newest_ts: dict[str, int], key: str, ts: int) -> None:

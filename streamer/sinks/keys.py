@@ -8,6 +8,8 @@ from typing import Final
 
 from redis.crc import key_slot
 
+from streamer.events import CLAIM
+
 EVERYBODY_KEY: Final = "avoid:~all"
 """The list of those of whom nothing is known, not even a cohort."""
 
@@ -33,12 +35,12 @@ def cohort_key(cohort: str) -> str:
 
 
 def is_reserved(user_id: str) -> bool:
-    """Whether a user with this id would overwrite a list that others fall back to.
+    """Whether a user with this id would overwrite a list that others fall back to, or be taken for an owner's claim.
 
     >>> is_reserved("~all"), is_reserved("u1")
     (True, False)
     """
-    return user_id == "~all" or user_id.startswith(_COHORT)
+    return user_id in ("~all", CLAIM) or user_id.startswith(_COHORT)
 
 
 def guard_key(user_id: str) -> str:

@@ -12,6 +12,7 @@ from redis.backoff import EqualJitterBackoff
 from redis.exceptions import NoScriptError
 
 from streamer.errors import RedisUnavailable
+from streamer.events import CLAIM
 from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, RedisAddress
 from streamer.sinks.expiry import MARGIN_MS
 from streamer.sinks.keys import document_key, guard_key, is_reserved, is_users
@@ -53,6 +54,8 @@ class AvoidListWriter:
         counts = {"coalesced": 0, "reserved": 0}
         newest: dict[str, Update] = {}
         for update in batch:
+            if update.user_id == CLAIM:
+                continue
             if is_reserved(update.user_id):
                 counts["reserved"] += 1
                 logger.warning("user id %r is the name of a default list: its document is not written", update.user_id)

@@ -113,6 +113,7 @@ class KafkaServer:
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "1000",
+            "log.cleaner.backoff.ms": "200",  # compaction, where a test asks for it, comes soon
             "controlled.shutdown.enable": "false",
             "broker.session.timeout.ms": "3000",  # a restarted broker is let in when its old session has ended
             "broker.heartbeat.interval.ms": "300",

@@ -16,7 +16,7 @@ from streamer.cli.app import app
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from streamer.engine.lookup import partition_of
 from streamer.engine.store import MARK_VERSION, Mark, UserChange, encode_mark
-from streamer.engine.table import MARK_KEY, group_of
+from streamer.engine.table import MARK_KEY, group_of, journal_of
 from streamer.producing.connection import open_producer
 from streamer.profile import Profile, Rules
 from streamer.scoring.document import encode
@@ -63,10 +63,14 @@ def write_outbox(settings: Settings, *records: tuple[str, bytes | None]) -> None
 
 def write_state(settings: Settings, profile: Profile, watermark: int, partition: int) -> None:
     producer = open_producer(settings, delivery_timeout=10, auto_create=True)
-    records = group_of(UserChange(profile.user_id, profile.changes().parts, profile.deadline()))
+    parts, journal, fresh = profile.changes()
+    change = UserChange(profile.user_id, parts, profile.deadline(), journal, fresh)
+    for record in journal_of(change):
+        producer.send(settings.topics.journal, record.value, record.key, partition=partition)
+    for record in group_of(change) if parts else ():
+        producer.send(settings.topics.state, record.value, record.key, partition=partition)
     mark = encode_mark(Mark(MARK_VERSION, watermark, {}, 0))
-    for key, value in [*((record.key, record.value) for record in records), (MARK_KEY, mark)]:
-        producer.send(settings.topics.state, value, key, partition=partition)
+    producer.send(settings.topics.state, mark, MARK_KEY, partition=partition)
     producer.flush()
     producer.close()
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.consumer.fetcher import ConsumerRecord
+from kafka import KafkaProducer
 
 import agents
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
+from streamer.engine.truncation import Truncation
 from streamer.errors import BrokerUnavailable
-from streamer.events import Dislike
-from streamer.producing import SignalProducer
+from streamer.events import Dislike, Feedback
+from streamer.producing import SignalProducer, topics
+from streamer.profile import Label
 from streamer.settings import DAY_MS, Settings
-from tests.deployment import NOW, city_of, settings_of, wrong
+from tests.deployment import NOW, city_of, records_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
 
 
@@ -86,7 +89,7 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         producer.watermark(NOW + 1)
     with running("worker", settings, tmp_path / "worker.log") as worker:
         wait_for("all is committed", source.done, worker)
-    [reject] = _all_records(settings, settings.topics.rejects)
+    [reject] = records_of(settings, settings.topics.rejects)
     headers = {name: value.decode() for name, value in reject.headers}
     assert headers.pop("detail")
     assert headers == {
@@ -96,23 +99,43 @@ def test_bad_records_reach_the_rejects_topic_and_stop_nobody(
         "code": "key_mismatch",
     }
     assert reject.value == b'{"user_id":"else","ts":1,"content_id":"c"}'
-    assert [record.key.decode() for record in _all_records(settings, settings.topics.avoid_lists)] == [user]
+    written = records_of(settings, settings.topics.avoid_lists)
+    assert [record.key.decode() for record in written if record.value is not None] == [user]
 
 
-def _all_records(settings: Settings, topic: str) -> list[ConsumerRecord]:
-    consumer = KafkaConsumer(bootstrap_servers=settings.brokers, api_version=(2, 3), auto_offset_reset="earliest")
-    tps = [TopicPartition(topic, p) for p in range(settings.partitions)]
-    consumer.assign(tps)
-    ends = consumer.end_offsets(tps)
-    consumer.seek_to_beginning()
-    found = []
-    deadline = time.monotonic() + 20
-    while any(consumer.position(tp) < end for tp, end in ends.items()):
-        assert time.monotonic() < deadline, "the broker does not deliver"
-        for records in consumer.poll(200).values():
-            found += records
-    consumer.close()
-    return found
+def test_labels_reach_their_topic_when_sessions_seal_and_only_if_they_are_on(
+    settings: Settings, source: Progress, prefix: str, tmp_path: Path
+) -> None:
+    with_labels = settings.model_copy(update={"labels": True})
+    user = prefix + "u"
+    liked = Feedback(user_id=user, ts=NOW, kind="like", content_id="c", session_id="s")
+    for chosen, expected in ((settings, 0), (with_labels, 1)):
+        with SignalProducer(settings) as producer:
+            producer.send(msgspec.structs.replace(liked, ts=liked.ts + expected * DAY_MS))
+            producer.watermark(NOW + expected * DAY_MS + DAY_MS // 2)
+        with running("worker", chosen, tmp_path / f"worker{expected}.log") as worker:
+            wait_for("all is committed", source.done, worker)
+        assert worker.exit_code == 0, worker.tail()
+    [record] = records_of(settings, settings.topics.labels)
+    label = msgspec.json.decode(record.value or b"", type=Label)
+    assert (record.key, dict(record.headers)) == (user.encode(), {"label": f"{NOW + DAY_MS} 0 s".encode()})
+    assert [(example.content_id, example.signals) for example in label.examples] == [("c", {"like": 0.7})]
+
+
+def test_a_broker_that_cannot_delete_records_is_noted_once_and_never_matters(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    topics.create(settings)
+
+    async def twice() -> None:
+        truncation = Truncation(settings)
+        await truncation.delete_before({0: 5})
+        await truncation.delete_before({0: 6, 1: 7})
+
+    asyncio.run(asyncio.wait_for(twice(), 20))
+    [line] = [record.getMessage() for record in caplog.records if "old records" in record.getMessage()]
+    assert line.startswith(settings.topics.journal)
 
 
 def test_without_a_broker_worker_and_publisher_say_so(tmp_path: Path) -> None:

@@ -109,6 +109,17 @@ def test_i6_keys_beyond_a_tiles_caps_are_dropped_lightest_first_and_counted() ->
     assert [rules.dropped[f"tile_{kind}s"] for kind in ("tag", "creator", "content")] == [2, 1, 1]
 
 
+def test_i6_a_tag_in_two_contexts_is_one_tag_to_the_caps() -> None:
+    rules = Rules(TINY)
+    plays = [
+        Play(user_id="u", ts=START + n, content_id=f"c{n}", tags=("t0", "t1"), device=device)
+        for n, device in enumerate(("phone", "tv"))
+    ]
+    tile = shut(rules, *plays).rollup.tiles[BASE_DAY]
+    assert set(tile.tag_totals()) == {"t0", "t1"}
+    assert rules.dropped["tile_tags"] == 0
+
+
 def test_i6_of_one_item_eight_playbacks_and_thirty_two_orders_are_remembered() -> None:
     #  playbacks p00 (0 s) ... p19 (19 s): the longest stay; orders o00 ... o39: the newest stay
     plays = [Play(user_id="u", ts=START, content_id="c", playback_id=f"p{n:02}", played_s=n) for n in range(20)]

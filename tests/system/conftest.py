@@ -23,9 +23,12 @@ class Spawn(Protocol):
 
 
 @pytest.fixture
-def settings(kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path) -> Settings:
-    """A deployment whose topics exist."""
-    found = settings_of(prefix, kafka.bootstrap, redis_server.url, tmp_path)
+def settings(
+    kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Settings:
+    """A deployment whose topics exist; its parameter, if there is one, is the kind of store."""
+    store = getattr(request, "param", "memory")
+    found = settings_of(prefix, kafka.bootstrap, redis_server.url, tmp_path, store=store)
     topics.create(found)
     return found
 

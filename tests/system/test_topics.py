@@ -16,6 +16,7 @@ from streamer.producing import SignalProducer, topics
 from streamer.settings import Settings, load
 from tests.backends.choose import Kafka
 from tests.backends.ports import free_port
+from tests.deployment import make_topic
 
 TS = 1_760_000_000_000
 
@@ -25,25 +26,16 @@ def settings(kafka: Kafka, prefix: str) -> Settings:
     return load(brokers=kafka.bootstrap, topic_prefix=prefix, partitions=3)
 
 
-def make(settings: Settings, name: str, partitions: int, **configs: str) -> None:
-    """Makes one topic by hand, as someone else might have."""
-    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
-    named = {config.replace("_", "."): value for config, value in configs.items()}
-    topic = settings.topic_prefix + name
-    admin.create_topics(
-        {topic: {"num_partitions": partitions, "replication_factor": 1, "configs": named}}, wait_for_metadata=True
-    )
-    admin.close()
-
-
 def test_missing_topics_are_made_once_and_nothing_is_wrong_with_them(settings: Settings) -> None:
-    assert len(topics.check(settings)) == 8
+    assert len(topics.check(settings)) == 9
     assert sorted(topics.create(settings)) == sorted(topics.wanted(settings))
     assert topics.check(settings) == []
     assert topics.create(settings) == []
 
 
-def test_topics_have_the_policies_they_were_asked_for(settings: Settings) -> None:
+@pytest.mark.parametrize("labels", [False, True], ids=["plain", "labels"])
+def test_topics_have_the_policies_they_were_asked_for(settings: Settings, labels: bool) -> None:
+    settings = settings.model_copy(update={"labels": labels})
     topics.create(settings)
     admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
     wanted = topics.wanted(settings)
@@ -52,23 +44,25 @@ def test_topics_have_the_policies_they_were_asked_for(settings: Settings) -> Non
     counts = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(list(wanted))}
     admin.close()
     assert counts == dict.fromkeys(wanted, 3)
+    assert (settings.topics.labels in counts) is labels
     for topic, configs in wanted.items():
         assert {name: found[topic].get(name, {"value": "delete"})["value"] for name in configs} == configs
     assert wanted[settings.topics.state]["cleanup.policy"] == "compact"
+    assert wanted[settings.topics.journal]["retention.ms"] == "-1"
     assert wanted[settings.topics.impressions]["retention.ms"] == str(7 * 86_400_000)
 
 
 def test_each_missing_topic_is_told_with_what_to_run(settings: Settings) -> None:
     for topic in ("impressions", "plays", "dislikes", "feedback", "erasures", "rejects"):
-        make(settings, topic, 3)
+        make_topic(settings, topic, 3)
     assert topics.check(settings) == [
         f"topic {settings.topic_prefix}{topic} does not exist: run  streamer topics create"
-        for topic in ("avoid-lists", "streamer-state")
+        for topic in ("avoid-lists", "streamer-state", "streamer-journal")
     ]
 
 
 def test_unequal_partitions_are_found_and_never_papered_over(settings: Settings) -> None:
-    make(settings, "plays", 5)
+    make_topic(settings, "plays", 5)
     with pytest.raises(TopicsError) as refused:
         topics.create(settings)
     (problem,) = topics.check(settings)
@@ -85,23 +79,25 @@ def test_partitions_that_differ_from_the_setting_are_found(settings: Settings) -
 
 
 def test_wrong_policies_and_too_short_retention_are_all_found_at_once(settings: Settings) -> None:
-    make(settings, "impressions", 3, cleanup_policy="compact")
-    make(settings, "plays", 3, retention_ms="60000")
-    make(settings, "feedback", 3, retention_ms="-1")  # for ever: fine
-    make(settings, "streamer-state", 3)
+    make_topic(settings, "impressions", 3, cleanup_policy="compact")
+    make_topic(settings, "plays", 3, retention_ms="60000")
+    make_topic(settings, "feedback", 3, retention_ms="-1")  # for ever: fine
+    make_topic(settings, "streamer-state", 3)
+    make_topic(settings, "streamer-journal", 3, retention_ms="86400000")
     with pytest.raises(TopicsError) as refused:
         topics.create(settings)
     named = {problem.split()[1].removeprefix(settings.topic_prefix): problem for problem in refused.value.problems}
-    assert named.keys() == {"impressions", "plays", "streamer-state"}
+    assert named.keys() == {"impressions", "plays", "streamer-state", "streamer-journal"}
     assert "cleanup.policy=compact" in named["impressions"] and "set it to delete" in named["impressions"]
     assert "keeps events for 60 s" in named["plays"] and "5400 s" in named["plays"]
+    assert "open sessions with it" in named["streamer-journal"] and "to -1" in named["streamer-journal"]
     assert "cleanup.policy=delete" in named["streamer-state"] and "set it to compact" in named["streamer-state"]
 
 
 def test_what_the_broker_refuses_is_told_per_topic(settings: Settings) -> None:
     with pytest.raises(TopicsError) as refused:
         topics.create(settings.model_copy(update={"replication": 3}))
-    assert len(refused.value.problems) == 8
+    assert len(refused.value.problems) == 9
     assert all("replication" in problem for problem in refused.value.problems)
 
 
@@ -122,11 +118,11 @@ def test_something_that_is_no_kafka_is_told(settings: Settings) -> None:
 
 
 def test_a_producer_names_all_missing_topics_at_once(settings: Settings) -> None:
-    make(settings, "plays", 3)
+    make_topic(settings, "plays", 3)
     with pytest.raises(TopicsError) as refused:
         SignalProducer(settings)
     assert len(refused.value.problems) == 4  # and made none of them
-    assert len(topics.check(settings)) == 7
+    assert len(topics.check(settings)) == 8
 
 
 def test_events_reach_a_real_kafka_and_every_watermark_its_partition(settings: Settings) -> None:

@@ -83,5 +83,5 @@ def test_the_image_runs_the_command_line_as_an_ordinary_user() -> None:
 def test_make_lists_its_targets() -> None:
     listed = subprocess.run(["make", "--silent"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [line.split()[1] for line in listed.splitlines()] == [
-        "help", "demo", "test", "system", "lint", "types", "bench", "bench-quick", "clean",
+        "help", "demo", "test", "system", "faults", "lint", "types", "bench", "bench-quick", "soak", "clean",
     ]  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from streamer import events as wire
 from streamer.engine import users as engine_users
 from streamer.engine.records import Record
-from streamer.engine.store import ERASED
+from streamer.engine.store import ERASED, MemoryStore, PartitionStore
 from streamer.errors import StateCorrupt, StateTooNew
 from streamer.events import Dislike, Erasure, Event, Impression, Play
 from streamer.profile import Profile
@@ -39,8 +39,13 @@ def small_city(users: int = 12, days: int = 6, seed: int = 3) -> list[tuple[str,
     return list(city.generate(users=users, days=days, seed=seed, end_ms=NOW - DAY_MS))
 
 
-def filled(settings: Settings, events: Iterable[tuple[str, Event]], hot_users: int = 100) -> MemoryJob:
-    job = MemoryJob(settings, NOW, hot_users)
+def filled(
+    settings: Settings,
+    events: Iterable[tuple[str, Event]],
+    hot_users: int = 100,
+    open_store: Callable[[], PartitionStore] = MemoryStore,
+) -> MemoryJob:
+    job = MemoryJob(settings, NOW, hot_users, open_store)
     last = 0
     for name, event in events:
         job.produce(name, event, event.user_id.encode())
@@ -269,6 +274,25 @@ def test_a_crash_between_any_two_writes_changes_nothing(seed: int) -> None:
     assert_as_the_oracle_says(crashing, events)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_after_crashes_every_label_has_been_written_and_those_that_came_twice_are_the_same(seed: int) -> None:
+    rng = Random(seed)
+    events, settings = small_city(users=6, days=4, seed=seed), BY_EVENTS.model_copy(update={"labels": True})
+    whole, crashing = filled(settings, events), filled(settings, events, hot_users=2)
+    whole.run()
+    for _ in range(12):
+        for _ in range(rng.randrange(1, 12)):
+            for name in NAMES:
+                crashing.fetch(name, rng.randrange(60))
+            crashing.process(limit=rng.choice([7, 50, 1000]))
+            if rng.random() < 0.3:
+                crashing.checkpoint()
+        crashing.checkpoint(rng)
+    crashing.run()
+    assert len(whole.labels()) == len(set(whole.labels())) > 10
+    assert set(crashing.labels()) == set(whole.labels())
+
+
 def test_a_store_kept_through_a_rebalance_is_what_recovery_would_read() -> None:
     job = filled(BY_EVENTS, small_city())
     job.run()
@@ -278,6 +302,9 @@ def test_a_store_kept_through_a_rebalance_is_what_recovery_would_read() -> None:
     kept = job.store
     job.start()
     assert {user: job.store.parts(user) for user in job.store} == {user: kept.parts(user) for user in kept}
+    assert {user: job.store.journal.records(user) for user in job.store.journal} == {
+        user: kept.journal.records(user) for user in kept.journal
+    }
     assert job.store.deadlines == kept.deadlines != {}
     assert (job.store.erased, job.store.size) == (kept.erased, kept.size)
 

@@ -117,6 +117,6 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_topic_names_carry_the_prefix() -> None:
     topics = load(topic_prefix="eu-").topics
     names = [name for slot in Topics.__slots__ if slot != "sources" for name in [getattr(topics, slot)]]
-    assert len(set(names)) == 8
+    assert len(set(names)) == 10
     assert all(name.startswith("eu-") for name in names)
     assert topics.sources == ("eu-impressions", "eu-plays", "eu-dislikes", "eu-feedback")

@@ -1,4 +1,4 @@
-"""Several workers, and topics far behind each other, on real Kafka: the documents stay the same."""
+"""Topics far behind each other, on real Kafka: the documents stay the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from streamer.settings import DAY_MS, Settings
 from tests.backends.choose import Kafka, RealRedis
 from tests.deployment import NOW, city_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
-from tests.system.conftest import Spawn
 
 END = NOW + DAY_MS
 
@@ -25,32 +24,6 @@ def produce(settings: Settings, events: list[tuple[str, Event]], watermark: int 
                 producer.watermark(event.ts)
         if watermark is not None:
             producer.watermark(watermark)
-
-
-@pytest.mark.timeout(240)
-def test_workers_that_come_and_go_change_no_document(
-    settings: Settings, source: Progress, outbox: Progress, prefix: str, spawn: Spawn
-) -> None:
-    """Partitions move twice while events come in: to a second worker, and back when the first one stops."""
-    events = city_of(prefix)
-    thirds = [
-        events[: len(events) // 3],
-        events[len(events) // 3 : 2 * len(events) // 3],
-        events[2 * len(events) // 3 :],
-    ]
-    publisher, first = spawn("publisher"), spawn("worker")
-    produce(settings, thirds[0], thirds[0][-1][1].ts)
-    wait_for("the first worker works", lambda: source.committed() > 0, first)
-    second = spawn("worker")
-    produce(settings, thirds[1], thirds[1][-1][1].ts)
-    wait_for("the second worker has partitions", lambda: "recovered partitions" in second.tail(200), second)
-    wait_for("both are done", source.done, second)
-    assert first.stop(30) == 0, first.tail()
-    produce(settings, thirds[2], END)
-    wait_for("the second worker has taken over", source.done, second)
-    assert second.stop(30) == 0, second.tail()
-    wait_for("every list is in Redis", outbox.done, publisher)
-    assert wrong(settings, events, END) == {}
 
 
 @pytest.mark.timeout(240)

@@ -1,0 +1,176 @@
+"""A worker at full speed for minutes on end: does its memory stay flat, and is its output right in the end?
+
+    python -m benchmarks.soak [--minutes 10]
+
+Input is produced all the time, just ahead of the worker. Event time runs fast, some days a second, and users come and
+go: after the window of 8 days nothing of those who went may be left (dislikes here exclude for 30 days at most, as
+state that has no end would only show that users add up). So once the first of them are forgotten, memory must be flat:
+printed are its curve, and its slope over the second half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from benchmarks import outcome
+from benchmarks.backlog import Sample, flush, open_producer, produce, send_watermarks
+from benchmarks.harness import Bench, main
+from benchmarks.ours import lost
+from benchmarks.processes import Worker, rss_mb, wait_until
+from benchmarks.workload import Pair
+from streamer.events import Dislike, Feedback, encode
+from streamer.producing import topics
+from streamer.settings import DAY_MS, Settings
+from streamer.simulation.city import City
+
+_USERS: Final = 3_000
+_DAYS: Final = 2
+"""Days of a round."""
+_EVENTS: Final = 20_000
+"""Events of a round."""
+_GONE: Final = 300
+"""Users who come, and who go, a round."""
+_WINDOW_DAYS: Final = 8
+_LONG_AGO_DAYS: Final = 6_000
+_AHEAD: Final = 60_000
+_CHUNK: Final = 1_000
+_LOOK_S: Final = 5.0
+_SAMPLED: Final = 8_000
+_FLAT: Final = 1.05
+_BARS: Final = "▁▂▃▄▅▆▇█"
+
+
+class Look(NamedTuple):
+    """A worker at one moment."""
+
+    at_s: float
+    events: int
+    waiting: int
+    users: int
+    rss_mb: float
+
+
+def run(bench: Bench, minutes: float = 10.0) -> None:
+    """Takes the figures."""
+    settings = bench.settings(window_days=_WINDOW_DAYS)
+    topics.create(settings)
+    sample = Sample(_SAMPLED)
+    began_ms = (time.time_ns() // 1_000_000 // DAY_MS - _LONG_AGO_DAYS) * DAY_MS
+    worker = Worker(settings, bench.logs / f"{settings.group}.log")
+    worker.wait_recovered()
+    looks, sent, end_ms = _feed(bench, settings, worker, _rounds(began_ms), sample, 60 * minutes)
+    sealed_ms = end_ms + DAY_MS
+    records = sent + send_watermarks(settings, sealed_ms)
+    wait_until("all is processed", lambda: worker.processed() >= records, worker.child, 300)
+    metrics = worker.metrics()
+    worker.stop()
+    _print_curve(looks)
+    bench.check("every event processed, none late or rejected", lost(metrics, records))
+    wrong = outcome.disagreements(settings, sample.events, sealed_ms)
+    bench.check(f"{len(sample)} users' documents against the oracle", wrong)
+    half = looks[len(looks) // 2 :]
+    starved = sum(look.waiting == 0 for look in looks[1:])
+    seconds = looks[-1].at_s - looks[0].at_s
+    bench.figure("events", "M", (looks[-1].events - looks[0].events) / 1e6)
+    bench.figure("events/s", "events/s", (looks[-1].events - looks[0].events) / seconds)
+    bench.figure("event time that passed", "days", (end_ms - began_ms) / DAY_MS)
+    bench.figure("looks at which the worker had nothing to do", "", starved)
+    bench.figure("users with state at the end", "users", looks[-1].users)
+    bench.figure("memory at the end", "MB RSS", looks[-1].rss_mb)
+    bench.figure("slope of the second half", "MB/min", 60 * _slope([(look.at_s, look.rss_mb) for look in half]))
+    bench.figure("slope of the second half", "MB/M events", 1e6 * _slope([(look.events, look.rss_mb) for look in half]))
+    bench.figure("memory, last tenth to the middle", "x", _mean(looks[-len(looks) // 10 :]) / _middle(looks), _FLAT)
+
+
+def _feed(
+    bench: Bench, settings: Settings, worker: Worker, events: Iterator[Pair], sample: Sample, seconds: float
+) -> tuple[list[Look], int, int]:
+    """Produces for so long; returns what was seen of the worker, how much was sent, and the newest event time."""
+    producer = open_producer(settings)
+    began = time.monotonic()
+    looks: list[Look] = []
+    sent = processed = newest_ms = 0
+    while (at_s := time.monotonic() - began) < seconds:
+        if sent - processed < _AHEAD:
+            for _, (topic, event) in zip(range(_CHUNK), events, strict=False):
+                produce(producer, settings.topic_prefix + topic, encode(event), event.user_id.encode())
+                sample.see(event)
+                newest_ms = event.ts
+            sent += _CHUNK
+            producer.poll(0)
+        else:
+            time.sleep(0.05)
+        if sent - processed >= _AHEAD or at_s - (looks[-1].at_s if looks else -_LOOK_S) >= _LOOK_S:
+            metrics = worker.metrics()
+            processed = int(metrics["streamer_events_total"])
+            if not looks or at_s - looks[-1].at_s >= _LOOK_S:
+                users = int(metrics["streamer_state_users"])
+                looks.append(Look(at_s, processed, sent - processed, users, rss_mb(worker.child)))
+                if len(looks) % 6 == 0:
+                    bench.say(f"{processed:,} events, {users:,} users, {looks[-1].rss_mb:.0f} MB")
+    flush(producer)
+    return looks, sent, newest_ms
+
+
+def _rounds(began_ms: int) -> Iterator[Pair]:
+    """The same days over and over, each time later and by somewhat different users; ts ascending, without end."""
+    city = City(_USERS, _DAYS, seed=4, end_ms=_DAYS * DAY_MS, events=_EVENTS)
+    block = [pair for pair in map(_passing, city.events()) if pair is not None]
+    numbers = [int(event.user_id.removeprefix("user-")) for _, event in block]
+    for number in count():
+        later_ms, gone = began_ms + number * _DAYS * DAY_MS, number * _GONE
+        for (topic, event), user in zip(block, numbers, strict=True):
+            session = None if event.session_id is None else f"{event.session_id}-{number}"
+            yield (
+                topic,
+                replace(event, ts=event.ts + later_ms, user_id=f"user-{user + gone:07d}", session_id=session),
+            )
+
+
+def _passing(pair: Pair) -> Pair | None:
+    """Nothing that is remembered for ever, or for half a year."""
+    topic, event = pair
+    if isinstance(event, Feedback) and "follow" in (event.kind, event.of):
+        return None
+    if isinstance(event, Dislike) and event.action != "undo":
+        return topic, replace(event, action="hide")
+    return pair
+
+
+def _print_curve(looks: Sequence[Look]) -> None:
+    most = max(look.rss_mb for look in looks)
+    print("".join(_BARS[min(len(_BARS) - 1, int(len(_BARS) * look.rss_mb / most))] for look in looks), f"{most:.0f} MB")
+    print(f"{'s':>6} {'events':>12} {'waiting':>8} {'users':>8} {'MB RSS':>7}")
+    for look in looks[:: max(1, len(looks) // 20)]:
+        print(f"{look.at_s:6.0f} {look.events:12,} {look.waiting:8,} {look.users:8,} {look.rss_mb:7.0f}")
+
+
+def _slope(points: Sequence[tuple[float, float]]) -> float:
+    """Of the line through the points with the least squares."""
+    middle_x = sum(x for x, _ in points) / len(points)
+    middle_y = sum(y for _, y in points) / len(points)
+    spread = sum((x - middle_x) ** 2 for x, _ in points)
+    return sum((x - middle_x) * (y - middle_y) for x, y in points) / spread if spread else 0.0
+
+
+def _middle(looks: Sequence[Look]) -> float:
+    tenth = max(1, len(looks) // 10)
+    return _mean(looks[len(looks) // 2 - tenth : len(looks) // 2 + tenth])
+
+
+def _mean(looks: Sequence[Look]) -> float:
+    return sum(look.rss_mb for look in looks) / len(looks)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
+    asked, sys.argv[1:] = parser.parse_args(), []
+    main({"soak": lambda bench: run(bench, asked.minutes)}, "soak")

@@ -1,0 +1,107 @@
+"""A deployment that faults are done to: its processes, what it is fed, and the comparison every case ends with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from streamer.embedded.child import Child
+from streamer.settings import Settings
+from tests.backends.choose import Kafka, RealRedis
+from tests.deployment import Story, wrong_anywhere
+from tests.feeding import Feed
+from tests.processes import Progress, environment_of, start, wait_for
+
+Kind = Literal["worker", "publisher"]
+
+
+class Deployed:
+    """Processes on topics of their own, and a Redis nobody else uses meanwhile."""
+
+    def __init__(self, settings: Settings, kafka: Kafka, redis: RealRedis, logs: Path) -> None:
+        topics = settings.topics
+        self.settings = settings
+        self.kafka = kafka
+        self.redis = redis
+        self.source = Progress(settings, settings.group, (*topics.sources, topics.erasures))
+        self.outbox = Progress(settings, settings.publisher_group, (topics.avoid_lists,))
+        self._logs = logs
+        self._children: list[Child] = []
+
+    def spawn(self, kind: Kind, settings: Settings | None = None) -> Child:
+        """Starts a worker or publisher, with other settings if need be."""
+        return self._keep(start(kind, settings or self.settings, self._log(kind)))
+
+    def spawn_faulty(self, kind: Kind, *fault: str) -> Child:
+        """Starts one that does to itself what `faulty.py` calls this."""
+        program = ["-m", "tests.system.faults.faulty", kind, *fault]
+        return self._keep(start(kind, self.settings, self._log(kind), program))
+
+    def feed(self, story: Story, shares: int = 1, rate: float | None = None) -> Feed:
+        """A running feed, whose shares wait to be allowed."""
+        feed = Feed(self.settings, story.events, story.end, shares, rate)
+        feed.start()
+        return feed
+
+    def await_more(self, worker: Child, events: int = 1) -> None:
+        """Waits until this many more events are committed."""
+        before = self.source.committed()
+        wait_for("more is committed", lambda: self.source.committed() >= before + events, worker)
+
+    def await_owner(self, worker: Child) -> None:
+        """Waits until a worker has all partitions, after having had some or none of them."""
+        everything = f"recovered partitions {list(range(self.settings.partitions))}:"
+        wait_for("it owns all partitions", lambda: everything in _last_recovery(worker), worker)
+
+    def command(self, *arguments: str) -> None:
+        """Runs the command line."""
+        command = [sys.executable, "-m", "streamer.cli", *arguments]
+        done = subprocess.run(
+            command, env=environment_of(self.settings), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def finish(
+        self, story: Story, feed: Feed | None, worker: Child, publisher: Child | None, timeout: float = 120
+    ) -> None:
+        """Waits until everything is processed and published, stops all in order, and compares everything."""
+        publisher = publisher or self.spawn("publisher")
+        if feed is not None:
+            wait_for("everything is produced", lambda: feed.finished, worker, timeout)
+        wait_for("all events are committed", self.source.done, worker, timeout)
+        assert worker.stop(30) == 0, worker.tail()
+        wait_for("all lists are in Redis", self.outbox.done, publisher, timeout)
+        assert publisher.stop(30) == 0, publisher.tail()
+        self.compare(story)
+
+    def compare(self, story: Story) -> None:
+        """State, outbox and Redis of every user are right."""
+        found = wrong_anywhere(self.settings, story.truth, story.users)
+        assert not found, f"{len(found)} users, such as {dict(list(found.items())[:3])}"
+
+    def close(self) -> None:
+        """Kills what still runs."""
+        for child in self._children:
+            child.kill()
+        self.source.close()
+        self.outbox.close()
+
+    def _keep(self, child: Child) -> Child:
+        self._children.append(child)
+        return child
+
+    def _log(self, kind: Kind) -> Path:
+        return self._logs / f"{kind}{len(self._children)}.log"
+
+
+def _last_recovery(worker: Child) -> str:
+    assert worker.log is not None
+    found = [line for line in worker.log.read_text(errors="replace").splitlines() if "recovered partitions" in line]
+    return found[-1] if found else ""
+
+
+Deploy = Callable[..., Deployed]
+"""Makes a deployment, whose settings may be given by name."""

@@ -1,0 +1,40 @@
+"""Workers join and leave, in order and not, while events come in."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deployment import story_of
+from tests.processes import wait_for
+from tests.system.faults.deployed import Deploy
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("rounds", [1, pytest.param(4, marks=pytest.mark.long)], ids=["once", "four times"])
+def test_three_workers_that_join_leave_and_die_under_load_change_no_document(deploy: Deploy, rounds: int) -> None:
+    """
+    first   ━━━━━━━━━━━━━━━━━━┥ stopped
+    second       ┝━━━━━━━━━━━━━━━━━┥ killed
+    third               ┝━━━━━━━━━━━━━━━━━━━━━━━━━ is the next round's first
+    """
+    deployment = deploy(partitions=6)  # of four, Faust's assignor would give the third worker none
+    story = story_of(120, 20) if rounds > 1 else story_of(40, 5)
+    feed = deployment.feed(story, shares=4 * rounds + 1, rate=1_000)
+    feed.allow()
+    publisher, first = deployment.spawn("publisher"), deployment.spawn("worker")
+    deployment.await_owner(first)
+    for _ in range(rounds):
+        feed.allow()
+        second = deployment.spawn("worker")
+        wait_for("the second has partitions", lambda w=second: "recovered partitions" in w.tail(500), second)
+        feed.allow()
+        third = deployment.spawn("worker")
+        wait_for("the third has partitions", lambda w=third: "recovered partitions" in w.tail(500), third)
+        feed.allow()
+        assert first.stop(30) == 0, first.tail()
+        feed.allow()
+        deployment.await_more(third)
+        second.kill()
+        deployment.await_owner(third)
+        first = third
+    deployment.finish(story, feed, first, publisher, timeout=240)

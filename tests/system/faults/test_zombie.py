@@ -1,0 +1,96 @@
+"""A worker frozen past its timeout while another takes over, then woken: a zombie, which believes it still owns."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from random import Random
+
+import psutil
+import pytest
+
+from streamer.embedded.child import Child
+from tests.deployment import story_of
+from tests.processes import wait_for
+from tests.system.faults.deployed import Deploy, Deployed
+
+FROZEN = psutil.STATUS_STOPPED
+TAKEN_OVER = "another worker has taken over"
+
+
+def frozen(child: Child) -> bool:
+    return bool(psutil.Process(child.pid).status() == FROZEN)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_workers_frozen_at_random_moments_and_woken_after_a_takeover_change_no_document(
+    deployment: Deployed, seed: int
+) -> None:
+    """Woken, some find out by a refused write and end, some by a heartbeat and join again."""
+    rng = Random(seed)
+    cycles = 8
+    story = story_of(120, 12)
+    feed = deployment.feed(story, shares=2 * cycles + 1, rate=1_000)
+    workers = [deployment.spawn("worker"), deployment.spawn("worker")]
+
+    def supervised() -> bool:
+        """Starts again who ended; also the rightful owner may, if a zombie is woken just before it claims."""
+        for at, worker in enumerate(workers):
+            if not worker.running:
+                assert TAKEN_OVER in worker.tail(500)
+                workers[at] = deployment.spawn("worker")
+        return True
+
+    def await_more() -> None:
+        before = deployment.source.committed()
+        wait_for("more is committed", lambda: supervised() and deployment.source.committed() > before, None)
+
+    for _ in range(cycles):
+        feed.allow()
+        await_more()
+        time.sleep(rng.uniform(0, 1))  # the moment, not a wait for anything
+        victim = rng.choice(workers)
+        os.kill(victim.pid, signal.SIGSTOP)
+        feed.allow()
+        await_more()
+        os.kill(victim.pid, signal.SIGCONT)
+    feed.allow()
+    wait_for("everything is produced", lambda: supervised() and feed.finished, None)
+    wait_for("all is committed", lambda: supervised() and deployment.source.done(), None, 120)
+    workers[0].stop(30)
+    deployment.finish(story, None, workers[1], None)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        "changes saved",
+        pytest.param("documents written", marks=pytest.mark.long),
+        pytest.param("mark saved", marks=pytest.mark.long),
+    ],
+)
+def test_a_zombie_woken_in_the_middle_of_a_write_changes_no_document(deploy: Deploy, boundary: str) -> None:
+    """
+    zombie  ━━━━━━━━━┥ frozen before a write                    ┝━ that write, then the news
+    other             ┄┄┄ takes over ━━━ processes more, saves ━━━━━━━━━━━━━━━━━━━━━━━━━━
+    """
+    deployment = deploy()
+    story = story_of(40, 5)
+    feed = deployment.feed(story, shares=3)
+    zombie = deployment.spawn_faulty("worker", "freeze", boundary, "3")
+    feed.allow()
+    wait_for("the first worker freezes", lambda: frozen(zombie), None)
+    other = deployment.spawn("worker")
+    deployment.await_owner(other)
+    feed.allow()
+    wait_for("it processes and saves more", deployment.source.done, other)
+    os.kill(zombie.pid, signal.SIGCONT)
+    feed.allow()
+    wait_for("everything is produced", lambda: feed.finished, other)
+    wait_for("all is committed", deployment.source.done, other)
+    assert zombie.wait(30) != 0, "it ends instead of writing"
+    assert TAKEN_OVER in zombie.tail(200)
+    deployment.finish(story, None, other, None)
