@@ -59,6 +59,9 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with all figures and plots; needs no network.")
     ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the tables as Markdown, as in docs/evaluation.md.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON, instead of tables.")] = False,
 ) -> None:
     """Measure the avoid lists in worlds with known tastes and on public data, next to other rules.
@@ -87,6 +90,10 @@ def evaluate(
         from streamer.evaluation.html import page
 
         html.write_text(page(report), encoding="utf-8")
+    if markdown is not None:
+        from streamer.evaluation.markdown import figures
+
+        markdown.write_text(figures(report), encoding="utf-8")
     if as_json:
         import msgspec
 

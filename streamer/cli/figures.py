@@ -11,13 +11,10 @@ from rich.text import Text
 
 from streamer.evaluation.bootstrap import Estimate
 from streamer.evaluation.figures import MEASURES, USER_MEASURES, Measure
-from streamer.evaluation.report import Group, Report, SetReport, WorldReport
+from streamer.evaluation.markdown import CHANGE, FOUND, HARM
+from streamer.evaluation.report import Group, Report, Row, SetReport, WorldReport
 from streamer.evaluation.sets.history import SET_MEASURES
 from streamer.evaluation.words import interval_in_words, value_in_words
-
-_FOUND = ("precision", "strong", "recall", "ever", "showings")
-_CHANGE = ("tag.stays", "tag.gone", "creator.stays", "creator.gone")
-_HARM = ("liked", "liked_ever", "neutral", "neutral_ever")
 
 
 def show(console: Console, report: Report) -> None:
@@ -38,15 +35,19 @@ def show(console: Console, report: Report) -> None:
 def _show_world(console: Console, world: WorldReport) -> None:
     console.print(f"\n[bold]world {world.name}[/]: {world.what}; {world.events:,} showings")
     groups = {group.name: group for group in world.groups}
-    console.print(_ranking(groups))
+    console.print(_ranking("average precision: true dislikes ranked first", groups, against=False))
+    first, *others = groups["all"].rows
+    if others:
+        title = f"average precision less that of {first.label}, user by user"
+        console.print(_ranking(title, groups, against=True))
     heavy = groups.get("heavy") or groups["all"]
     for kind in ("tag", "creator"):
-        for what, names in (("listed", _FOUND), ("listed wrongly", _HARM)):
+        for what, names in (("listed", FOUND), ("listed wrongly", HARM)):
             measures = [MEASURES[f"{kind}.{name}"] for name in names]
             console.print(_table(f"{kind}s {what}, {heavy.name} users", heavy, measures))
     console.print(_table(f"serving, and duration caps, {heavy.name} users", heavy, USER_MEASURES))
     console.print(
-        _table("what a change of taste gave up, all users", groups["all"], [MEASURES[name] for name in _CHANGE])
+        _table("what a change of taste gave up, all users", groups["all"], [MEASURES[name] for name in CHANGE])
     )
     for label, rows in world.reliability.items():
         table = _titled(f"log odds of {label}, all users")
@@ -59,22 +60,28 @@ def _show_world(console: Console, world: WorldReport) -> None:
         console.print(table)
 
 
-def _ranking(groups: dict[str, Group]) -> Table:
-    """Average precision, for every size of user."""
-    table = _titled("average precision: true dislikes ranked first")
+def _ranking(title: str, groups: dict[str, Group], *, against: bool) -> Table:
+    """Average precision for every size of user, or how it differs from that of the first contender."""
+    table = _titled(title)
     table.add_column("rule", no_wrap=True)
     names = [name for name in ("heavy", "medium", "light") if name in groups]
     for kind in ("tag", "creator"):
         for name in names:
             table.add_column(f"{kind}s,\n{name}", justify="right")
-    for number, row in enumerate(next(iter(groups.values())).rows):
+    for number, row in enumerate(groups["all"].rows):
+        if against and number == 0:
+            continue
         cells = [
-            _cell(groups[name].rows[number].figures.get(f"{kind}.ap"), MEASURES[f"{kind}.ap"])
+            _cell(_figures(groups[name].rows[number], against=against).get(f"{kind}.ap"), MEASURES[f"{kind}.ap"])
             for kind in ("tag", "creator")
             for name in names
         ]
         table.add_row(Text(row.label), *cells)
     return table
+
+
+def _figures(row: Row, *, against: bool) -> dict[str, Estimate]:
+    return row.against if against else row.figures
 
 
 def _show_set(console: Console, found: SetReport) -> None:
@@ -102,4 +109,4 @@ def _cell(found: Estimate | None, measure: Measure) -> Text:
 
 
 def _titled(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
+    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=0)

@@ -28,13 +28,11 @@ caption { text-align: left; padding-bottom: .3rem } th { font-weight: 600; verti
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid var(--line) }
 th:first-child, td:first-child { text-align: left; white-space: nowrap }
 td small { display: block; white-space: nowrap }
-tr:first-child td { background: color-mix(in srgb, var(--ours) 9%, transparent) }
 svg { max-width: 100%; height: auto } svg text { font: 12px system-ui, sans-serif; fill: var(--ink) }
 .bar { fill: var(--bar) } .ours { fill: var(--ours) } .axis { stroke: var(--line) }
 .whisker { stroke: var(--ink); stroke-width: 1.5 } .diagonal { stroke: var(--line); stroke-dasharray: 4 4 }
 code { font-size: .92em }
 """  # fmt: skip
-_PLOTTED: Final = ("tag.ap", "creator.ap")
 
 
 def page(report: Report) -> str:
@@ -67,10 +65,12 @@ def _world(world: WorldReport) -> Iterator[str]:
     for group in world.groups:
         yield f"<h3>{group.name.capitalize()} users ({group.users})</h3>"
         yield '<div class="plots">'
-        for measure in (m for pair in KEY_MEASURES for m in pair if m.name in _PLOTTED):
-            kind = measure.name.partition(".")[0]
-            yield f"<figure><figcaption>Average precision, {kind}s</figcaption>{_bars(group, measure)}</figure>"
+        for kind, measure in zip(("tags", "creators"), KEY_MEASURES[0], strict=True):
+            yield f"<figure><figcaption>Average precision, {kind}</figcaption>{_bars(group, measure)}</figure>"
         yield "</div>"
+        if len(group.rows) > 1:
+            title = f"average precision less that of {group.rows[0].label}, user by user: tags, creators"
+            yield _table(title, group, KEY_MEASURES[0], against=True)
         for number, kind in enumerate(("tags", "creators")):
             yield _table(f"{kind} of {group.name} users", group, [pair[number] for pair in KEY_MEASURES])
         yield _table(f"serving {group.name} users", group, USER_MEASURES)
@@ -115,13 +115,13 @@ def _point(row: Reliability) -> Point:
     return Point(row.predicted, row.disliked.value, row.disliked.low, row.disliked.high, title)
 
 
-def _table(caption: str, group: Group, measures: Sequence[Measure]) -> str:
+def _table(caption: str, group: Group, measures: Sequence[Measure], *, against: bool = False) -> str:
     head = "".join(f'<th title="{escape(measure.what)}">{escape(measure.head)}</th>' for measure in measures)
     rows = []
-    for row in group.rows:
+    for row in group.rows[against:]:
         cells = []
         for measure in measures:
-            found = row.figures.get(measure.name)
+            found = (row.against if against else row.figures).get(measure.name)
             if found is None:
                 cells.append("<td>–</td>")
                 continue

@@ -15,7 +15,7 @@ def value_in_words(value: float, unit: str) -> str:
         return f"{value:.0%}" if abs(value) >= 0.0995 or value == 0 else f"{value:.1%}"
     if unit == "n":
         return f"{value:.1f}"
-    return f"{value:.3f}".replace("0.", ".", 1)
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
 def interval_in_words(found: Estimate, unit: str) -> str:

@@ -15,7 +15,7 @@ def evaluate(*arguments: str) -> Result:
 
 
 def test_json_holds_what_it_takes_to_repeat_the_run_and_every_figure_with_its_interval(tmp_path: Path) -> None:
-    page = tmp_path / "report.html"
+    page, tables = tmp_path / "report.html", tmp_path / "report.md"
     arguments = (
         "--world",
         "browse",
@@ -28,7 +28,7 @@ def test_json_holds_what_it_takes_to_repeat_the_run_and_every_figure_with_its_in
         "--set",
         "window_days=60",
     )
-    result = evaluate(*arguments, "--json", "--html", str(page))
+    result = evaluate(*arguments, "--json", "--html", str(page), "--markdown", str(tables))
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["command"] == (
@@ -38,6 +38,7 @@ def test_json_holds_what_it_takes_to_repeat_the_run_and_every_figure_with_its_in
     group = told["worlds"][0]["groups"][-1]
     figure = group["rows"][0]["figures"]["tag.ap"]
     assert figure["low"] <= figure["value"] <= figure["high"]
+    assert "| ours, window_days=60 |" in tables.read_text()
     assert page.read_text().startswith("<!doctype html>")
 
 
