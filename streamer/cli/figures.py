@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from streamer.evaluation.bootstrap import Estimate
-from streamer.evaluation.figures import MEASURES, USER_MEASURES, Measure
-from streamer.evaluation.markdown import CHANGE, FOUND, HARM
+from streamer.evaluation.figures import CHANGE_MEASURES, MEASURES, USER_MEASURES, Measure
+from streamer.evaluation.markdown import FOUND, HARM
 from streamer.evaluation.report import Group, Report, Row, SetReport, WorldReport
 from streamer.evaluation.sets.history import SET_MEASURES
 from streamer.evaluation.words import interval_in_words, value_in_words
@@ -46,9 +46,7 @@ def _show_world(console: Console, world: WorldReport) -> None:
             measures = [MEASURES[f"{kind}.{name}"] for name in names]
             console.print(_table(f"{kind}s {what}, {heavy.name} users", heavy, measures))
     console.print(_table(f"serving, and duration caps, {heavy.name} users", heavy, USER_MEASURES))
-    console.print(
-        _table("what a change of taste gave up, all users", groups["all"], [MEASURES[name] for name in CHANGE])
-    )
+    console.print(_table("what a change of taste gave up, all users", groups["all"], CHANGE_MEASURES))
     for label, rows in world.reliability.items():
         table = _titled(f"log odds of {label}, all users")
         for name in ("of", "log odds", "keys", "predicted", "truly disliked"):

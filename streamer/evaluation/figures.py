@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streamer.evaluation.bootstrap import Share
 from streamer.evaluation.measures import average_precision
@@ -74,6 +75,13 @@ USER_MEASURES: Final = (
     Measure("cap.wrong", "cap wrong", False, "%", "of the users whom length does not matter to, those given a cap"),
 )
 MEASURES: Final = {each.name: each for each in (*(m for pair in KEY_MEASURES for m in pair), *USER_MEASURES)}
+
+CHANGE_MEASURES: Final = tuple(
+    replace(MEASURES[f"{kind}.{name}"], head=f"{kind}s, {MEASURES[f'{kind}.{name}'].head}")
+    for kind in (TAG, CREATOR)
+    for name in ("stays", "gone")
+)
+"""What becomes of keys that a change of taste gave up, of both kinds side by side."""
 
 Shares = dict[str, Share]
 """What one user adds, by name of the measure."""

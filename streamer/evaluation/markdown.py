@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from streamer.evaluation.bootstrap import Estimate
-from streamer.evaluation.figures import MEASURES, USER_MEASURES, Measure
+from streamer.evaluation.figures import CHANGE_MEASURES, MEASURES, USER_MEASURES, Measure
 from streamer.evaluation.report import Group, Report, SetReport, WorldReport
 from streamer.evaluation.sets.history import SET_MEASURES
 from streamer.evaluation.words import interval_in_words, value_in_words
 
 FOUND: Final = ("precision", "strong", "recall", "ever", "showings")
 HARM: Final = ("liked", "liked_ever", "neutral", "neutral_ever")
-CHANGE: Final = ("tag.stays", "tag.gone", "creator.stays", "creator.gone")
 
 
 def figures(report: Report) -> str:
@@ -41,7 +40,7 @@ def _world(world: WorldReport) -> Iterator[str]:
                 yield from _table(f"{kind}s listed, {size} users", groups[size], _of(kind, FOUND))
                 yield from _table(f"{kind}s listed wrongly, {size} users", groups[size], _of(kind, HARM))
             yield from _table(f"serving, and duration caps, {size} users", groups[size], USER_MEASURES)
-    yield from _table("after a change of taste, all users", groups["all"], [MEASURES[name] for name in CHANGE])
+    yield from _table("after a change of taste, all users", groups["all"], CHANGE_MEASURES)
     for label, rows in world.reliability.items():
         yield f"\n**log odds of {label}, all users**\n"
         yield "| of | log odds | keys | predicted | truly disliked |\n|---|---|---|---|---|"
