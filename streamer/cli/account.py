@@ -7,19 +7,20 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from streamer.cli import habits
 from streamer.cli.words import moment
 from streamer.profile import Profile
 from streamer.profile.records import RecordKey
 from streamer.profile.standing import Standing
-from streamer.profile.view import days_of
+from streamer.profile.view import contexts_in, days_of, plays_in
 from streamer.scoring import entries, score
 from streamer.scoring.document import Entry
 from streamer.scoring.entries import Days, Scored
 from streamer.settings import DAY_MS
 from streamer.signals.explicit import DISLIKE_FAMILY
 
-AccountKind = Literal["tag", "creator", "content"]
-KINDS: Final[tuple[AccountKind, ...]] = ("tag", "creator", "content")
+AccountKind = Literal["tag", "creator", "content", "duration"]
+KINDS: Final[tuple[AccountKind, ...]] = ("tag", "creator", "content", "duration")
 
 
 class Account(Struct, frozen=True):
@@ -32,7 +33,8 @@ class Account(Struct, frozen=True):
         scored: its score; None if there is nothing to score, and for contents.
         entries: the entries it has.
         said: what the user stated about it, in words, oldest first.
-        missing: why it has no implicit entry, in words; empty if it has one.
+        missing: why it has no implicit entry, in words; empty if it has one (those in a context aside).
+        details: of a tag how it does in each context, of the duration the plays by length, in words.
     """
 
     kind: AccountKind
@@ -42,26 +44,43 @@ class Account(Struct, frozen=True):
     entries: tuple[Entry, ...]
     said: tuple[str, ...]
     missing: tuple[str, ...]
+    details: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
         """Whether there is anything to tell."""
-        return bool(self.days or self.entries or self.said)
+        return bool(self.days or self.entries or self.said or self.details)
 
 
 def account_of(profile: Profile, kind: AccountKind, value: str) -> Account:
-    """The account of one key."""
+    """The account of one key; the duration's ``value`` does not matter: a user has one cap at most."""
+    if kind == "duration":
+        return _duration_account(profile)
     days = days_of(profile, kind, value)
     document = profile.document()
     found = () if document is None else tuple(e for e in document.entries if (e.kind, e.value) == (kind, value))
     scored = None if kind == "content" else profile.rules.scorer.score(days)
     missing: tuple[str, ...] = ()
-    if all(entry.tier == "hard" for entry in found):
+    if all(entry.tier == "hard" for entry in found if entry.context is None):
         if kind == "content":
             missing = tuple(_content(value, days, profile.newest))
         else:
             missing = tuple(_key(profile, kind, value, days, scored))
-    return Account(kind, value, days, scored, found, tuple(_said(profile, kind, value)), missing)
+    details = (
+        tuple(habits.contexts_in_words(contexts_in(profile, value), scored, found, profile.rules.scorer))
+        if kind == "tag"
+        else ()
+    )
+    return Account(kind, value, days, scored, found, tuple(_said(profile, kind, value)), missing, details)
+
+
+def _duration_account(profile: Profile) -> Account:
+    plays = plays_in(profile)
+    document = profile.document()
+    found = () if document is None else tuple(entry for entry in document.entries if entry.kind == "duration")
+    value = str(found[0].value) if found else "any"
+    missing = () if found else tuple(habits.missing_cap(plays))
+    return Account("duration", value, (), None, found, (), missing, tuple(habits.plays_in_words(plays)))
 
 
 def _key(profile: Profile, kind: AccountKind, value: str, days: Days, scored: Scored | None) -> Iterator[str]:

@@ -27,9 +27,10 @@ def install(app: typer.Typer) -> None:
 def explain(
     ctx: typer.Context,
     user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="A tag, a creator id or a content id.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="A tag, a creator id, a content id, or 'duration'.")],
     kind: Annotated[
-        str | None, typer.Option(metavar="tag|creator|content", help="What VALUE is; default: whatever is known of it.")
+        str | None,
+        typer.Option(metavar="tag|creator|content|duration", help="What VALUE is; default: whatever is known of it."),
     ] = None,
 ) -> None:
     """Show the counts behind one entry by day, and for what is not listed, what is missing.
@@ -56,6 +57,8 @@ def explain(
         typer.echo(f"The workers have saved nothing about {user!r}: no events yet, forgotten, or erased.", err=True)
         raise typer.Exit(1)
     asked: list[AccountKind] = [each for each in KINDS if kind in (None, each)]
+    if kind is None and value != "duration":
+        asked.remove("duration")
     accounts = [account_of(profile, each, normal_tag(value) if each == "tag" else value) for each in asked]
     told = [account for account in accounts if account.known]
     _show_user(console, profile, store)
@@ -106,6 +109,8 @@ def _show(console: Console, account: Account, half_life_days: float) -> None:
         console.print(_table(account, half_life_days))
     if account.scored is not None:
         console.print(_score(account), markup=False)
+    for line in account.details:
+        console.print(line, markup=False)
     for line in account.missing:
         console.print(f"not listed: {line}", markup=False)
 

@@ -20,6 +20,9 @@ from streamer.signals import explicit
 from streamer.signals.interaction import Interaction, newest_standing_purchase
 from streamer.signals.rounding import micro
 
+NO_CONTEXT = context_name("", None)
+"""Where what was said of a tag itself stands: it is evidence on that key alone, in none of its contexts."""
+
 
 class Change(NamedTuple):
     """What happens to a record's contribution: the old one is taken back, a new one is made."""
@@ -107,15 +110,23 @@ class Evidence:
                     found.append(_Candidate(session, statement, item, tags, creator))
         return found
 
-    @staticmethod
-    def _choose(key: RecordKey, candidates: list[_Candidate]) -> _Candidate | None:
-        """The first, of ratings the newest (ties: the greater); of those with one ts the greater (tags, creator)."""
+    def _choose(self, key: RecordKey, candidates: list[_Candidate]) -> _Candidate | None:
+        """The first, of ratings the newest (ties: the greater); of those with one ts the greater (tags, creator).
+
+        Of those equal in all this, the one in the smaller context.
+        """
+        candidates.sort(key=lambda c: tuple(part or "" for part in self._context(c)))
         if not candidates:
             return None
         if key.family == "rating":
             return max(candidates, key=lambda c: (c.statement.ts, c.statement.value, c.tags, c.creator))
         first = min(candidate.statement.ts for candidate in candidates)
         return max((c for c in candidates if c.statement.ts == first), key=lambda c: (c.tags, c.creator))
+
+    def _context(self, candidate: _Candidate) -> tuple[str, str | None]:
+        """Daypart and device that a statement was made in, so far as they are counted: the item's, if it is known."""
+        source = candidate.statement if candidate.item is None else candidate.item
+        return source.daypart if self._rules.by_daypart else "", source.device if self._rules.by_device else None
 
     def _returns(self, key: RecordKey) -> tuple[dict[str, int], int]:
         """The returns of a purchase's content, by order, and when returns were last undone; late ones aside."""
@@ -142,9 +153,7 @@ class Evidence:
 
     def _contribution(self, key: RecordKey, chosen: _Candidate) -> Contribution:
         """What a statement contributes."""
-        rules = self._rules
-        source = chosen.statement if chosen.item is None else chosen.item
-        context = context_name(source.daypart if rules.by_daypart else "", source.device if rules.by_device else None)
+        context = context_name(*self._context(chosen)) if key.scope == "content" else NO_CONTEXT
         amounts: list[tuple[str, str, float]]
         if key.family == "follow":
             amounts = [(CREATOR, key.target, explicit.FOLLOW_NATS)]

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
-from streamer.profile.frame import LEAST_EXPLICIT, Frame
+from streamer.profile.frame import Frame
 from streamer.profile.shelf import Shelf
 from streamer.profile.tile import Tile
+from streamer.scoring.contextual import MOST_PER_EXPECTED
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.entries import Scored, Scorer, may_have_content_entry
 from streamer.settings import TileCaps
@@ -26,6 +27,7 @@ Key = tuple[str, str]
 class Sums(Struct, gc=False):
     """Decayed o, e (engagements) and ld (nats) of one key in the rising frame.
 
+    ``blamed``: the positive ld alone, at least: no context of a tag has more.
     ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none; ``scored``: its
     score, once somebody asked for it.
     """
@@ -34,12 +36,17 @@ class Sums(Struct, gc=False):
     o: float = 0.0
     e: float = 0.0
     ld: float = 0.0
+    blamed: float = 0.0
     last_day: int = -1
     scored: Scored | None = None
 
 
 class DecayedTotals(Struct, gc=False):
-    """The user's decayed totals in the rising frame; ratings are not decayed. Units as in :class:`Totals`."""
+    """The user's decayed totals in the rising frame; ratings are not decayed. Units as in :class:`Totals`.
+
+    ``buckets``: upper edge of a duration bucket -> [plays, plays decayed, abandoned decayed]; ``plays``: all of them,
+    not decayed.
+    """
 
     theta: float = 0.0
     starts: float = 0.0
@@ -50,6 +57,8 @@ class DecayedTotals(Struct, gc=False):
     ratings: int = 0
     rating_sum: int = 0
     completions: dict[str, list[float]] = field(default_factory=dict)
+    buckets: dict[int, list[float]] = field(default_factory=dict)
+    plays: int = 0
 
     def add(self, tile: Tile, weight: float) -> None:
         """Adds a day's."""
@@ -66,6 +75,23 @@ class DecayedTotals(Struct, gc=False):
             sums = self.completions.setdefault(media, [0.0, 0.0])
             sums[0] += n * weight
             sums[1] += completed * weight
+        if tile.buckets:
+            self.plays += add_plays(self.buckets, tile.buckets, weight)
+
+
+def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], weight: float) -> int:
+    """Adds a day's plays by duration to [plays, plays decayed, abandoned decayed]; returns how many they are."""
+    added = 0
+    for edge, (plays, abandoned) in buckets.items():
+        added += plays
+        sums = into.get(edge)
+        if sums is None:
+            into[edge] = [plays, plays * weight, abandoned * weight]
+        else:
+            sums[0] += plays
+            sums[1] += plays * weight
+            sums[2] += abandoned * weight
+    return added
 
 
 class Rollup:
@@ -225,19 +251,43 @@ class Rollup:
             provisional: counts of open sessions by day, on top of R.
         """
         sums = self.sums[kind].get(value)
-        expected, explicit, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.ld, sums.last_day)
+        expected, blamed, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.blamed, sums.last_day)
         for day, cell in provisional.items():
             if cell.ld and day == last_day:
                 return True  # an undo may take away all evidence of that day, and an earlier one is the last then
             weight = self.weight(day) / 1e6
             expected += cell.e * weight
-            explicit += cell.ld * weight
+            blamed += max(cell.ld, 0) * weight
             if day > last_day and cell.has_evidence:
                 last_day = day
         if last_day < 0:
             return False
         scale = self.scale(last_day)
-        return expected * scale >= self.frame.least_expected[kind] or explicit * scale >= LEAST_EXPLICIT
+        return expected * scale >= self.frame.least_expected[kind] or blamed * scale >= self.frame.least_blamed[kind]
+
+    def could_stand_out(self, tag: str, provisional: Mapping[int, Cell], today: int) -> bool:
+        """Whether any context of a tag could have an entry on a day: a cheap upper bound.
+
+        The context has L ≥ 0 on one of the tag's days, and L ≥ −1.5 by today; it has no more than the tag of what
+        was expected and of what was said against it.
+
+        Args:
+            tag: the tag.
+            provisional: its counts of open sessions by day, in which nothing was said, on top of R.
+            today: the day of the newest event.
+        """
+        sums = self.sums[TAG].get(tag)
+        most, first_day = (0.0, today) if sums is None else (MOST_PER_EXPECTED * sums.e + sums.blamed, sums.days[0])
+        for day, cell in provisional.items():
+            most += MOST_PER_EXPECTED * cell.e * self.weight(day) / 1e6
+            first_day = min(first_day, day)
+        frame = self.frame
+        return most * self.scale(first_day) >= frame.least_ever and most * self.scale(today) >= frame.least_now
+
+    def tag_days(self, tag: str) -> list[int]:
+        """Days on which a tag has counts, ascending; not to be changed."""
+        sums = self.sums[TAG].get(tag)
+        return [] if sums is None else sums.days
 
     def score(self, kind: str, value: str, scorer: Scorer) -> Scored | None:
         """The score of a tag or creator by its sealed counts; None if there is no evidence."""
@@ -281,7 +331,10 @@ class Rollup:
         known = self.sums[kind]
         frame_weight = self.weight(day)
         weight = frame_weight / 1e6
-        least, least_explicit = self.frame.least_expected[kind] * frame_weight, LEAST_EXPLICIT * frame_weight
+        least, least_blamed = (
+            self.frame.least_expected[kind] * frame_weight,
+            self.frame.least_blamed[kind] * frame_weight,
+        )
         shelf = self.shelf
         watching = shelf.watching
         for value, cell in cells.items():
@@ -289,17 +342,21 @@ class Rollup:
             evidence = o or e or ld
             sums = known.get(value)
             if sums is None:
-                sums = known[value] = Sums([day], o * weight, e * weight, ld * weight, day if evidence else -1)
+                blamed = ld * weight if ld > 0 else 0.0
+                sums = known[value] = Sums([day], o * weight, e * weight, ld * weight, blamed, day if evidence else -1)
             else:
                 _insert(sums.days, day)
                 sums.scored = None
                 sums.o += o * weight
                 sums.e += e * weight
-                sums.ld += ld * weight
+                if ld:
+                    sums.ld += ld * weight
+                    if ld > 0:
+                        sums.blamed += ld * weight
                 if evidence and day > sums.last_day:
                     sums.last_day = day
             if sums.last_day == day:
-                likely = sums.e >= least or sums.ld >= least_explicit
+                likely = sums.e >= least or sums.blamed >= least_blamed
             else:
                 likely = self.could_be_listed(kind, value, {})
             if likely or (watching and shelf.watches((kind, value))):

@@ -34,7 +34,7 @@ class Rules:
         self.window_days = settings.window_days
         self.window_ms = settings.window_days * DAY_MS
         self.half_life_days = settings.half_life_days
-        self.frame = Frame(settings.half_life_days, settings.window_days)
+        self.frame = Frame(settings.half_life_days, settings.window_days, population.prior)
         self.session_items = settings.session_items
         self.session_items_held = 4 * settings.session_items
         self.explicit_cap = settings.explicit_cap

@@ -30,7 +30,7 @@ class Shelf:
         self.stale: set[Key] = set()
         self._listed = listed
         self._day = -1
-        self._entries: dict[Key, Entry] = {}
+        self._entries: dict[Key, tuple[Entry, ...]] = {}
 
     @property
     def watching(self) -> bool:
@@ -41,18 +41,18 @@ class Shelf:
         """Whether a key has an entry or is listed, so that any change to it may matter."""
         return key in self._listed or key in self._entries
 
-    def entries(self, as_of: int, make: Callable[[str, str], Entry | None]) -> Mapping[Key, Entry]:
-        """All entries that stand as of a time (ms); ``make`` gives that of a (kind, value)."""
+    def entries(self, as_of: int, make: Callable[[str, str], tuple[Entry, ...]]) -> Mapping[Key, tuple[Entry, ...]]:
+        """All entries that stand as of a time (ms); ``make`` gives those of a (kind, value)."""
         today = as_of // DAY_MS
         if today != self._day:
             self._day = today
             self.stale.update(self._entries)
             self.stale.update(self._listed)
         for kind, value in self.stale:
-            entry = make(kind, value)
-            if entry is None:
-                self._entries.pop((kind, value), None)
+            made = make(kind, value)
+            if made:
+                self._entries[kind, value] = made
             else:
-                self._entries[kind, value] = entry
+                self._entries.pop((kind, value), None)
         self.stale.clear()
         return self._entries

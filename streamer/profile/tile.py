@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
+from streamer.scoring.duration import bucket
 from streamer.settings import TileCaps
-
-BUCKET_EDGES: Final = (30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 1440, 1920, 2880)
-"""Upper edges of the duration buckets, seconds, edge included; the last bucket has none."""
 
 _K = TypeVar("_K", str, int)
 
@@ -145,18 +143,6 @@ class Tile(Struct, array_like=True, gc=False):
             if len(cells) > cap:
                 dropped += [(kind, value, cells.pop(value)) for value in _lightest(cells, cap)]
         return dropped
-
-
-def bucket(duration_s: float) -> int:
-    """The upper edge of the duration's bucket; 0 for the unbounded last one.
-
-    >>> bucket(30), bucket(30.5), bucket(9000)
-    (30, 45, 0)
-    """
-    for edge in BUCKET_EDGES:
-        if duration_s <= edge:
-            return edge
-    return 0
 
 
 @lru_cache(maxsize=4_096)

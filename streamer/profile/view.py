@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from streamer.profile.contexts import contexts_of, disliked_in
 from streamer.profile.contribution import Baseline, contributions
+from streamer.profile.durations import capped, plays_by_duration
 from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
 from streamer.profile.records import Record, RecordKey
 from streamer.profile.rollup import Rollup
@@ -16,9 +18,11 @@ from streamer.profile.standing import Standing, forgotten
 from streamer.profile.tile import Tile
 from streamer.scoring import entries
 from streamer.scoring.assemble import assemble
+from streamer.scoring.contextual import Context, context_entries
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Document, Entry, Kind
-from streamer.scoring.entries import content_entry
+from streamer.scoring.duration import Plays
+from streamer.scoring.entries import Scored, content_entry
 from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
 
@@ -52,6 +56,20 @@ def days_of(profile: Profile, kind: str, value: str) -> entries.Days:
     return _View(profile, profile.newest).days_of(kind, value)
 
 
+def contexts_in(profile: Profile, tag: str) -> dict[Context, entries.Days]:
+    """The same of a tag in each of its contexts."""
+    if profile.newest < 0 or profile.past_window:
+        return {}
+    return _View(profile, profile.newest).contexts_of(tag)
+
+
+def plays_in(profile: Profile) -> dict[int, Plays]:
+    """The plays by duration that the document judges a cap by."""
+    if profile.newest < 0 or profile.past_window:
+        return {}
+    return _View(profile, profile.newest).plays()
+
+
 class _View:
     """R as of the day of the newest event, and a provisional tile for every day of an open session."""
 
@@ -63,6 +81,8 @@ class _View:
         baseline = profile.baseline(self._today)
         self._rollup: Rollup = baseline.rollup
         self._provisional: dict[int, Tile] = {}
+        self._spoken: set[str] = set()
+        """Tags that open sessions say something of, or take something back of, in any context."""
         for session in profile.sessions:
             self._add_contributions(session, baseline)
         self._records, self._sessions = profile.records, profile.sessions
@@ -73,6 +93,10 @@ class _View:
         if stated:
             self._add_evidence(baseline)
         self._provisional = {d: tile for d, tile in self._provisional.items() if d > self._today - rules.window_days}
+        if stated:
+            for tile in self._provisional.values():
+                for tags in tile.tags.values():
+                    self._spoken.update(tag for tag, cell in tags.items() if cell.ld)
 
     def _add_contributions(self, session: Session, baseline: Baseline) -> None:
         profile = self._profile
@@ -97,21 +121,25 @@ class _View:
         profile, as_of = self._profile, self._as_of
         found: list[Entry] = []
         followed: set[str] = set()
+        excluded: set[str | int] = set()
         if self._records or any(session.records for session in self._sessions):
             settled = profile.settled if self._records is profile.records else None
             standing = Standing(self._records, self._sessions, settled)
             found += _hard_entries(standing, as_of)
+            excluded = {entry.value for entry in found if entry.kind == TAG}
             followed = standing.followed()
         provisional = self._provisional_keys()
-        for (kind, value), sealed in self._rollup.shelf.entries(as_of, self._sealed_entry).items():
+        for (kind, value), sealed in self._rollup.shelf.entries(as_of, self._sealed_entries).items():
             if (kind, value) not in provisional and not (kind == CREATOR and value in followed):
-                found.append(sealed)
+                found += sealed
         for (kind, value), cells in provisional.items():
-            if kind == CREATOR and value in followed:
-                continue
-            entry = self._entry(kind, value, cells)
-            if entry is not None:
-                found.append(entry)
+            if not (kind == CREATOR and value in followed):
+                found += self._entries(kind, value, cells)
+        if excluded:
+            found = [entry for entry in found if entry.context is None or entry.value not in excluded]
+        cap = capped(self._rollup, self._provisional, self._today, as_of, profile.rules.population)
+        if cap is not None:
+            found.append(cap)
         if not found and self._theta() < KNOWN_THETA:
             return None
         return _assemble(profile, as_of, found, self._completion())
@@ -119,6 +147,14 @@ class _View:
     def days_of(self, kind: str, value: str) -> entries.Days:
         """A key's counts by day."""
         return self._days(kind, value, self._provisional_keys().get((kind, value), {}))
+
+    def contexts_of(self, tag: str) -> dict[Context, entries.Days]:
+        """A tag's counts in each of its contexts, by day."""
+        return contexts_of(self._rollup, self._provisional, tag)
+
+    def plays(self) -> dict[int, Plays]:
+        """Plays by duration, decayed to today."""
+        return plays_by_duration(self._rollup, self._provisional, self._today, self._profile.rules.population)
 
     def _provisional_keys(self) -> dict[tuple[str, str], dict[int, Cell]]:
         """Every key that open sessions touch, with what they add by day."""
@@ -128,23 +164,49 @@ class _View:
                 keys.setdefault((kind, value), {})[day] = cell
         return keys
 
-    def _sealed_entry(self, kind: str, value: str) -> Entry | None:
-        if kind == TAG and (kind, value) not in self._profile.listed:
-            return None  # the bit was set by the same numbers
-        return self._entry(kind, value, {})
+    def _sealed_entries(self, kind: str, value: str) -> tuple[Entry, ...]:
+        if kind == TAG and (kind, value) not in self._profile.listed:  # the bit was set by the same numbers
+            return self._in_contexts(value, {})
+        return self._entries(kind, value, {})
 
-    def _entry(self, kind: str, value: str, provisional: dict[int, Cell]) -> Entry | None:
-        """The entry of a key from its sealed counts and those that open sessions add by day."""
+    def _entries(self, kind: str, value: str, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
+        """The entries of a key from its sealed counts and those that open sessions add by day.
+
+        It has one at most, but for a tag without one that stands out in some contexts.
+        """
         if kind == CONTENT:
-            return content_entry(value, self._days(kind, value, provisional), self._as_of)
+            content = content_entry(value, self._days(kind, value, provisional), self._as_of)
+            return () if content is None else (content,)
         listed_until = self._profile.listed.get((kind, value), -1)
-        if listed_until < 0 and not self._rollup.could_be_listed(kind, value, provisional):
-            return None
+        spoken = kind == TAG and value in self._spoken
+        if listed_until < 0 and not spoken and not self._rollup.could_be_listed(kind, value, provisional):
+            return ()
         scorer = self._profile.rules.scorer
         days = self._days(kind, value, provisional)
         scored = scorer.score(days) if provisional else self._rollup.score(kind, value, scorer)
         name: Kind = "creator" if kind == CREATOR else "tag"
-        return scorer.key_entry(name, value, days, scored, listed_until > self._as_of, self._as_of)
+        entry = scorer.key_entry(name, value, days, scored, listed_until > self._as_of, self._as_of)
+        if entry is not None:
+            return (entry,)
+        return self._in_contexts(value, provisional) if kind == TAG else ()
+
+    def _in_contexts(self, tag: str, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
+        """The entries of a tag that has none itself."""
+        if tag not in self._spoken and not self._rollup.could_stand_out(tag, provisional, self._today):
+            return ()
+        scorer = self._profile.rules.scorer
+        days = contexts_of(self._rollup, self._provisional if provisional else {}, tag)
+        disliked = disliked_in(days, scorer)
+        if not disliked:
+            return ()
+        scored = self._score(TAG, tag, provisional)
+        return context_entries(tag, disliked, scorer.nothing_known if scored is None else scored.log_odds, self._as_of)
+
+    def _score(self, kind: str, value: str, provisional: dict[int, Cell]) -> Scored | None:
+        scorer = self._profile.rules.scorer
+        if provisional:
+            return scorer.score(self._days(kind, value, provisional))
+        return self._rollup.score(kind, value, scorer)
 
     def _days(self, kind: str, value: str, provisional: dict[int, Cell]) -> entries.Days:
         """A key's counts by day, ascending, days without a nonzero number left out."""

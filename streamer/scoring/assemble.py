@@ -41,9 +41,9 @@ def assemble(
     return Document(SCHEMA, user_id, as_of, cohort, _avoid(kept, avoid_tiers), tuple(kept), completion)
 
 
-def _order(entry: Entry) -> tuple[bool, int, float, str | int, str]:
+def _order(entry: Entry) -> tuple[bool, int, float, str | int, list[tuple[str, str]]]:
     hard = entry.tier == "hard"
-    context = "" if entry.context is None else repr(sorted(entry.context.items()))
+    context = sorted((entry.context or {}).items())
     return (not hard, -entry.since if hard else 0, entry.multiplier, entry.value, context)
 
 

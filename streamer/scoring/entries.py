@@ -48,7 +48,9 @@ class Scorer:
     def __init__(self, half_life_days: float, expiry: score.Expiry, prior: float) -> None:
         self._half_life_days = half_life_days
         self._expiry = expiry
-        self._prior = prior
+        self.prior = prior
+        self.nothing_known = score.logit(prior)
+        """L of a key without evidence."""
 
     def score(self, days: Days) -> Scored | None:
         """The score of a tag or creator; None if nothing but counts is known of it."""
@@ -61,10 +63,10 @@ class Scorer:
             observed += cell.o * decay
             expected += cell.e * decay
             explicit += cell.ld * decay
-        log_odds = score.log_odds(observed, expected, explicit, self._prior)
+        log_odds = score.log_odds(observed, expected, explicit, self.prior)
         left = 0
         if log_odds >= score.KEPT:
-            left = self._expiry.days_left(observed, expected, explicit, self._prior)
+            left = self._expiry.days_left(observed, expected, explicit, self.prior)
         return Scored(observed, expected, explicit, last_day, log_odds, (last_day + left) * DAY_MS)
 
     def key_entry(
@@ -88,13 +90,10 @@ class Scorer:
         if not stands and not done_stands:
             return None
         counts = total_of(days)
-        ratio = score.rate_ratio(
-            scored.observed, scored.expected, score.ALPHA_TAG if kind == TAG else score.ALPHA_CREATOR
-        )
         multiplier, expires_at = 1.0, 0
         if stands:
-            likely = 1 - score.sigmoid(scored.log_odds) if scored.explicit > 0 else 1.0
-            multiplier, expires_at = max(0.1, min(1.0, ratio, likely)), scored.expires_at
+            multiplier = listed_multiplier(scored, score.ALPHA_TAG if kind == TAG else score.ALPHA_CREATOR)
+            expires_at = scored.expires_at
         if done is not None and done_stands:
             multiplier, expires_at = min(multiplier, 0.5), max(expires_at, done)
         return Entry(
@@ -104,8 +103,8 @@ class Scorer:
             tier="strong" if stands and scored.log_odds >= score.STRONG else "soft",
             multiplier=places4(multiplier),
             log_odds=places4(scored.log_odds),
-            reasons=_reasons(counts, scored.explicit > 0, 2, {"one_and_done"} if done_stands else set()),
-            evidence=_evidence(days, counts, scored.last_day, scored),
+            reasons=reasons_of(counts, scored.explicit > 0, 2, {"one_and_done"} if done_stands else set()),
+            evidence=evidence_of(days, counts, scored.last_day, scored),
             since=days[0][0] * DAY_MS,
             expires_at=expires_at,
         )
@@ -116,6 +115,17 @@ def is_listed(scored: Scored, was_listed: bool) -> bool:
     if (scored.expected >= LISTED_EXPECTED or scored.explicit >= LISTED_EXPLICIT) and scored.log_odds >= score.LISTED:
         return True
     return was_listed and scored.log_odds >= score.KEPT
+
+
+def listed_multiplier(scored: Scored, alpha: float) -> float:
+    """What a listed key's relevance is multiplied by: λ, with stated dislikes at most 1 − p; .1 to 1.
+
+    Args:
+        scored: its score.
+        alpha: what λ leans on, in engagements.
+    """
+    likely = 1 - score.sigmoid(scored.log_odds) if scored.explicit > 0 else 1.0
+    return max(0.1, min(1.0, score.rate_ratio(scored.observed, scored.expected, alpha), likely))
 
 
 def one_and_done_until(days: Days) -> int | None:
@@ -169,8 +179,8 @@ def content_entry(value: str, days: Days, as_of: int) -> Entry | None:
         tier="strong" if by_ignored else "soft",
         multiplier=places4(multiplier),
         log_odds=None,
-        reasons=_reasons(counts, False, 1, own),
-        evidence=_evidence(days, counts, days[-1][0], None),
+        reasons=reasons_of(counts, False, 1, own),
+        evidence=evidence_of(days, counts, days[-1][0], None),
         since=days[0][0] * DAY_MS,
         expires_at=max(until_ignored if by_ignored else 0, until_abandoned if by_abandoned else 0),
     )
@@ -201,8 +211,15 @@ def iso_day(day: int) -> str:
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-def _reasons(counts: Cell, explicit: bool, least_abandoned: int, own: set[Reason]) -> tuple[Reason, ...]:
-    """The reasons that fit, in the order of spec §7."""
+def reasons_of(counts: Cell, explicit: bool, least_abandoned: int, own: set[Reason]) -> tuple[Reason, ...]:
+    """The reasons that fit, in the order of spec §7.
+
+    Args:
+        counts: undecayed, over all days.
+        explicit: whether there is explicit evidence against the key.
+        least_abandoned: abandonments that make a reason.
+        own: reasons that hold by the entry's own rule.
+    """
     abandoned = counts.abandoned >= least_abandoned and 2 * counts.abandoned >= counts.started
     ignored = counts.ignored > 0 and 2 * counts.ignored >= counts.shown
     fitting: list[tuple[Reason, bool]] = [
@@ -216,7 +233,8 @@ def _reasons(counts: Cell, explicit: bool, least_abandoned: int, own: set[Reason
     return tuple(reason for reason, fits in fitting if fits or reason in own) or ("below_own_rate",)
 
 
-def _evidence(days: Days, counts: Cell, last_day: int, scored: Scored | None) -> Evidence:
+def evidence_of(days: Days, counts: Cell, last_day: int, scored: Scored | None) -> Evidence:
+    """What an entry rests on: its days, their undecayed sum, and the decayed sums it was scored from, if it was."""
     return Evidence(
         shown=counts.shown,
         started=counts.started,

@@ -2,19 +2,19 @@
 
 It keeps every event of unsealed sessions, joins them anew at each step, and forms every number from the day
 tiles. It shares nothing with ``streamer.signals``, ``streamer.profile`` and ``streamer.scoring`` but the shape
-of the document: tests compare the two. Covered: spec §2–§7 and §9 with the default population; not covered:
-contextual entries, duration caps, labels.
+of the document: tests compare the two. Covered: spec §2–§9 with the default population; not covered: labels.
 
     oracle_sessions   §2–§4  sessions, interactions, what they say
     oracle_counts     §5, §6 tiles, R, contributions, score
     oracle_records    §4, §5 explicit records, hard entries, explicit evidence
     oracle_document   §7, §9 entries, document
+    oracle_duration   §8     the duration cap
     oracle            arrivals, lateness, seals, the window's end; comparing documents
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from streamer.events import Dislike, Event, Feedback
 from streamer.scoring.document import Document, Entry
@@ -214,7 +214,18 @@ class UserOracle:
         Keys: ("tag", v), ("creator", v), ("content", v), ("bucket", upper edge or "inf") and ("*", ""), whose
         completions are named ``n_MEDIA`` and ``completion_MEDIA`` (the sum, in millionths).
         """
-        return {day: {key: dict(counts) for key, counts in tile.items()} for day, tile in self._tiles.items()}
+        return self._numbers(lambda kind: kind != "context")
+
+    def contexts(self) -> dict[int, dict[Key, dict[str, int]]]:
+        """The same for tags in a context. Keys: ("context", tag, dimension, value)."""
+        return self._numbers(lambda kind: kind == "context")
+
+    def _numbers(self, asked: Callable[[str], bool]) -> dict[int, dict[Key, dict[str, int]]]:
+        found = {
+            day: {key: dict(counts) for key, counts in tile.items() if asked(key[0])}
+            for day, tile in self._tiles.items()
+        }
+        return {day: tile for day, tile in found.items() if tile}
 
 
 def _keys(tiles: Tiles) -> set[Key]:

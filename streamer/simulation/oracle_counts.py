@@ -6,13 +6,13 @@ Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from streamer.settings import Settings
-from streamer.simulation.oracle_sessions import Interaction, Outcome, Ratings, Session, outcome
+from streamer.simulation.oracle_sessions import Context, Interaction, Outcome, Ratings, Session, outcome
 
-Key = tuple[str, str]
-"""("tag" | "creator" | "content" | "bucket", value), or ``ALL``."""
+Key = tuple[str, ...]
+"""("tag" | "creator" | "content" | "bucket", value), ("context", tag, dimension, value), or ``ALL``."""
 Counts = dict[str, int]
 Tile = dict[Key, Counts]
 Tiles = dict[int, Tile]
@@ -44,6 +44,12 @@ def sigmoid(x: float) -> float:
 def bucket(duration_s: float) -> Key:
     """The duration bucket, named by its upper edge."""
     return ("bucket", next((str(edge) for edge in EDGES if duration_s <= edge), "inf"))
+
+
+def with_contexts(keys: Iterable[Key], context: Context) -> list[Key]:
+    """These keys, and for each tag among them those of the tag in its context."""
+    own = list(keys)
+    return own + [("context", key[1], *part) for key in own if key[0] == "tag" for part in context]
 
 
 def add(tiles: Tiles, day: int, key: Key, **amounts: int) -> None:
@@ -195,7 +201,7 @@ def _day(i: Interaction) -> int:
 
 
 def _add_counts(tiles: Tiles, i: Interaction, out: Outcome) -> None:
-    for key in (*i.keys, ("content", i.content_id)):
+    for key in (*with_contexts(i.keys, i.context), ("content", i.content_id)):
         add(
             tiles,
             _day(i),
@@ -249,25 +255,20 @@ def _add_trial(
     for key in i.keys:
         others = clip(p / r.rate_ratio(key), 0.05, 5)
         if out.valid:
-            add(
-                tiles,
-                _day(i),
-                key,
-                e=micro(min(e0 * calibration * others, 0.97)),
-                o=MICRO if out.engaged else 0,
-            )
+            e = micro(min(e0 * calibration * others, 0.97))
+            for each in with_contexts([key], i.context):
+                add(tiles, _day(i), each, e=e, o=MICRO if out.engaged else 0)
         if out.started:
-            add(
-                tiles,
-                _day(i),
-                key,
-                e=micro(0.5 * min((1 - pa) * min(others, 1), 0.9)),
-                o=MICRO // 2 if out.satisfied else 0,
-            )
+            e = micro(0.5 * min((1 - pa) * min(others, 1), 0.9))
+            for each in with_contexts([key], i.context):
+                add(tiles, _day(i), each, e=e, o=MICRO // 2 if out.satisfied else 0)
 
 
 def _add_sessions(tiles: Tiles, day: int, found: list[tuple[Interaction, Outcome]]) -> None:
-    """A closed session counts for each key that was validly shown in it and not engaged with."""
+    """A closed session counts for each key that was validly shown in it and not engaged with.
+
+    A tag's stands in the contexts in which the tag was first shown.
+    """
     shown: set[Key] = set()
     engaged: set[Key] = set()
     for i, out in found:
@@ -277,7 +278,10 @@ def _add_sessions(tiles: Tiles, day: int, found: list[tuple[Interaction, Outcome
         if out.engaged:
             engaged |= keys
     for key in shown - engaged:
-        add(tiles, day, key, sessions=1)
+        showing = [i for i, out in found if out.valid and key in i.keys]
+        first = min(showing, key=lambda i: (i.first, i.content_id), default=None)
+        for each in with_contexts([key], () if first is None else first.context):
+            add(tiles, day, each, sessions=1)
 
 
 def apply_tile_caps(tile: Tile, settings: Settings) -> set[Key]:
@@ -294,6 +298,7 @@ def apply_tile_caps(tile: Tile, settings: Settings) -> set[Key]:
         light.sort(key=lambda key: key[1], reverse=True)
         light.sort(key=lambda key: (tile[key].get("shown", 0), tile[key].get("engaged", 0)))
         for key in light[: max(0, len(held) - cap)]:
-            del tile[key]
+            for each in [k for k in tile if k == key or (kind == "tag" and k[:2] == ("context", key[1]))]:
+                del tile[each]
             evicted.add(key)
     return evicted

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from streamer.scoring.document import SCHEMA, Avoid, Document, Entry, Evidence, Kind, Reason, Tier
 from streamer.settings import DAY_MS, Settings
 from streamer.simulation.oracle_counts import (
@@ -19,6 +21,7 @@ from streamer.simulation.oracle_counts import (
     rate_ratio,
     sigmoid,
 )
+from streamer.simulation.oracle_duration import duration_entries
 from streamer.simulation.oracle_records import Records, follows, hard_of
 
 Listed = dict[Key, int]
@@ -79,8 +82,10 @@ def document(
         for key in window.keys(kind):
             if not (kind == "creator" and follows(records, key[1])):
                 entries += _key_entry(window, key, bits, as_of)
+    entries += context_entries(window, {str(e.value) for e in entries if e.kind == "tag"}, as_of)
     for key in window.keys("content"):
         entries += _content_entry(window, key, as_of)
+    entries += duration_entries(window, as_of)
     if not entries and window.decayed(ALL, "theta") / 1000 < 20:
         return None
     return assemble(user_id, as_of, cohort, entries, _completion(window), window.settings)
@@ -102,16 +107,19 @@ def assemble(
         kept += [e for e in own if e.tier != "hard"][: settings.entries_max]
 
     def values(kind: Kind) -> tuple[str, ...]:
-        chosen = [str(e.value) for e in kept if e.kind == kind and e.tier in settings.avoid_tiers]
+        plain = [e for e in kept if e.kind == kind and e.context is None]
+        chosen = [str(e.value) for e in plain if e.tier in settings.avoid_tiers]
         return tuple(dict.fromkeys(chosen))
 
-    avoid = Avoid(creators=values("creator"), tags=values("tag"), content_ids=values("content"))
+    caps = [int(e.value) for e in kept if e.kind == "duration"]
+    avoid = Avoid(values("creator"), values("tag"), caps[0] if caps else None, values("content"))
     return Document(SCHEMA, user_id, as_of, cohort, avoid, tuple(kept), completion)
 
 
-def _order(entry: Entry) -> tuple[int, int, float, str]:
+def _order(entry: Entry) -> tuple[int, int, float, str, list[tuple[str, str]]]:
     hard = entry.tier == "hard"
-    return (0 if hard else 1, -entry.since if hard else 0, entry.multiplier, str(entry.value))
+    context = [] if entry.context is None else list(entry.context.items())
+    return (0 if hard else 1, -entry.since if hard else 0, entry.multiplier, str(entry.value), context)
 
 
 def hard_entries(records: Records, at: int) -> list[Entry]:
@@ -150,16 +158,26 @@ def _key_entry(window: Window, key: Key, bits: Listed, as_of: int) -> list[Entry
     rows: list[Row] = []
     until = listed_until(window, key, bits, as_of)
     if until is not None:
-        bound = min(1.0, rate_ratio(key[0], o, e))
-        if ld > 0:
-            bound = min(bound, 1 - sigmoid(odds))
-        rows.append(("strong" if odds >= 0 else "soft", max(0.1, bound), until, []))
+        rows.append(("strong" if odds >= 0 else "soft", _multiplier(key[0], o, e, ld), until, []))
     if key[0] == "creator":
         rows += _one_and_done(window, key)
     rows = [row for row in rows if row[2] > as_of]
     if not rows:
         return []
-    reasons: set[Reason] = {reason for row in rows for reason in row[3]}
+    reasons = {reason for row in rows for reason in row[3]} | _key_reasons(n, ld)
+    return [_implicit_entry(window, key, rows, reasons, odds, (o, e, ld), n, day)]
+
+
+def _multiplier(kind: str, o: float, e: float, ld: float) -> float:
+    bound = min(1.0, rate_ratio(kind, o, e))
+    if ld > 0:
+        bound = min(bound, 1 - sigmoid(log_odds(o, e, ld)))
+    return max(0.1, bound)
+
+
+def _key_reasons(n: dict[str, int], ld: float) -> set[Reason]:
+    """The reasons of a tag or creator that its numbers give."""
+    reasons: set[Reason] = set()
     if ld > 0:
         reasons.add("explicit")
     if n["abandoned"] >= 2 and 2 * n["abandoned"] >= n["started"]:
@@ -170,7 +188,28 @@ def _key_entry(window: Window, key: Key, bits: Listed, as_of: int) -> list[Entry
         reasons.add("returned")
     if n["low_rating"] > 0:
         reasons.add("low_rating")
-    return [_implicit_entry(window, key, rows, reasons, odds, (o, e, ld), n, day)]
+    return reasons
+
+
+def context_entries(window: Window, listed_tags: set[str], as_of: int) -> list[Entry]:
+    """The entries of tags in a context, where the tag itself has none."""
+    entries = []
+    for key in window.keys("context"):
+        _, tag, dimension, value = key
+        day = window.last_evidence_day(key)
+        if day is None or tag in listed_tags:
+            continue
+        o, e, ld = window.evidence(key, day)
+        odds = log_odds(o, e, ld)
+        tag_odds = log_odds(*window.evidence(("tag", tag), window.last_evidence_day(("tag", tag))))
+        until = (day + days_until_forgotten(o, e, ld, window.settings)) * DAY_MS
+        if odds < 0 or odds - tag_odds < 1.5 - 1e-9 or until <= as_of:
+            continue
+        n = {name: window.total(key, name) for name in COUNTS}
+        rows: list[Row] = [("soft", _multiplier("tag", o, e, ld), until, [])]
+        entry = _implicit_entry(window, key, rows, _key_reasons(n, ld), odds, (o, e, ld), n, day)
+        entries.append(replace(entry, context={dimension: value}))
+    return entries
 
 
 def _one_and_done(window: Window, key: Key) -> list[Row]:
@@ -226,7 +265,7 @@ def _implicit_entry(
 ) -> Entry:
     """Of several rules on one target: the strongest tier, the least multiplier, the latest expiry, all reasons."""
     first_day = min(day for day, _ in window.series(key))
-    kind: Kind = "tag" if key[0] == "tag" else "creator" if key[0] == "creator" else "content"
+    kind: Kind = "creator" if key[0] == "creator" else "content" if key[0] == "content" else "tag"
     o, e, ld = sums
     return Entry(
         kind=kind,

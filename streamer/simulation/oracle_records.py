@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 
 from streamer.events import Dislike, Event, Feedback, normal_tags
 from streamer.settings import DAY_MS, Settings
-from streamer.simulation.oracle_counts import Key, Tiles, Window, add, micro
+from streamer.simulation.oracle_counts import Key, Tiles, Window, add, micro, with_contexts
 from streamer.simulation.oracle_sessions import (
     APPLAUSE,
     NEVER,
+    Context,
     Ratings,
     Session,
+    context_of,
     is_explicit,
     newest_creator,
     newest_tags,
@@ -49,6 +51,7 @@ class Mark:
     tags: tuple[str, ...]  # of the interaction
     creator: str | None  # of the interaction
     ratings: Ratings  # what a rating is measured by
+    context: Context  # of the interaction, else of the event
 
     @property
     def ts(self) -> int:
@@ -125,21 +128,21 @@ def record_key(event: Dislike | Feedback) -> RecordKey:
 
 
 def mark_of_late(event: Dislike | Feedback, ratings: Ratings) -> Mark:
-    return Mark(event, late=True, tags=(), creator=None, ratings=ratings)
+    return Mark(event, late=True, tags=(), creator=None, ratings=ratings, context=())
 
 
 def marks_of(session: Session, r: Window) -> list[Mark]:
     """The session's explicit events."""
     ratings = r.ratings.plus(session.ratings)
-    return [_mark(event, session, ratings) for event in session.events if is_explicit(event)]
+    return [_mark(event, session, ratings, r.settings) for event in session.events if is_explicit(event)]
 
 
-def _mark(event: Event, session: Session, ratings: Ratings) -> Mark:
+def _mark(event: Event, session: Session, ratings: Ratings, settings: Settings) -> Mark:
     assert isinstance(event, (Dislike, Feedback))
     i = None if event.content_id is None else session.interactions.get(event.content_id)
     if i is None:
-        return Mark(event, late=False, tags=(), creator=None, ratings=ratings)
-    return Mark(event, late=False, tags=i.tags, creator=i.creator, ratings=ratings)
+        return Mark(event, False, (), None, ratings, context_of([event], settings))
+    return Mark(event, False, i.tags, i.creator, ratings, i.context)
 
 
 def with_fresh(records: Records, fresh: Iterable[Mark]) -> Records:
@@ -278,7 +281,7 @@ def item_keys(mark: Mark, records: Records) -> list[Key]:
         bought = records.get((key[0], key[1], "purchase"))
         if bought is not None:
             tags, creator = _newest_keys(bought)
-    return [("tag", tag) for tag in sorted(tags)] + ([] if creator is None else [("creator", creator)])
+    return [*(("tag", tag) for tag in sorted(tags)), *([] if creator is None else [("creator", creator)])]
 
 
 def _stated_keys(mark: Mark, record: Record) -> tuple[tuple[str, ...], str | None]:
@@ -303,13 +306,14 @@ def nats(mark: Mark, records: Records, r: Window) -> dict[Key, int]:
     weight = mark.ratings.weight(mark.rating) if family == "rating" else WEIGHTS[family]
     keys = item_keys(mark, records)
     if weight >= 0:
-        return {key: micro(-15 / 7 * weight) for key in keys}
+        return {key: micro(-15 / 7 * weight) for key in with_contexts(keys, mark.context)}
     v = 4 / 3 * -weight
     innocent = {key: 1 - r.dislike_probability(key) for key in keys}
     ld = {}
     for key in keys:
         po = 1 - math.prod(innocent[other] for other in keys if other != key)
-        ld[key] = micro(v - math.log(po * math.exp(v) + 1 - po))
+        for each in with_contexts([key], mark.context):
+            ld[each] = micro(v - math.log(po * math.exp(v) + 1 - po))
     return ld
 
 
@@ -357,13 +361,19 @@ def evidence(records: Records, r: Window) -> Tiles:
 
 
 def _choose(family: str, candidates: list[Mark], records: Records) -> Mark | None:
-    """The first action, for ratings the newest; ties: the greater."""
+    """The first action, for ratings the newest; ties: the greater, then the one in the smaller context."""
+    candidates = sorted(candidates, key=_context_order)
     if not candidates:
         return None
     if family == "rating":
         return max(candidates, key=lambda m: (m.ts, m.rating, _key_order(m, records)))
     first = min(m.ts for m in candidates)
     return max((m for m in candidates if m.ts == first), key=lambda m: _key_order(m, records))
+
+
+def _context_order(mark: Mark) -> tuple[str, str]:
+    context = dict(mark.context)
+    return context.get("daypart", ""), context.get("device", "")
 
 
 def take_back_undone(record: Record, today: int, settings: Settings) -> Tiles:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from streamer.events import Dislike, Event, Feedback, Impression, Media, Play, normal_tags
 from streamer.settings import DAY_MS, Settings
 
+Context = tuple[tuple[str, str], ...]
+"""Where something happened, so far as it is counted: (dimension, value), for example ("daypart", "morning")."""
+
 NEVER = -1
 """A time before all others, for "there was none"."""
 
@@ -64,6 +67,7 @@ class Interaction:
     applauded: bool  # positive feedback other than a rating
     rating: int | None  # the newest, unless undone
     returned: bool
+    context: Context
 
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
@@ -153,6 +157,7 @@ def _session(session_id: str | None, events: list[Event], settings: Settings) ->
 
 def interaction(content_id: str, events: Sequence[Event], settings: Settings) -> Interaction:
     """Merges the events of one session that name one content."""
+    first = min(e.ts for e in events)
     gated = [e for e in events if isinstance(e, Impression) and passes_gate(e, settings)]
     plays = [e for e in events if isinstance(e, Play)]
     feedback = [e for e in events if isinstance(e, Feedback)]
@@ -170,7 +175,7 @@ def interaction(content_id: str, events: Sequence[Event], settings: Settings) ->
     bought = any(not taken_back(purchase, returns) for purchase in purchases)
     return Interaction(
         content_id=content_id,
-        first=min(e.ts for e in events),
+        first=first,
         attention=max((attention(e.position, settings) for e in gated), default=None),
         clicked=any(e.kind == "click" for e in feedback),
         started=bool(plays),
@@ -186,7 +191,23 @@ def interaction(content_id: str, events: Sequence[Event], settings: Settings) ->
         applauded=bought or any(newest_of(kind) > undone(kind) for kind in APPLAUSE),
         rating=rating if rated_at > undone("rating") else None,
         returned=bool(returns),
+        context=context_of([e for e in events if e.ts == first], settings),
     )
+
+
+def context_of(events: Sequence[Event], settings: Settings) -> Context:
+    """The daypart and the device of events of one ts: of each the smaller, absent first."""
+    device = min(e.device or "" for e in events)
+    found = {"daypart": min(daypart(e) for e in events), "device": device}
+    return tuple(
+        (name, found[name]) for name in ("daypart", "device") if found[name] and name in settings.context_dimensions
+    )
+
+
+def daypart(event: Event) -> str:
+    """The part of the local day."""
+    hour = (event.ts + event.tz_offset_min * 60_000) // 3_600_000 % 24
+    return ("night", "morning", "afternoon", "evening")[hour // 6]
 
 
 def newest_tags(events: Iterable[Event]) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from streamer.events import Event
 from streamer.profile import Profile, Rules
+from streamer.profile.contexts import contexts_of
 from streamer.profile.session import Session
+from streamer.scoring.counts import TAG
 from streamer.settings import DAY_MS
 from tests.property.worlds import BASE_DAY
 
@@ -98,6 +100,17 @@ def tiles_of(profile: Profile) -> Tiles:
     return {
         day: kept for day, keys in found.items() if (kept := {key: counts for key, counts in keys.items() if counts})
     }
+
+
+def contexts_in(profile: Profile) -> dict[int, dict[tuple[str, ...], dict[str, int]]]:
+    """The profile's sealed counts of tags in a context, zeros left out."""
+    tags = profile.rollup.sums[TAG]
+    found: dict[int, dict[tuple[str, ...], dict[str, int]]] = {}
+    for tag in tags:
+        for part, days in contexts_of(profile.rollup, {}, tag).items():
+            for day, cell in days:
+                found.setdefault(day, {})["context", tag, *part] = _nonzero(cell, COUNTS)
+    return found
 
 
 def _nonzero(struct: object, names: Iterable[str]) -> dict[str, int]:

@@ -10,8 +10,8 @@ from streamer.events import Event
 from streamer.profile import Profile, Rules
 from streamer.settings import Settings
 from streamer.simulation.oracle import Oracle, same
-from tests.property.driving import Saved, reloaded, tiles_of, watermark_at
-from tests.property.worlds import SMALL, USUAL, events, statements
+from tests.property.driving import Saved, contexts_in, reloaded, tiles_of, watermark_at
+from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings, statements
 
 steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24)), min_size=1, max_size=45)
 
@@ -26,7 +26,7 @@ def test_i2_state_and_document_equal_the_oracle_s_after_every_step_and_restart(
 
 by_days = st.lists(
     st.one_of(statements(), statements(), statements(), st.integers(0, 22 * 24)), min_size=3, max_size=20
-).map(lambda steps: sorted(steps, key=lambda step: watermark_at(step) if isinstance(step, int) else step.ts))
+).map(lambda steps: sorted(steps, key=_time))
 
 
 @pytest.mark.parametrize("cap", [4, 512])
@@ -36,6 +36,32 @@ def test_i2_what_was_stated_equals_the_oracle_s_as_windows_pass(
     cap: int, arrivals: list[Event | int], reload_every: int
 ) -> None:
     assert_equal_after_every_step(SMALL.model_copy(update={"explicit_cap": cap}), arrivals, reload_every)
+
+
+habits = st.lists(
+    st.one_of(
+        sittings(), sittings(), sittings(), moods(), moods(),
+        events().map(lambda event: [event]), st.integers(0, 9 * 24).map(lambda hour: [hour]),
+    ),
+    min_size=4,
+    max_size=14,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("world", [ROOMY, USUAL], ids=["roomy", "usual"])
+@settings(deadline=None, max_examples=60)
+@given(arrivals=habits, by_time=st.booleans(), reload_every=st.integers(1, 9))
+def test_i2_habits_of_the_hour_the_device_and_the_length_equal_the_oracle_s(
+    world: Settings, arrivals: list[list[Event | int]], by_time: bool, reload_every: int
+) -> None:
+    steps = [step for few in arrivals for step in few]
+    if by_time:
+        steps.sort(key=_time)
+    assert_equal_after_every_step(world, steps, reload_every)
+
+
+def _time(step: Event | int) -> int:
+    return watermark_at(step) if isinstance(step, int) else step.ts
 
 
 def assert_equal_after_every_step(world: Settings, arrivals: list[Event | int], reload_every: int) -> None:
@@ -53,6 +79,7 @@ def assert_equal_after_every_step(world: Settings, arrivals: list[Event | int], 
             profile.apply(step, watermark)
         assert same(profile.document(), oracle.document()) == [], f"after step {number}"
         assert tiles_of(profile) == oracle.tiles(), f"after step {number}"
+        assert contexts_in(profile) == oracle.contexts(), f"after step {number}"
         if number % reload_every == 0:
             profile = reloaded(profile, saved)
             assert same(profile.document(), oracle.document()) == [], f"reloaded after step {number}"

@@ -12,7 +12,7 @@ from streamer.profile import Outcome, Profile, Rules
 from streamer.scoring.document import encode
 from streamer.settings import DAY_MS, Settings
 from tests.property.driving import Saved, reloaded, state_of, take
-from tests.property.worlds import SMALL, USUAL, events
+from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings
 
 WORLDS = pytest.mark.parametrize("world", [SMALL, USUAL], ids=["small", "usual"])
 GRACE_MS = 3_600_000
@@ -57,6 +57,23 @@ def within_grace(draw: st.DrawFn) -> list[Event | int]:
             steps.append(time)
         steps.append(event)
     return steps
+
+
+few = st.lists(st.one_of(sittings(), moods(), events().map(lambda event: [event])), min_size=1, max_size=6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(arrived=few, data=st.data())
+def test_i1_habits_do_not_depend_on_the_order_of_arrival(arrived: list[list[Event]], data: st.DataObject) -> None:
+    together = [event for each in arrived for event in each]
+    profile = Profile("u", Rules(ROOMY))
+    for event in data.draw(st.permutations(together + arrived[0]), label="arrivals"):
+        profile.apply(event, -1)
+    expected = sorted_run(ROOMY, together, -1)
+    for watermark in (-1, max(event.ts for event in together) + SEALING_MS):
+        profile.advance(watermark)
+        expected.advance(watermark)
+        assert_same(profile, expected)
 
 
 @WORLDS

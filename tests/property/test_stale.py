@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.events import Event, Impression, Play
@@ -11,7 +11,7 @@ from streamer.profile import Profile, Rules
 from streamer.scoring.document import Document, must_write
 from streamer.settings import Settings
 from tests.property.driving import Saved, take, watermark_at
-from tests.property.worlds import SMALL, USUAL, events
+from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings
 
 steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24).map(watermark_at)), max_size=45)
 
@@ -19,6 +19,10 @@ steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24)
 @pytest.mark.parametrize("world", [SMALL, USUAL], ids=["small", "usual"])
 @given(arrivals=steps)
 def test_whoever_asks_only_stale_profiles_misses_nothing(world: Settings, arrivals: list[Event | int]) -> None:
+    assert_nothing_missed(world, arrivals)
+
+
+def assert_nothing_missed(world: Settings, arrivals: list[Event | int]) -> None:
     profile, saved = Profile("u", Rules(world)), Saved()
     known: Document | None = None
     for step in arrivals:
@@ -30,6 +34,21 @@ def test_whoever_asks_only_stale_profiles_misses_nothing(world: Settings, arriva
         copy = saved.load("u", profile.rules)
         copy.watermark = profile.watermark
         assert not must_write(known, copy.document())
+
+
+habits = st.lists(
+    st.one_of(sittings(), sittings(), moods(), events().map(lambda event: [event]),
+              st.integers(0, 9 * 24).map(lambda hour: [watermark_at(hour)])),
+    min_size=4,
+    max_size=14,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("world", [ROOMY, USUAL], ids=["roomy", "usual"])
+@settings(deadline=None, max_examples=40)
+@given(arrivals=habits)
+def test_whoever_asks_only_stale_profiles_misses_no_habit(world: Settings, arrivals: list[list[Event | int]]) -> None:
+    assert_nothing_missed(world, [step for few in arrivals for step in few])
 
 
 def test_exposures_of_an_open_session_leave_a_profile_fresh_and_a_finished_play_makes_it_stale() -> None:

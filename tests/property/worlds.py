@@ -20,6 +20,9 @@ SMALL = Settings(
 )
 """A world in which windows pass and caps bite within a few events."""
 
+ROOMY = Settings(window_days=6, half_life_days=3.0)
+"""A world in which windows pass within a few events, and no cap bites."""
+
 USUAL = Settings()
 
 contents = st.sampled_from(["c1", "c2", "c3", "c4", "c5", "c6", "c7"])
@@ -78,6 +81,42 @@ def events(draw: st.DrawFn, days: int = 4) -> Event:
     if kind == "dislike":
         return _dislike(draw, common)
     return _feedback(draw, common)
+
+
+@st.composite
+def sittings(draw: st.DrawFn, days: int = 4) -> list[Event]:
+    """A handful of plays alike, at one hour on one device: what habits of the hour and of the length are made of."""
+    day, hour = draw(st.integers(0, days - 1)), draw(st.sampled_from([2, 8, 20]))
+    start = (BASE_DAY + day) * DAY_MS + hour * 60 * MINUTE + draw(st.sampled_from([0, 1, 600_000]))
+    common: dict[str, object] = {
+        "user_id": "u",
+        "session_id": draw(sessions),
+        "device": draw(devices),
+        "tags": draw(st.sampled_from([("x",), ("x",), ("x", "y"), ()])),
+    }
+    duration_s, patience = draw(st.sampled_from([(50.0, 0.9), (400.0, 0.9), (400.0, 0.001), (7200.0, 0.001)]))
+    return [
+        Play(**common, ts=start + 1000 * n, content_id=f"p{n}", duration_s=duration_s, played_s=duration_s * patience)
+        for n in range(draw(st.integers(3, 9)))
+    ]
+
+
+@st.composite
+def moods(draw: st.DrawFn, days: int = 4) -> list[Event]:
+    """One statement, twice or once, on things of tag x, at one hour on one device."""
+    day, hour = draw(st.integers(0, days - 1)), draw(st.sampled_from([2, 8, 20]))
+    start = (BASE_DAY + day) * DAY_MS + hour * 60 * MINUTE
+    common: dict[str, object] = {
+        "user_id": "u",
+        "device": draw(devices),
+        "tags": draw(st.sampled_from([("x",), ("x", "y")])),
+    }
+    kind = draw(st.sampled_from(["dislike", "dislike", "like", "undo"]))
+    named = [f"m{draw(st.integers(0, 5))}" for _ in range(draw(st.integers(1, 2)))]
+    if kind == "like":
+        return [Feedback(**common, ts=start + 9 * n, content_id=name, kind="like") for n, name in enumerate(named)]
+    action = "dislike" if kind == "dislike" else "undo"
+    return [Dislike(**common, ts=start + 9 * n, content_id=name, action=action) for n, name in enumerate(named)]
 
 
 @st.composite

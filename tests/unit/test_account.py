@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from streamer.cli.account import Account, AccountKind, account_of
-from streamer.events import Dislike, Event, Impression, Play
+from streamer.events import Dislike, Event, Feedback, Impression, Play
 from streamer.profile import Profile, Rules
 from streamer.settings import DAY_MS, load
 from streamer.simulation.city import City
@@ -49,12 +51,17 @@ def test_every_key_of_a_user_has_the_entries_of_the_document_or_something_missin
     keys: list[tuple[AccountKind, str]] = [("tag", tag) for tag in city.catalogue.tags]
     keys += [("creator", creator) for creator in city.catalogue.creators]
     keys += [("content", item.content_id) for item in city.catalogue.items]
+    cap = account_of(profile, "duration", "")
+    assert cap.entries == tuple(entry for entry in document.entries if entry.kind == "duration")
+    assert bool(cap.missing) == (not cap.entries)
     for kind, value in keys:
         account = account_of(profile, kind, value)
         entries = tuple(entry for entry in document.entries if (entry.kind, entry.value) == (kind, value))
         assert account.entries == entries
-        assert bool(account.missing) == all(entry.tier == "hard" for entry in entries), account
-        for entry in entries:
+        plain = [entry for entry in entries if entry.context is None]
+        assert bool(account.missing) == all(entry.tier == "hard" for entry in plain), account
+        assert sum("; listed there" in line for line in account.details) == len(entries) - len(plain)
+        for entry in plain:
             if entry.log_odds is not None:
                 assert account.scored is not None
                 assert account.scored.log_odds == pytest.approx(entry.log_odds, abs=1e-4)
@@ -104,3 +111,45 @@ def test_a_stated_dislike_is_told_with_its_undo(rules: Rules) -> None:
     undone = account_of(profile_of(rules, no, undo), "tag", "news")
     assert undone.entries == ()
     assert undone.said == ("2025-10-09 12:00 UTC: dislike", "2025-10-09 12:00 UTC: undo of all dislikes")
+
+
+def test_a_tag_tells_how_it_does_in_each_context(rules: Rules) -> None:
+    def said(ts: int, content: str, device: str) -> list[Event]:
+        common: dict[str, Any] = {"user_id": "u1", "tags": ("news",), "device": device}
+        if device == "phone":
+            return [Dislike(**common, ts=ts + n, content_id=f"{content}{n}", action="dislike") for n in range(2)]
+        return [Feedback(**common, ts=ts + n, content_id=f"{content}{n}", kind="like") for n in range(2)]
+
+    profile = profile_of(rules, *said(NOON, "a", "phone"), *said(NOON + 60_000, "b", "tv"))
+    account = account_of(profile, "tag", "news")
+    # afternoon: all of it, LD = 4 - 3 | phone 4 | tv -3
+    afternoon, phone, tv = account.details
+    assert afternoon.startswith("daypart afternoon: ")
+    assert "not listed there: needs +0.0" in afternoon
+    assert phone.endswith("said +4.00: log odds of a dislike +0.82; listed there")
+    assert "not listed there" in tv
+    assert account.missing
+
+
+def lengths(n: int, long_played_s: float) -> list[Event]:
+    found: list[Event] = []
+    for i in range(n):
+        ts = NOON + i * 1000
+        found.append(Play(user_id="u1", ts=ts, content_id=f"s{i}", played_s=45.0, duration_s=50.0))
+        found.append(Play(user_id="u1", ts=ts, content_id=f"l{i}", played_s=long_played_s, duration_s=1800.0))
+    return found
+
+
+def test_the_duration_tells_the_plays_by_length_and_what_a_cap_lacks(rules: Rules) -> None:
+    capped = account_of(profile_of(rules, *lengths(9, 2.0)), "duration", "")
+    assert [entry.value for entry in capped.entries] == [1440]
+    assert capped.missing == ()
+    assert capped.details == (
+        "45 to 60 s: 9 plays; left early 0.0, where people at large leave 3.1",
+        "1440 to 1920 s: 9 plays; left early 9.0, where people at large leave 3.1",
+    )
+    few = account_of(profile_of(rules, *lengths(5, 2.0)), "duration", "")
+    assert missing(few) == "fewer than 6 plays of known length on one side of every edge"
+    patient = account_of(profile_of(rules, *lengths(9, 1700.0)), "duration", "")
+    assert "the difference is worth 0.0 of 5.0 nats" in missing(patient)
+    assert not account_of(profile_of(rules, shown(NOON, "a", "news")), "duration", "").known

@@ -1,0 +1,73 @@
+"""Habits of the hour, the device and the length in words: what `streamer explain` says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from streamer.scoring import duration, score
+from streamer.scoring.contextual import LIFT, Context
+from streamer.scoring.document import Entry
+from streamer.scoring.duration import Plays
+from streamer.scoring.entries import Days, Scored, Scorer
+
+
+def contexts_in_words(
+    days_by_context: Mapping[Context, Days], tag_scored: Scored | None, entries: Sequence[Entry], scorer: Scorer
+) -> Iterator[str]:
+    """How a tag does in each of its contexts, and whether it is listed there.
+
+    Args:
+        days_by_context: the tag's counts.
+        tag_scored: its score over all contexts.
+        entries: all entries it has.
+        scorer: scores keys.
+    """
+    tag_log_odds = scorer.nothing_known if tag_scored is None else tag_scored.log_odds
+    listed = any(entry.context is None for entry in entries)
+    for (dimension, value), days in sorted(days_by_context.items()):
+        scored = scorer.score(days)
+        if scored is None:
+            continue
+        if any(entry.context == {dimension: value} for entry in entries):
+            verdict = "listed there"
+        elif listed:
+            verdict = "not listed there: the tag is as such"
+        elif scored.log_odds < score.STRONG:
+            verdict = f"not listed there: needs {score.STRONG:+.1f}"
+        elif scored.log_odds - tag_log_odds < LIFT:
+            verdict = f"not listed there: needs {LIFT} more than the tag's {tag_log_odds:+.2f}"
+        else:
+            verdict = "not listed there: that has expired"
+        yield (
+            f"{dimension} {value}: E = {scored.expected:.2f}, O = {scored.observed:.2f}, said {scored.explicit:+.2f}: "
+            f"log odds of a dislike {scored.log_odds:+.2f}; {verdict}"
+        )
+
+
+def plays_in_words(plays: Mapping[int, Plays]) -> Iterator[str]:
+    """The plays by length, shortest first; abandonments as they weigh today."""
+    below = 0
+    for edge in (*duration.EDGES, 0):
+        found = plays.get(edge)
+        if found is not None:
+            length = f"{below} to {edge} s" if edge else f"over {below} s"
+            yield (
+                f"{length}: {found.number} plays; left early {found.abandoned:.1f}, "
+                f"where people at large leave {found.expected:.1f}"
+            )
+        below = edge
+
+
+def missing_cap(plays: Mapping[int, Plays]) -> Iterator[str]:
+    """What a duration cap lacks."""
+    split = duration.best_split(plays)
+    if split is None:
+        yield f"fewer than {duration.LEAST_PLAYS} plays of known length on one side of every edge"
+    elif split.holds:
+        yield f"there was a cap of {split.edge} s, but their last play is {duration.ENTRY_DAYS} days ago"
+    else:
+        yield (
+            f"at the clearest edge, {split.edge} s, the difference is worth {split.gain:.1f} of "
+            f"{duration.LEAST_GAIN:.1f} nats, and longer ones are left {split.ratio:.2f} times as often: a cap needs "
+            f"{duration.LEAST_RATIO}"
+        )
