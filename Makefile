@@ -19,8 +19,8 @@ test: $(VENV)/.dev ## the quick tests (unit, property, integration); ARGS="-k na
 system: $(VENV)/.dev ## the tests with a real Kafka (Java 17 + Maven, or Docker) and a real Redis
 	$(BIN)/python -m pytest -m "system and not long" tests/system $(ARGS)
 
-faults: $(VENV)/.dev ## every fault there is a test for, the long ones too: half an hour
-	$(BIN)/python -m pytest -m system tests/system/faults $(ARGS)
+faults: $(VENV)/.dev ## all tests with a real Kafka and a real Redis, the long ones too: an hour
+	$(BIN)/python -m pytest -m system tests/system $(ARGS)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .

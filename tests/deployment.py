@@ -16,7 +16,8 @@ from streamer.engine.lookup import profile_in
 from streamer.engine.records import Record
 from streamer.engine.recovery import recover
 from streamer.engine.scan import scan
-from streamer.engine.store import MemoryStore
+from streamer.engine.store import MemoryStore, PartitionStore
+from streamer.engine.stores import open_stores
 from streamer.events import Dislike, Event
 from streamer.profile import Rules
 from streamer.scoring import document
@@ -147,9 +148,27 @@ def records_of(settings: Settings, topic: str) -> list[Record]:
 
 
 def saved_documents(settings: Settings) -> dict[str, Document]:
-    """The documents of the state that a worker started now would recover."""
+    """The documents of the state that a worker started now would recover, had it nothing on disk."""
     stores = {partition: MemoryStore() for partition in range(settings.partitions)}
-    asyncio.run(recover(settings, stores))
+    return asyncio.run(_recovered(settings, stores))
+
+
+def local_documents(settings: Settings) -> dict[str, Document]:
+    """The documents of the state on disk, brought up to date; no worker may hold it."""
+
+    async def recovered() -> dict[str, Document]:
+        stores = open_stores(settings)
+        opened = await stores.open(range(settings.partitions))
+        try:
+            return await _recovered(settings, opened)
+        finally:
+            stores.let_go(())
+
+    return asyncio.run(recovered())
+
+
+async def _recovered(settings: Settings, stores: Mapping[int, PartitionStore]) -> dict[str, Document]:
+    await recover(settings, stores)
     rules = Rules(settings)
     found = {
         user: profile_in(store, user, rules).document()

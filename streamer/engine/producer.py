@@ -5,7 +5,8 @@ Faust seam: none. ``app.producer`` sends one record a call (some 30 us each); ai
 outbox and rejects.
 
 What must hold for it to be right: records given as one group go into one record batch, which Kafka appends whole or
-not at all; batches of one partition are appended in the order they were sent.
+not at all; batches of one partition are appended in the order they were sent. While the broker is away senders wait:
+what was taken is sent once it is back, so nobody may give up meanwhile and go on.
 
 Fencing. A worker that was frozen longer than its group waits (a paused machine, a long swap) still believes that it
 owns its partitions when it is woken, and would write old state over that of the worker that took over. So the owner
@@ -23,7 +24,7 @@ from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.codec import has_zstd
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -170,7 +171,12 @@ class BatchProducer:
     async def _send(self, builder: BatchBuilder, topic: str, partition: int) -> Sent:
         size = builder.record_count()
         async with self._turns.setdefault((topic, partition), asyncio.Lock()):  # aiokafka lets waiting senders starve
-            return Sent(await self._writer(topic, partition).send_batch(builder, topic, partition=partition), size)
+            writer = self._writer(topic, partition)
+            while True:
+                try:
+                    return Sent(await writer.send_batch(builder, topic, partition=partition), size)
+                except KafkaTimeoutError:  # the batch before it still waits for the broker, this one was not taken
+                    continue
 
     def _writer(self, topic: str, partition: int) -> AIOKafkaProducer:
         return self._owned.get((topic, partition)) or self._ensure()

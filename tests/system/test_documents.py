@@ -33,10 +33,11 @@ def run_to_the_end(spawn: Spawn, source: Progress, outbox: Progress, timeout: fl
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("events", [20_000, pytest.param(200_000, marks=pytest.mark.long)])
 def test_a_city_with_disorder_and_a_tenth_of_duplicates_gives_the_oracle_s_documents(
-    settings: Settings, source: Progress, outbox: Progress, spawn: Spawn
+    settings: Settings, source: Progress, outbox: Progress, spawn: Spawn, events: int
 ) -> None:
-    city = City.of_size(200_000, end_ms=NOW, seed=11)
+    city = City.of_size(events, end_ms=NOW, seed=11)
     grace_ms = settings.grace * 1000
     with SignalProducer(settings) as producer:
         for number, (_, event) in enumerate(disorder(city.events(), grace_ms=grace_ms, duplicates=0.1, seed=12)):
@@ -59,6 +60,7 @@ def test_open_bandit_s_impressions_give_the_oracle_s_documents(
     assert wrong(settings, recorded, end) == {}
 
 
+@pytest.mark.long  # test_alignment.py has it with events of our own
 @pytest.mark.timeout(300)
 def test_a_topic_whose_two_weeks_come_after_all_others_loses_nothing_to_lateness(
     settings: Settings, source: Progress, outbox: Progress, spawn: Spawn

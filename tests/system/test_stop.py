@@ -30,7 +30,7 @@ def processed(port: int) -> int:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+@pytest.mark.parametrize("store", ["memory", pytest.param("rocksdb", marks=pytest.mark.long)])
 def test_no_record_is_processed_twice_if_a_worker_is_told_to_stop_under_load(
     kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path, store: str
 ) -> None:

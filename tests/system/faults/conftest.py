@@ -16,6 +16,8 @@ from tests.deployment import make_topic, settings_of
 from tests.system.faults.deployed import Deploy, Deployed
 
 DEAD_AFTER_S = 2.0
+GRACE_S = 6 * 3600
+"""Sessions stay open for a quarter of a day, so that most of what changes goes to the journal."""
 _SEED = os.environ.get("STREAMER_TEST_SEED")
 
 
@@ -26,7 +28,7 @@ def deploy(kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path) -
     with ExitStack() as stack:
 
         def deployed(changelog: Mapping[str, str] | None = None, **settings: object) -> Deployed:
-            given = {"worker_timeout": DEAD_AFTER_S, "checkpoint_interval": 0.2, **settings}
+            given = {"worker_timeout": DEAD_AFTER_S, "checkpoint_interval": 0.2, "grace": GRACE_S, **settings}
             found = settings_of(prefix, kafka.bootstrap, redis_server.url, tmp_path, **given)
             if changelog is not None:
                 make_topic(found, "streamer-state", found.partitions, **changelog)
@@ -39,9 +41,9 @@ def deploy(kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path) -
 
 
 @pytest.fixture
-def deployment(deploy: Deploy) -> Deployed:
-    """A deployment of the usual settings."""
-    return deploy()
+def deployment(deploy: Deploy, request: pytest.FixtureRequest) -> Deployed:
+    """A deployment of the usual settings; its parameter, if there is one, is the kind of store."""
+    return deploy(store=getattr(request, "param", "memory"))
 
 
 @pytest.fixture

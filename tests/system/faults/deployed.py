@@ -10,8 +10,9 @@ from typing import Literal
 
 from streamer.embedded.child import Child
 from streamer.settings import Settings
+from streamer.simulation import oracle
 from tests.backends.choose import Kafka, RealRedis
-from tests.deployment import Story, wrong_anywhere
+from tests.deployment import Story, local_documents, wrong_anywhere
 from tests.feeding import Feed
 from tests.processes import Progress, environment_of, start, wait_for
 
@@ -30,15 +31,24 @@ class Deployed:
         self.outbox = Progress(settings, settings.publisher_group, (topics.avoid_lists,))
         self._logs = logs
         self._children: list[Child] = []
+        self._local = {settings.data_dir: settings}
+
+    def at(self, folder: str) -> Settings:
+        """The settings of a worker that has a data directory of its own."""
+        return self.settings.model_copy(update={"data_dir": self._logs / folder})
 
     def spawn(self, kind: Kind, settings: Settings | None = None) -> Child:
         """Starts a worker or publisher, with other settings if need be."""
-        return self._keep(start(kind, settings or self.settings, self._log(kind)))
+        used = settings or self.settings
+        self._local[used.data_dir] = used
+        return self._keep(start(kind, used, self._log(kind)))
 
-    def spawn_faulty(self, kind: Kind, *fault: str) -> Child:
+    def spawn_faulty(self, kind: Kind, *fault: str, settings: Settings | None = None) -> Child:
         """Starts one that does to itself what `faulty.py` calls this."""
+        used = settings or self.settings
+        self._local[used.data_dir] = used
         program = ["-m", "tests.system.faults.faulty", kind, *fault]
-        return self._keep(start(kind, self.settings, self._log(kind), program))
+        return self._keep(start(kind, used, self._log(kind), program))
 
     def feed(self, story: Story, shares: int = 1, rate: float | None = None) -> Feed:
         """A running feed, whose shares wait to be allowed."""
@@ -78,9 +88,13 @@ class Deployed:
         self.compare(story)
 
     def compare(self, story: Story) -> None:
-        """State, outbox and Redis of every user are right."""
+        """State, outbox and Redis of every user are right, and so is the state on disk in every data directory."""
         found = wrong_anywhere(self.settings, story.truth, story.users)
         assert not found, f"{len(found)} users, such as {dict(list(found.items())[:3])}"
+        for folder, settings in self._local.items() if self.settings.store == "rocksdb" else ():
+            there = local_documents(settings)
+            differ = {user: oracle.same(there.get(user), story.truth.get(user)) for user in there | story.truth}
+            assert not any(differ.values()), f"{folder}: {[item for item in differ.items() if item[1]][:3]}"
 
     def close(self) -> None:
         """Kills what still runs."""

@@ -2,7 +2,8 @@
 
     python -m tests.system.faults.faulty worker crash "changes saved" 2
 
-The place is wrapped once, before anything is built: the code that runs otherwise is the one that is deployed.
+The place is wrapped once, before anything is built: the code that runs otherwise is the one that is deployed, except
+that the journal is truncated every second instead of every minute.
 
     crash BOUNDARY N   ends at once, as by kill -9, when the boundary is reached for the Nth time
     freeze BOUNDARY N  stops (SIGSTOP) before the write that leads to the boundary, and does it when woken
@@ -13,23 +14,29 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 import agents
+from agents import signals
 from agents.publisher import Publisher
+from streamer.engine.disk import DiskStore
 from streamer.engine.output import OutputWriter, Pending
 from streamer.engine.producer import BatchProducer
-from streamer.engine.table import ChangelogWriter
+from streamer.engine.store import UserChange
+from streamer.engine.table import ChangelogWriter, JournalWriter, journal_of
 from streamer.engine.transport import BatchConsumer
+from streamer.engine.truncation import Truncation
 from streamer.profile import Profile
 from streamer.settings import load
 from streamer.sinks import AvoidListWriter
 
 CRASHED: Final = 77
+_TRUNCATE_S: Final = 1.0
 
 
 class Boundary(NamedTuple):
@@ -41,6 +48,7 @@ class Boundary(NamedTuple):
         counts: given the method's arguments without `self`, whether this call is one that matters.
         halves: position of the list of which only the first half is written; None: the call is made whole.
         arrived: waits until what was written has arrived; None: it has when the method returns.
+        on_disk: only workers that keep their state on disk pass it.
     """
 
     kind: str
@@ -49,6 +57,11 @@ class Boundary(NamedTuple):
     counts: Callable[..., bool] = lambda *_: True
     halves: int | None = None
     arrived: Callable[..., Awaitable[object]] | None = None
+    on_disk: bool = False
+
+
+def _journalled(changes: Sequence[UserChange]) -> int:
+    return sum(bool(journal_of(change)) for change in changes)
 
 
 async def _documents_acked(partition: int, out: object, pending: Pending) -> None:
@@ -61,50 +74,70 @@ BOUNDARIES: Final = {
         "worker", OutputWriter, "write", lambda p, out, pending: bool(out.writes), arrived=_documents_acked
     ),
     "outputs settled": Boundary("worker", OutputWriter, "settle", lambda p, taken: bool(taken.documents)),
+    "half of the journal acked": Boundary("worker", JournalWriter, "write", lambda p, c: _journalled(c) > 1, halves=1),
+    "journal acked": Boundary("worker", JournalWriter, "write", lambda p, c: _journalled(c) > 0),
     "half of the changes saved": Boundary("worker", ChangelogWriter, "write", lambda p, c: len(c) > 1, halves=1),
     "changes saved": Boundary("worker", ChangelogWriter, "write", lambda p, changes: len(changes) > 0),
     "mark saved": Boundary("worker", ChangelogWriter, "write_mark"),
+    "recovered to disk": Boundary("worker", DiskStore, "applied", on_disk=True),
+    "local store written": Boundary("worker", DiskStore, "saved", on_disk=True),
     "source committed": Boundary("worker", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
+    "journal truncated": Boundary("worker", Truncation, "delete_before", lambda begins: any(begins.values())),
     "half of a batch in Redis": Boundary("publisher", AvoidListWriter, "_run", lambda u: len(u) > 1, halves=0),
     "batch in Redis": Boundary("publisher", Publisher, "publish"),
     "outbox committed": Boundary("publisher", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
 }
 
 
-Write = Callable[..., Awaitable[object]]
+Fault = Literal["crash", "freeze"]
 
 
-async def crash(boundary: Boundary, write: Write, args: tuple[Any, ...]) -> object:
-    """Does the write, or half of it, and ends this process."""
-    if boundary.halves is not None:
-        whole = args[boundary.halves]
-        args = (*args[: boundary.halves], whole[: len(whole) // 2], *args[boundary.halves + 1 :])
-    await write(*args)
-    if boundary.arrived is not None:
-        await boundary.arrived(*args)
-    os._exit(CRASHED)
-
-
-async def freeze(_boundary: Boundary, write: Write, args: tuple[Any, ...]) -> object:
-    """Stops this process, and does the write when it is woken."""
-    os.kill(os.getpid(), signal.SIGSTOP)
-    return await write(*args)
-
-
-def instead(boundary: Boundary, nth: int, act: Callable[[Boundary, Write, tuple[Any, ...]], Awaitable[object]]) -> None:
-    """Makes this process act when the boundary is reached for the nth time."""
+def instead(boundary: Boundary, nth: int, fault: Fault) -> None:
+    """Makes this process crash or freeze when the boundary is reached for the nth time."""
     original = getattr(boundary.owner, boundary.method)
     reached = 0
 
+    def is_now(args: tuple[Any, ...]) -> bool:
+        nonlocal reached
+        counts = boundary.counts(*args)
+        reached += counts
+        return counts and reached == nth
+
     @functools.wraps(original)
     async def wrapped(self: object, *args: Any) -> object:
-        nonlocal reached
-        reached += boundary.counts(*args)
-        if reached == nth and boundary.counts(*args):
-            return await act(boundary, functools.partial(original, self), args)
-        return await original(self, *args)
+        if not is_now(args):
+            return await original(self, *args)
+        args = _before(boundary, fault, args)
+        result = await original(self, *args)
+        if fault == "crash" and boundary.arrived is not None:
+            await boundary.arrived(*args)
+        _after(fault)
+        return result
 
-    setattr(boundary.owner, boundary.method, wrapped)
+    @functools.wraps(original)
+    def wrapped_plain(self: object, *args: Any) -> object:
+        if not is_now(args):
+            return original(self, *args)
+        result = original(self, *_before(boundary, fault, args))
+        _after(fault)
+        return result
+
+    setattr(boundary.owner, boundary.method, wrapped if inspect.iscoroutinefunction(original) else wrapped_plain)
+
+
+def _before(boundary: Boundary, fault: Fault, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What the write is called with: all of it, after a freeze; only a half where the crash is to come there."""
+    if fault == "freeze":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif boundary.halves is not None:
+        whole = args[boundary.halves]
+        return (*args[: boundary.halves], whole[: len(whole) // 2], *args[boundary.halves + 1 :])
+    return args
+
+
+def _after(fault: Fault) -> None:
+    if fault == "crash":
+        os._exit(CRASHED)
 
 
 def poisoned_by(content_id: str) -> None:
@@ -128,7 +161,9 @@ def main(kind: str, fault: str, *arguments: str) -> int:
     else:
         boundary = BOUNDARIES[arguments[0]]
         assert boundary.kind == kind, f"{arguments[0]} is a boundary of a {boundary.kind}"
-        instead(boundary, int(arguments[1]), {"crash": crash, "freeze": freeze}[fault])
+        assert fault in ("crash", "freeze")
+        instead(boundary, int(arguments[1]), fault)
+    signals._TRUNCATE_S = _TRUNCATE_S  # type: ignore[misc]
     return agents.run_worker(load()) if kind == "worker" else agents.run_publisher(load())
 
 

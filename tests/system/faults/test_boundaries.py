@@ -12,6 +12,12 @@ from tests.system.faults.faulty import BOUNDARIES, CRASHED
 
 WORKER = [name for name, boundary in BOUNDARIES.items() if boundary.kind == "worker"]
 PUBLISHER = [name for name, boundary in BOUNDARIES.items() if boundary.kind == "publisher"]
+ONCE_A_LIFE = ("partitions claimed", "recovered to disk", "source committed", "outbox committed")
+"""There may be no second in a life."""
+
+
+def worker_boundaries(store: str) -> list[str]:
+    return [name for name in WORKER if store == "rocksdb" or not BOUNDARIES[name].on_disk]
 
 
 def crashed(child: Child) -> bool:
@@ -19,34 +25,49 @@ def crashed(child: Child) -> bool:
     return child.exit_code == CRASHED
 
 
-@pytest.mark.timeout(240)
+def is_ready(child: Child, kind: str) -> bool:
+    return kind == "publisher" or "recovered partitions" in child.tail(500)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("deployment", ["memory", pytest.param("rocksdb", marks=pytest.mark.long)], indirect=True)
 def test_a_crash_at_each_boundary_of_worker_and_publisher_in_turn_changes_no_document(deployment: Deployed) -> None:
-    story = story_of(40, 5)
-    feed = deployment.feed(story, shares=len(WORKER) + 1)
-    for name in WORKER:
-        worker = deployment.spawn_faulty("worker", "crash", name, "1")
+    story = story_of(100, 2)  # short and dense: most sessions are open when a checkpoint is made
+    boundaries = worker_boundaries(deployment.settings.store)
+    feed = deployment.feed(story, shares=len(boundaries) + 1)
+    at_once = dict(zip(boundaries[-len(PUBLISHER) :], PUBLISHER, strict=True))  # by then there are documents
+    for name in boundaries:
+        lives = [(name, deployment.spawn_faulty("worker", "crash", name, "1"))]
+        if name in at_once:
+            lives.append((at_once[name], deployment.spawn_faulty("publisher", "crash", at_once[name], "1")))
         feed.allow()
-        wait_for(f"a crash: {name}", lambda w=worker: crashed(w), None)
-    for name in PUBLISHER:
-        publisher = deployment.spawn_faulty("publisher", "crash", name, "1")
-        wait_for(f"a crash: {name}", lambda p=publisher: crashed(p), None)
+        for boundary, child in lives:
+            wait_for(f"a crash: {boundary}", lambda c=child: crashed(c), None)
     feed.allow()
     deployment.finish(story, feed, deployment.spawn("worker"), None)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [*WORKER, *PUBLISHER])
+@pytest.mark.parametrize(
+    ("deployment", "name"),
+    [
+        *(("memory", name) for name in (*worker_boundaries("memory"), *PUBLISHER)),
+        *(("rocksdb", name) for name in worker_boundaries("rocksdb")),
+    ],
+    indirect=["deployment"],
+)
 def test_repeated_crashes_at_one_boundary_change_no_document(deployment: Deployed, name: str) -> None:
     """The same place, reached for the first time in a life, the second, the third, the fourth."""
-    story = story_of(40, 5)
+    story = story_of(100, 2)  # short and dense: most sessions are open when a checkpoint is made
     lives = 4
     kind = BOUNDARIES[name].kind
     feed = deployment.feed(story, shares=lives + 1, rate=250)  # so that there are several checkpoints in a life
     steady = deployment.spawn("worker") if kind == "publisher" else deployment.spawn("publisher")
     for life in range(1, lives + 1):
-        nth = 1 if name.endswith(("committed", "claimed")) else life  # there may be no second in a life
+        nth = 1 if name in ONCE_A_LIFE else life
         child = deployment.spawn_faulty(kind, "crash", name, str(nth))
+        wait_for("it is at work", lambda c=child: crashed(c) or is_ready(c, kind), None)
         feed.allow()
         wait_for(f"crash {life}: {name}", lambda c=child: crashed(c), None)
     feed.allow()

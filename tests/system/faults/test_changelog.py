@@ -1,4 +1,4 @@
-"""What recovery reads is not what was written: compacted, truncated, made anew. (Local stores belong here too.)"""
+"""What recovery reads is not what was written: compacted, truncated, made anew."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from streamer.engine.scan import scan
 from streamer.producing import topics
-from streamer.settings import Settings
+from streamer.settings import DAY_MS, Settings
 from tests.deployment import records_of, story_of
 from tests.processes import wait_for
 from tests.system.faults.deployed import Deploy, Deployed
@@ -28,8 +28,10 @@ EAGER = {
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_a_changelog_compacted_while_workers_die_and_read_it_changes_no_document(deploy: Deploy) -> None:
-    deployment = deploy(changelog=EAGER)
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_a_changelog_compacted_while_workers_die_and_read_it_changes_no_document(deploy: Deploy, store: str) -> None:
+    day = {} if store == "memory" else {"delete_retention_ms": str(DAY_MS)}  # state on disk needs the tombstones
+    deployment = deploy(changelog={**EAGER, **day}, store=store)
     story = story_of(40, 5)
     feed = deployment.feed(story, shares=3)
     for _ in range(2):
@@ -44,9 +46,12 @@ def test_a_changelog_compacted_while_workers_die_and_read_it_changes_no_document
     deployment.finish(story, feed, deployment.spawn("worker"), None)
 
 
+@pytest.mark.long  # that a store sees it is in test_recovery.py
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
-    "lost", ["truncated", pytest.param("made anew", marks=pytest.mark.long)], ids=["truncated", "made anew"]
+    ("deployment", "lost"),
+    [("memory", "truncated"), ("memory", "made anew"), ("rocksdb", "made anew")],
+    indirect=["deployment"],
 )
 def test_a_lost_changelog_stalls_nobody_and_reading_the_source_again_makes_all_documents_right(
     deployment: Deployed, lost: str

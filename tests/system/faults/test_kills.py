@@ -15,7 +15,14 @@ LIFE_S = 5.0
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("users", "days", "kills"), [(40, 5, 3), pytest.param(120, 12, 40, marks=pytest.mark.long)], ids=["few", "many"]
+    ("deployment", "users", "days", "kills"),
+    [
+        ("rocksdb", 40, 5, 3),
+        pytest.param("memory", 120, 12, 40, marks=pytest.mark.long),
+        pytest.param("rocksdb", 120, 12, 40, marks=pytest.mark.long),
+    ],
+    ids=["few, rocksdb", "many", "many, rocksdb"],
+    indirect=["deployment"],
 )
 def test_kill_9_of_workers_and_publishers_at_random_moments_of_a_run_changes_no_document(
     deployment: Deployed, seed: int, users: int, days: int, kills: int

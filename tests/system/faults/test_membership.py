@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.deployment import story_of
@@ -10,25 +12,39 @@ from tests.system.faults.deployed import Deploy
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("rounds", [1, pytest.param(4, marks=pytest.mark.long)], ids=["once", "four times"])
-def test_three_workers_that_join_leave_and_die_under_load_change_no_document(deploy: Deploy, rounds: int) -> None:
+@pytest.mark.parametrize(
+    ("rounds", "store", "folders"),
+    [
+        (1, "memory", ("data",) * 3),
+        pytest.param(4, "memory", ("data",) * 3, marks=pytest.mark.long),
+        pytest.param(4, "rocksdb", ("data",) * 3, marks=pytest.mark.long),
+        pytest.param(4, "rocksdb", ("one", "two", "three"), marks=pytest.mark.long),
+    ],
+    ids=["once", "four times", "rocksdb in one directory", "rocksdb in a directory each"],
+)
+def test_three_workers_that_join_leave_and_die_under_load_change_no_document(
+    deploy: Deploy, rounds: int, store: str, folders: tuple[str, ...]
+) -> None:
     """
     first   ━━━━━━━━━━━━━━━━━━┥ stopped
     second       ┝━━━━━━━━━━━━━━━━━┥ killed
     third               ┝━━━━━━━━━━━━━━━━━━━━━━━━━ is the next round's first
+
+    On disk a partition that comes back to a directory finds there what it was when it left.
     """
-    deployment = deploy(partitions=6)  # of four, Faust's assignor would give the third worker none
+    deployment = deploy(partitions=6, store=store)  # of four, Faust's assignor would give the third worker none
     story = story_of(120, 20) if rounds > 1 else story_of(40, 5)
     feed = deployment.feed(story, shares=4 * rounds + 1, rate=1_000)
     feed.allow()
-    publisher, first = deployment.spawn("publisher"), deployment.spawn("worker")
+    places = itertools.cycle(map(deployment.at, folders))
+    publisher, first = deployment.spawn("publisher"), deployment.spawn("worker", next(places))
     deployment.await_owner(first)
     for _ in range(rounds):
         feed.allow()
-        second = deployment.spawn("worker")
+        second = deployment.spawn("worker", next(places))
         wait_for("the second has partitions", lambda w=second: "recovered partitions" in w.tail(500), second)
         feed.allow()
-        third = deployment.spawn("worker")
+        third = deployment.spawn("worker", next(places))
         wait_for("the third has partitions", lambda w=third: "recovered partitions" in w.tail(500), third)
         feed.allow()
         assert first.stop(30) == 0, first.tail()

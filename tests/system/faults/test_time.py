@@ -18,10 +18,9 @@ from tests.processes import measured, wait_for
 from tests.system.faults.deployed import Deployed
 
 
+@pytest.mark.long  # test_alignment.py has one of them
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(
-    "behind", ["impressions", *(pytest.param(t, marks=pytest.mark.long) for t in ("plays", "dislikes", "feedback"))]
-)
+@pytest.mark.parametrize("behind", ["impressions", "plays", "dislikes", "feedback"])
 def test_not_one_event_is_late_because_its_topic_comes_a_day_behind_the_others(
     deployment: Deployed, behind: str
 ) -> None:
@@ -65,6 +64,7 @@ def test_events_from_the_future_are_rejected_and_move_no_watermark(deployment: D
     assert codes == [b"from_the_future"] * len(sent)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_of_events_from_1970_only_hard_entries_remain(deployment: Deployed) -> None:
     """A known user's are late: metered, not counted, but what they state explicitly holds. A stranger's count as
