@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from streamer.cli import check, demo, erase, explain, inspect, rebuild, replay, run, schemas, settings, topics
+from streamer.cli import check, demo, erase, evaluate, explain, inspect, rebuild, replay, run, schemas, settings, topics
 from streamer.cli.given import Given
 from streamer.errors import SettingsError, StreamerError
 
@@ -55,6 +55,7 @@ topics.install(app)
 replay.install(app)
 inspect.install(app)
 explain.install(app)
+evaluate.install(app)
 rebuild.install(app)
 erase.install(app)
 check.install(app)

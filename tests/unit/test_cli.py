@@ -16,8 +16,8 @@ from streamer.cli.settings import as_markdown
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
-    "worker", "publisher", "demo", "topics", "replay", "inspect", "explain", "rebuild-redis", "erase", "check",
-    "settings",
+    "worker", "publisher", "demo", "topics", "replay", "inspect", "explain", "evaluate", "rebuild-redis", "erase",
+    "check", "settings",
 )  # fmt: skip
 
 

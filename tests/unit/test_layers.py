@@ -25,6 +25,7 @@ LAYERS: Final = (
     "streamer.producing",
     "streamer.embedded",
     "streamer.simulation",
+    "streamer.evaluation",
     "agents",
     "streamer.cli",
 )

@@ -1,0 +1,32 @@
+"""Explicit only: what most products do today. What was said no to is left out; nothing is inferred."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from streamer.evaluation.joining import Key
+from streamer.evaluation.rules.base import Listed, Rule
+from streamer.evaluation.rules.complaints import Complaints
+from streamer.events import Event
+from streamer.profile import Rules
+
+
+class ExplicitOnly(Rule):
+    """Excludes what was named; a key scores the number of standing complaints about it and items that carry it."""
+
+    name = "explicit"
+    what = "explicit dislikes only"
+
+    def __init__(self, user_id: str, rules: Rules) -> None:
+        super().__init__(user_id, rules)
+        self._complaints = Complaints()
+
+    def see(self, event: Event) -> None:
+        self._complaints.see(event)
+
+    def scores(self, now_ms: int) -> Mapping[Key, float]:
+        return Counter(key for complaint in self._complaints for key in complaint.keys)
+
+    def listed(self, now_ms: int) -> Mapping[Key, Listed]:
+        return {complaint.named: Listed("hard", 0.0) for complaint in self._complaints}
