@@ -28,6 +28,7 @@ def settings(
 ) -> Settings:
     """A deployment whose topics exist; its parameter, if there is one, is the kind of store."""
     store = getattr(request, "param", "memory")
+    redis_server.flush()  # users of other tests have the same names
     found = settings_of(prefix, kafka.bootstrap, redis_server.url, tmp_path, store=store)
     topics.create(found)
     return found
