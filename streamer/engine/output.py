@@ -9,8 +9,9 @@ a label says which one it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from aiokafka.errors import MessageSizeTooLargeError
 
@@ -22,14 +23,14 @@ from streamer.settings import Topics
 _CUT_TO: Final = 64 * 1024
 
 
-class _Rejects(NamedTuple):
-    sent: list[Sent]
-    rejects: Sequence[Reject]
+_T = TypeVar("_T")
 
 
-class _Labels(NamedTuple):
+class _Written(NamedTuple, Generic[_T]):
+    """What was sent together: the batches, and what is in them, should it have to be sent again."""
+
     sent: list[Sent]
-    labels: Sequence[LabelWrite]
+    outputs: Sequence[_T]
 
 
 class Pending:
@@ -42,8 +43,8 @@ class Pending:
     def __init__(self, outbox_end: int = 0) -> None:
         self.outbox_end = outbox_end
         self.documents: list[Sent] = []
-        self.rejects: list[_Rejects] = []
-        self.labels: list[_Labels] = []
+        self.rejects: list[_Written[Reject]] = []
+        self.labels: list[_Written[LabelWrite]] = []
 
     def take(self) -> Pending:
         """Everything written so far, to be settled; what is written from now on is not in it."""
@@ -70,11 +71,11 @@ class OutputWriter:
             self._metrics.lists.inc(len(out.writes))
         if out.labels:
             sent = await self._send_labels(partition, out.labels)
-            pending.labels.append(_Labels(sent, out.labels))
+            pending.labels.append(_Written(sent, out.labels))
             self._metrics.labels.inc(len(out.labels))
         if out.rejects:
             sent = await self._send_rejects(partition, out.rejects, None)
-            pending.rejects.append(_Rejects(sent, out.rejects))
+            pending.rejects.append(_Written(sent, out.rejects))
             for reject in out.rejects:
                 self._metrics.rejects.labels(reject.topic, reject.code).inc()
 
@@ -83,33 +84,22 @@ class OutputWriter:
         end = taken.outbox_end
         for sent in taken.documents:
             end = max(end, await sent.end())
-        await self._settle_labels(partition, taken.labels)
-        for sent_rejects, rejects in taken.rejects:
-            try:
-                for sent in sent_rejects:
-                    await sent.done
-            except MessageSizeTooLargeError:
-                for reject in rejects:
-                    for sent in await self._send_rejects(partition, [reject], _CUT_TO):
-                        await sent.done
+        await _settle(taken.labels, partial(self._label_alone, partition))
+        await _settle(taken.rejects, partial(self._reject_cut, partition))
         return end
 
     async def _send_labels(self, partition: int, labels: Sequence[LabelWrite]) -> list[Sent]:
         return await self._producer.send(self._topics.labels, partition, [[_label(label)] for label in labels])
 
-    async def _settle_labels(self, partition: int, written: Sequence[_Labels]) -> None:
-        """Waits for the acks; a label that the topic does not take is metered, and stops nobody (I9)."""
-        for sent_labels, labels in written:
-            try:
-                for sent in sent_labels:
-                    await sent.done
-            except MessageSizeTooLargeError:
-                for label in labels:
-                    try:
-                        for sent in await self._send_labels(partition, [label]):
-                            await sent.done
-                    except MessageSizeTooLargeError:
-                        self._metrics.dropped.labels("label_bytes").inc()
+    async def _label_alone(self, partition: int, label: LabelWrite) -> None:
+        """A label that the topic does not take is metered, and stops nobody (I9)."""
+        try:
+            await _acked(await self._send_labels(partition, [label]))
+        except MessageSizeTooLargeError:
+            self._metrics.dropped.labels("label_bytes").inc()
+
+    async def _reject_cut(self, partition: int, reject: Reject) -> None:
+        await _acked(await self._send_rejects(partition, [reject], _CUT_TO))
 
     async def _send_rejects(self, partition: int, rejects: Sequence[Reject], limit: int | None) -> list[Sent]:
         topic = self._topics.rejects
@@ -117,6 +107,21 @@ class OutputWriter:
             self._reject_partitions = await self._producer.partitions(topic)
         groups = [[_reject(reject, limit)] for reject in rejects]
         return await self._producer.send(topic, partition % self._reject_partitions, groups)
+
+
+async def _acked(sent: Iterable[Sent]) -> None:
+    for batch in sent:
+        await batch.done
+
+
+async def _settle(written: Iterable[_Written[_T]], again: Callable[[_T], Awaitable[None]]) -> None:
+    """Waits for the acks; what was refused as too large is sent again, each by itself."""
+    for sent, outputs in written:
+        try:
+            await _acked(sent)
+        except MessageSizeTooLargeError:
+            for output in outputs:
+                await again(output)
 
 
 def _document(write: Write) -> Entry:
