@@ -183,7 +183,7 @@ class _View:
             return ()
         scorer = self._profile.rules.scorer
         days = self._days(kind, value, provisional)
-        scored = scorer.score(days) if provisional else self._rollup.score(kind, value, scorer)
+        scored = self._score(kind, value, days, provisional)
         name: Kind = "creator" if kind == CREATOR else "tag"
         entry = scorer.key_entry(name, value, days, scored, listed_until > self._as_of, self._as_of)
         if entry is not None:
@@ -199,14 +199,13 @@ class _View:
         disliked = disliked_in(days, scorer)
         if not disliked:
             return ()
-        scored = self._score(TAG, tag, provisional)
+        scored = self._score(TAG, tag, self._days(TAG, tag, provisional), provisional)
         return context_entries(tag, disliked, scorer.nothing_known if scored is None else scored.log_odds, self._as_of)
 
-    def _score(self, kind: str, value: str, provisional: dict[int, Cell]) -> Scored | None:
+    def _score(self, kind: str, value: str, days: entries.Days, provisional: dict[int, Cell]) -> Scored | None:
+        """The score of a key with these counts; what is sealed alone has been scored once and for all."""
         scorer = self._profile.rules.scorer
-        if provisional:
-            return scorer.score(self._days(kind, value, provisional))
-        return self._rollup.score(kind, value, scorer)
+        return scorer.score(days) if provisional else self._rollup.score(kind, value, scorer)
 
     def _days(self, kind: str, value: str, provisional: dict[int, Cell]) -> entries.Days:
         """A key's counts by day, ascending, days without a nonzero number left out."""
