@@ -52,9 +52,6 @@ class Settings(BaseSettings):
         "memory", description="where state is kept: memory, or data_dir for state beyond it (extra rocksdb)"
     )
     checkpoint_interval: float = Field(5.0, gt=0, le=300, description="s between checkpoints of state and offsets")
-    checkpoint_bytes: int = Field(
-        16 << 20, ge=1 << 16, le=1 << 30, description="changed state that forces an earlier checkpoint, bytes"
-    )
     buffer_events: int = Field(
         20_000, ge=100, le=10_000_000, description="events a topic may be read ahead of the slowest, per partition"
     )

@@ -11,7 +11,6 @@ _LEFT: Final = 150
 _RIGHT: Final = 70
 _ROW: Final = 22
 _TOP: Final = 8
-_AXIS: Final = 24
 _SIDE: Final = 300
 _PAD: Final = 40
 

@@ -25,10 +25,6 @@ from streamer.settings import Settings
 NAMES = ("impressions", "plays", "dislikes", "feedback", "erasures")
 
 
-class Crash(Exception):
-    """The process ends here."""
-
-
 class MemoryJob:
     """One partition of a job and the broker it talks to. `now_ms` is the wall clock."""
 
