@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from streamer.evaluation.joining import Key, keys_of
+from streamer.evaluation.rules.base import Rule
 from streamer.events import Dislike, Event
+from streamer.profile import Rules
 
 
 class Complaint(Struct, frozen=True):
@@ -41,3 +43,14 @@ class Complaints:
 
     def __iter__(self) -> Iterator[Complaint]:
         return iter(self._standing.values())
+
+
+class ComplaintRule(Rule):
+    """A rule that listens to complaints, whatever else it does."""
+
+    def __init__(self, user_id: str, rules: Rules) -> None:
+        super().__init__(user_id, rules)
+        self._complaints = Complaints()
+
+    def see(self, event: Event) -> None:
+        self._complaints.see(event)

@@ -6,24 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 
 from streamer.evaluation.joining import Key
-from streamer.evaluation.rules.base import Listed, Rule
-from streamer.evaluation.rules.complaints import Complaints
-from streamer.events import Event
-from streamer.profile import Rules
+from streamer.evaluation.rules.base import Listed
+from streamer.evaluation.rules.complaints import ComplaintRule
 
 
-class ExplicitOnly(Rule):
+class ExplicitOnly(ComplaintRule):
     """Excludes what was named; a key scores the number of standing complaints about it and items that carry it."""
 
     name = "explicit"
     what = "explicit dislikes only"
-
-    def __init__(self, user_id: str, rules: Rules) -> None:
-        super().__init__(user_id, rules)
-        self._complaints = Complaints()
-
-    def see(self, event: Event) -> None:
-        self._complaints.see(event)
 
     def scores(self, now_ms: int) -> Mapping[Key, float]:
         return Counter(key for complaint in self._complaints for key in complaint.keys)

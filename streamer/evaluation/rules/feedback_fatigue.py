@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from streamer.evaluation.joining import Key
-from streamer.evaluation.rules.base import Listed, Rule
-from streamer.evaluation.rules.complaints import Complaints
-from streamer.events import Event
-from streamer.profile import Rules
+from streamer.evaluation.rules.base import Listed
+from streamer.evaluation.rules.complaints import ComplaintRule
 from streamer.settings import DAY_MS
 
 OFF_DAYS: Final = 14
@@ -21,18 +19,11 @@ BACK_DAYS: Final = 140
 LEAST: Final = 0.2
 
 
-class FeedbackFatigue(Rule):
+class FeedbackFatigue(ComplaintRule):
     """Lists what was complained of, and all keys of such items, until 154 days later."""
 
     name = "fatigue"
     what = "X-style feedback fatigue: 14 days off, then x.2 to x1 over 140 days"
-
-    def __init__(self, user_id: str, rules: Rules) -> None:
-        super().__init__(user_id, rules)
-        self._complaints = Complaints()
-
-    def see(self, event: Event) -> None:
-        self._complaints.see(event)
 
     def scores(self, now_ms: int) -> Mapping[Key, float]:
         return {key: 1 - factor for key, factor in self._factors(now_ms).items()}

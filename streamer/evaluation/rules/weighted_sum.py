@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from streamer.evaluation.joining import Key, Sitting
-from streamer.evaluation.rules.base import LISTED_MULTIPLIER, Listed, Rule
-from streamer.evaluation.rules.complaints import Complaints
+from streamer.evaluation.rules.base import LISTED_MULTIPLIER, Listed
+from streamer.evaluation.rules.complaints import ComplaintRule
 from streamer.evaluation.rules.tally import Tally
-from streamer.events import Event
 from streamer.profile import Rules
 from streamer.settings import DAY_MS
 from streamer.signals.feedback import WEIGHTS
@@ -18,7 +17,7 @@ LISTED_FROM: Final = -WEIGHTS["dislike"]
 """As much as one dislike."""
 
 
-class WeightedSum(Rule):
+class WeightedSum(ComplaintRule):
     """Scores a key by minus the sum of its items' weights, faded; lists it from the weight of one dislike."""
 
     name = "weighted"
@@ -28,10 +27,6 @@ class WeightedSum(Rule):
         super().__init__(user_id, rules)
         self._half_life_days = rules.half_life_days
         self._tally = Tally(rules.half_life_days, 1)
-        self._complaints = Complaints()
-
-    def see(self, event: Event) -> None:
-        self._complaints.see(event)
 
     def sit(self, sitting: Sitting) -> None:
         for joined in sitting.joined:
