@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 from random import Random
-from typing import Final
+from typing import Final, TypedDict
 
 from msgspec import Struct
 
@@ -30,6 +30,16 @@ _HOME_TAGS: Final = 4
 _FROM_HOME: Final = 0.6
 
 
+class Carried(TypedDict):
+    """What an event that names an item says of it."""
+
+    content_id: str
+    creator_id: str
+    tags: tuple[str, ...]
+    media: Media
+    duration_s: float | None
+
+
 class Item(Struct, frozen=True, gc=False):
     """Something that can be shown. ``duration_s`` is None for articles and products."""
 
@@ -38,6 +48,17 @@ class Item(Struct, frozen=True, gc=False):
     tags: tuple[str, ...]
     media: Media
     duration_s: float | None
+
+    @property
+    def carried(self) -> Carried:
+        """What events say of it."""
+        return {
+            "content_id": self.content_id,
+            "creator_id": self.creator_id,
+            "tags": self.tags,
+            "media": self.media,
+            "duration_s": self.duration_s,
+        }
 
 
 def zipf(size: int, exponent: float) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import log2, sqrt
 from random import Random
-from typing import Final
+from typing import Final, TypedDict
 
 from msgspec import Struct
 
@@ -112,6 +112,23 @@ def watched(item: Item, ratio: float, rng: Random) -> tuple[float, float]:
         played = duration * rng.random() ** (0.4 if ratio > 1 else 0.8)
     share = min(1.0, played / duration)
     return played, share
+
+
+class Consumed(TypedDict):
+    """What a play says of how far its item was consumed."""
+
+    played_s: float
+    position_s: float | None
+    scroll_depth: float | None
+
+
+def consumed(item: Item, played_s: float, share: float) -> Consumed:
+    """How an app reports an item consumed so far (s, share 0–1): by seek position, or by scroll depth."""
+    return {
+        "played_s": round(played_s, 1),
+        "position_s": round(played_s, 1) if item.media in ("video", "audio") else None,
+        "scroll_depth": round(share, 3) if item.media == "article" else None,
+    }
 
 
 def _popular(rng: Random, names: tuple[str, ...], weights: list[float], draws: int) -> frozenset[str]:

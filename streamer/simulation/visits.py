@@ -7,7 +7,7 @@ from typing import Final
 
 from streamer.events import Action, Dislike, Event, Feedback, FeedbackAction, FeedbackKind, Impression, Play, Scope
 from streamer.simulation.catalogue import Item
-from streamer.simulation.tastes import Habits, Taste, watched
+from streamer.simulation.tastes import Habits, Taste, consumed, watched
 
 PAGE: Final = 8
 """Items on one screenful: positions run from 0 to 7, then a new page begins."""
@@ -76,14 +76,10 @@ class Visit:
                     device=self._device,
                     cohort=self._habits.cohort,
                     tz_offset_min=self._habits.tz_offset_min,
-                    creator_id=item.creator_id,
-                    tags=item.tags,
-                    media=item.media,
-                    duration_s=item.duration_s,
-                    content_id=item.content_id,
                     position=position,
                     visible_ms=visible_ms,
                     visible_ratio=visible_ratio,
+                    **item.carried,
                 ),
             )
         )
@@ -124,16 +120,10 @@ class Visit:
                     device=self._device,
                     cohort=self._habits.cohort,
                     tz_offset_min=self._habits.tz_offset_min,
-                    creator_id=item.creator_id,
-                    tags=item.tags,
-                    media=item.media,
-                    duration_s=item.duration_s,
-                    content_id=item.content_id,
                     playback_id=playback,
-                    played_s=round(played, 1),
-                    position_s=round(played, 1) if item.media in ("video", "audio") else None,
-                    scroll_depth=round(share, 3) if item.media == "article" else None,
+                    **consumed(item, played, share),
                     ended=ended,
+                    **item.carried,
                 ),
             )
         )
@@ -185,15 +175,11 @@ class Visit:
                     device=self._device,
                     cohort=self._habits.cohort,
                     tz_offset_min=self._habits.tz_offset_min,
-                    creator_id=item.creator_id,
-                    tags=item.tags,
-                    media=item.media,
-                    duration_s=item.duration_s,
                     kind=kind,
-                    content_id=item.content_id,
                     value=value,
                     of=of,
                     order_id=order_id,
+                    **item.carried,
                 ),
             )
         )

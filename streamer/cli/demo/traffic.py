@@ -127,11 +127,7 @@ def dislike(deployment: Deployment, producer: SignalProducer, user_id: str, item
                 user_id=user_id,
                 ts=now_ms,
                 action="dislike",
-                content_id=item.content_id,
-                creator_id=item.creator_id,
-                tags=item.tags,
-                media=item.media,
-                duration_s=item.duration_s,
+                **item.carried,
             )
         )
         producer.watermark(now_ms)  # the demo's time is that of its events: without this it would stand still

@@ -8,7 +8,7 @@ from typing import Final
 
 from streamer.events import Action, Dislike, Event, Feedback, FeedbackAction, Impression, Play, Scope
 from streamer.simulation.catalogue import Item
-from streamer.simulation.tastes import watched
+from streamer.simulation.tastes import consumed, watched
 from streamer.simulation.world.regime import Regime
 from streamer.simulation.world.resident import DISLIKED, Leanings, Resident
 
@@ -85,13 +85,9 @@ class Visit:
             Impression(
                 user_id=self._who.user_id,
                 ts=self._now,
-                creator_id=item.creator_id,
-                tags=item.tags,
-                media=item.media,
-                duration_s=item.duration_s,
-                content_id=item.content_id,
                 position=position,
                 visible_ms=visible_ms,
+                **item.carried,
             )
         )
         self._now += visible_ms
@@ -112,15 +108,9 @@ class Visit:
             Play(
                 user_id=self._who.user_id,
                 ts=self._now,
-                creator_id=item.creator_id,
-                tags=item.tags,
-                media=item.media,
-                duration_s=item.duration_s,
-                content_id=item.content_id,
                 playback_id=f"p{self._playbacks}",
-                played_s=round(played, 1),
-                position_s=round(played, 1) if item.media in ("video", "audio") else None,
-                scroll_depth=round(share, 3) if item.media == "article" else None,
+                **consumed(item, played, share),
+                **item.carried,
             )
         )
         if share >= _FAR and not unwanted and rng.random() < self._who.praises:
@@ -132,12 +122,8 @@ class Visit:
             Feedback(
                 user_id=self._who.user_id,
                 ts=self._now,
-                creator_id=item.creator_id,
-                tags=item.tags,
-                media=item.media,
-                duration_s=item.duration_s,
                 kind=kind,
-                content_id=item.content_id,
+                **item.carried,
             )
         )
 
@@ -154,13 +140,9 @@ class Visit:
             Dislike(
                 user_id=self._who.user_id,
                 ts=self._now,
-                creator_id=item.creator_id,
-                tags=item.tags,
-                media=item.media,
-                duration_s=item.duration_s,
                 action=rng.choices(_ACTIONS, cum_weights=_ACTION_WEIGHTS)[0],
                 scope=scope,
-                content_id=item.content_id,
                 tag=tag if scope == "tag" else None,
+                **item.carried,
             )
         )
