@@ -28,12 +28,10 @@ from msgspec import Struct
 from rocksdict import DBCompressionType, Options, Rdict, WriteBatch
 
 from streamer.engine.journal import Journal
-from streamer.engine.store import ERASED, Mark, UserChange, decode_mark, encode_mark, put_erased
+from streamer.engine.store import DAMAGED, ERASED, Mark, UserChange, decode_mark, encode_mark, put_erased
 from streamer.errors import StoreFailed
 
 FORMAT: Final = 1
-DAMAGED: Final = "DAMAGED"
-"""A file of this name in the directory says that the database was found corrupt while it was in use."""
 _META: Final = b"m"
 _DEADLINE: Final = b"d"
 _ERASED: Final = b"e"

@@ -29,6 +29,8 @@ TILE: Final = "t"
 WRITTEN: Final = "w"
 ERASED: Final = "e"
 MARK_VERSION: Final = 2
+DAMAGED: Final = "DAMAGED"
+"""A file of this name in a store's directory says that it was found corrupt while it was in use."""
 
 
 class Mark(Struct, array_like=True, frozen=True):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from streamer.engine.journal import Journal
-from streamer.engine.store import MemoryStore, PartitionStore
+from streamer.engine.store import DAMAGED, MemoryStore, PartitionStore
 from streamer.errors import DependencyMissing, StateTooNew, StoreFailed
 from streamer.settings import DAY_MS, Settings
 
@@ -108,7 +108,7 @@ class DiskStores:
         folder = self._root / str(partition)
         if not folder.exists():
             log.info("partition %d: no local state in %s, recovering in full", partition, folder)
-        elif (folder / "DAMAGED").exists():
+        elif (folder / DAMAGED).exists():
             _give_up(folder, partition, "it was found damaged")
         store = await self._opened(folder, partition)
         age_ms = 0 if store.saved_ms is None else time.time_ns() // 1_000_000 - store.saved_ms

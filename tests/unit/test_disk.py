@@ -16,9 +16,9 @@ import pytest
 from rocksdict import Options, Rdict
 
 from streamer.engine import disk, stores
-from streamer.engine.disk import DAMAGED, FORMAT, DiskStore, Meta
+from streamer.engine.disk import FORMAT, DiskStore, Meta
 from streamer.engine.steps import Step
-from streamer.engine.store import ERASED, WRITTEN, Mark, MemoryStore, PartitionStore, UserChange
+from streamer.engine.store import DAMAGED, ERASED, WRITTEN, Mark, MemoryStore, PartitionStore, UserChange
 from streamer.engine.stores import KEPT_MS, DiskStores, MemoryStores, open_stores
 from streamer.engine.users import Users
 from streamer.errors import DependencyMissing, StoreFailed
