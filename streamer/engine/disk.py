@@ -27,8 +27,7 @@ import msgspec
 from msgspec import Struct
 from rocksdict import DBCompressionType, Options, Rdict, WriteBatch
 
-from streamer.engine.journal import Journal
-from streamer.engine.store import DAMAGED, ERASED, Mark, UserChange, decode_mark, encode_mark, put_erased
+from streamer.engine.store import DAMAGED, ERASED, Mark, StoreIndexes, UserChange, decode_mark, encode_mark
 from streamer.errors import StoreFailed
 
 FORMAT: Final = 1
@@ -48,7 +47,7 @@ class Meta(Struct, array_like=True, frozen=True):
     mark: bytes | None
 
 
-class DiskStore:
+class DiskStore(StoreIndexes):
     """A partition's parts in a directory. See ``PartitionStore`` for the methods.
 
     Args:
@@ -63,7 +62,6 @@ class DiskStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._db = Rdict(str(folder), _options())
-        self.journal = Journal()
         self._reset()
         try:
             self._load()
@@ -72,12 +70,8 @@ class DiskStore:
             raise
 
     def _reset(self) -> None:
-        self.changelog_end = 0
+        self.reset_indexes()
         self.saved_ms: int | None = None
-        self.mark: Mark | None = None
-        self.deadlines: dict[str, int] = {}
-        self.erased: dict[str, int] = {}
-        self.unsaved: dict[str, bytes | None] = {}
         self._users: set[str] = set()
         self._overlay: dict[str, dict[str, bytes | None]] = {}
 
@@ -150,17 +144,10 @@ class DiskStore:
     def put(self, user: str, name: str, value: bytes | None) -> None:
         """Keeps one part in the overlay until the changelog has it."""
         if name == ERASED:
-            put_erased(self.erased, user, value)
+            self.set_erased(user, value)
         if value is not None:
             self._users.add(user)
         self._overlay.setdefault(user, {})[name] = value
-
-    def set_deadline(self, user: str, deadline: int | None) -> None:
-        """Keeps a user's deadline; it is saved with their parts."""
-        if deadline is None:
-            self.deadlines.pop(user, None)
-        else:
-            self.deadlines[user] = deadline
 
     def saved(self, changes: Iterable[UserChange], end: int, mark: Mark) -> None:
         """Writes what the changelog has. What was put since the changes were taken stays in the overlay."""
@@ -214,7 +201,6 @@ class DiskStore:
         self._db.close()
         Rdict.destroy(str(self._folder), _options())
         self._db = Rdict(str(self._folder), _options())
-        self.journal = Journal()
         self._reset()
 
     def close(self) -> None:

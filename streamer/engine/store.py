@@ -126,10 +126,39 @@ class PartitionStore(Protocol):
         """Lets go of files. Whatever was not saved is not kept."""
 
 
-class MemoryStore:
+class StoreIndexes:
+    """What every kind of store has in memory beside the parts; see ``PartitionStore`` for the attributes."""
+
+    __slots__ = ("changelog_end", "deadlines", "erased", "journal", "mark", "unsaved")
+
+    def reset_indexes(self) -> None:
+        """Nothing is known of anybody."""
+        self.changelog_end = 0
+        self.mark: Mark | None = None
+        self.erased: dict[str, int] = {}
+        self.deadlines: dict[str, int] = {}
+        self.unsaved: dict[str, bytes | None] = {}
+        self.journal = Journal()
+
+    def set_deadline(self, user: str, deadline: int | None) -> None:
+        """Takes a user's deadline; None: there is none."""
+        if deadline is None:
+            self.deadlines.pop(user, None)
+        else:
+            self.deadlines[user] = deadline
+
+    def set_erased(self, user: str, value: bytes | None) -> None:
+        """Keeps the index of erasure marks in step with part ``e``."""
+        if value is None:
+            self.erased.pop(user, None)
+        else:
+            self.erased[user] = int.from_bytes(value)
+
+
+class MemoryStore(StoreIndexes):
     """Everything in memory; a restart reads the whole changelog."""
 
-    __slots__ = ("_size", "_users", "changelog_end", "deadlines", "erased", "journal", "mark", "unsaved")
+    __slots__ = ("_size", "_users")
 
     def __init__(self) -> None:
         self.clear()
@@ -138,12 +167,7 @@ class MemoryStore:
         """Forgets everything."""
         self._users: dict[str, dict[str, bytes]] = {}
         self._size = 0
-        self.changelog_end = 0
-        self.mark: Mark | None = None
-        self.erased: dict[str, int] = {}
-        self.deadlines: dict[str, int] = {}
-        self.unsaved: dict[str, bytes | None] = {}
-        self.journal = Journal()
+        self.reset_indexes()
 
     @property
     def size(self) -> int:
@@ -168,7 +192,7 @@ class MemoryStore:
     def put(self, user: str, name: str, value: bytes | None) -> None:
         """Stores one part; None deletes it."""
         if name == ERASED:
-            put_erased(self.erased, user, value)
+            self.set_erased(user, value)
         parts = self._users.get(user)
         if parts is None:
             if value is None:
@@ -183,13 +207,6 @@ class MemoryStore:
         elif not parts:
             del self._users[user]
 
-    def set_deadline(self, user: str, deadline: int | None) -> None:
-        """Stores a user's deadline; None: there is none."""
-        if deadline is None:
-            self.deadlines.pop(user, None)
-        else:
-            self.deadlines[user] = deadline
-
     def saved(self, _changes: Iterable[UserChange], end: int, mark: Mark) -> None:
         """The changelog has what was put."""
         self.changelog_end, self.mark = end, mark
@@ -200,14 +217,6 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-
-def put_erased(erased: dict[str, int], user: str, value: bytes | None) -> None:
-    """Keeps the index of erasure marks in step with part ``e``."""
-    if value is None:
-        erased.pop(user, None)
-    else:
-        erased[user] = int.from_bytes(value)
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
