@@ -102,6 +102,15 @@ class Settings(BaseSettings):
     window_days: int = Field(180, ge=1, le=3650, description="days evidence is kept")
     half_life_days: float = Field(90.0, gt=0, le=3650, description="days after which evidence weighs half")
 
+    # --- population (spec §10) ---------------------------------------------------------------------------
+    population: bool = Field(
+        False, description="add sealed sessions to sums over all users, and judge users by the rates they give"
+    )
+    population_interval: float = Field(60.0, ge=1, le=86_400, description="s between snapshots of those rates")
+    population_keys: int = Field(
+        10_000, ge=0, le=1_000_000, description="tags, and creators, whose own rate a snapshot names"
+    )
+
     # --- training data (spec §4) -------------------------------------------------------------------------
     labels: bool = Field(False, description="write what every sealed session says of its items to the topic labels")
     hkv_alpha: float = Field(
