@@ -20,6 +20,8 @@ from streamer.settings import Settings
 
 Kind = Literal["worker", "publisher", "population"]
 _PROGRAM = "import sys, agents; from streamer.settings import load; sys.exit(agents.run_{kind}(load()))"
+HANGS_AFTER_S = 300.0
+"""Until a test gives up on a process: guards against hanging and is no claim, as all tests share the machine."""
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -50,10 +52,10 @@ def running(kind: Kind, settings: Settings, log: Path) -> Iterator[Child]:
     try:
         yield child
     finally:
-        child.stop(timeout=30)
+        child.stop(HANGS_AFTER_S)
 
 
-def wait_for(what: str, condition: Callable[[], bool], child: Child | None, timeout: float = 60) -> None:
+def wait_for(what: str, condition: Callable[[], bool], child: Child | None, timeout: float = HANGS_AFTER_S) -> None:
     """Polls until the condition holds; fails at once if the process it depends on has ended."""
     deadline = time.monotonic() + timeout
     while not condition():
