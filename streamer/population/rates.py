@@ -9,7 +9,7 @@ from typing import Final
 from streamer.population.bins import CENTRES
 from streamer.population.sums import EveryoneSums
 from streamer.population.totals import Totals
-from streamer.scoring.duration import EDGES
+from streamer.scoring.buckets import ALL_EDGES
 from streamer.scoring.population import DEFAULT, Population
 from streamer.scoring.score import logit, sigmoid
 
@@ -106,7 +106,7 @@ def abandonment_rates(buckets: Mapping[int, list[int]]) -> tuple[float, tuple[fl
     plays = sum(max(0, pair[0]) for pair in buckets.values())
     abandoned = sum(max(0, pair[1]) for pair in buckets.values())
     overall = _leaning(abandoned, plays, DEFAULT.abandonment)
-    each = (buckets.get(edge, (0, 0)) for edge in (*EDGES, 0))
+    each = (buckets.get(edge, (0, 0)) for edge in ALL_EDGES)
     return overall, tuple(_leaning(pair[1], pair[0], overall) for pair in each)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct, field
 
 from streamer.events import Dislike, Event, Feedback, Impression, Play
 from streamer.profile.records import RecordKey, SessionRecord
 from streamer.profile.rules import Rules
+from streamer.scoring.counts import CREATOR, TAG
 from streamer.settings import DAY_MS
 from streamer.signals.interaction import Interaction
 
@@ -80,12 +81,13 @@ class Session(Struct, gc=False):
             if item is None:
                 item = interactions[content_id] = Interaction.opened_by(content_id, event)
                 item.act(event, rules.gate, rules.attention)
+                self.changed.add(content_id)
                 if len(interactions) > rules.session_items:
                     speaks = True
                     self.bound(rules)
             else:
                 item.merge(event, rules.gate, rules.attention)
-            self.changed.add(content_id)
+                self.changed.add(content_id)
             speaks = speaks or item.responded or item.ended
         kind = type(event)
         if kind is Impression or kind is Play:
@@ -127,6 +129,15 @@ class Session(Struct, gc=False):
             if mine_record is not record:
                 mine_record.join(record)
 
+    def names(self, keys: Collection[tuple[str, str]] | None) -> bool:
+        """Whether it may touch any of these (kind, value); None: of all."""
+        if not keys:
+            return keys is None
+        return bool(self.records) or any(
+            (CREATOR, item.creator) in keys or any((TAG, tag) in keys for tag in item.tags)
+            for item in self.interactions.values()
+        )
+
     def positions_of(self, content_ids: Iterable[str]) -> dict[str, int] | None:
         """What is to be saved of where items stood: nothing (:class:`streamer.profile.placed.PlacedSession`)."""
         return None
@@ -146,9 +157,14 @@ class Session(Struct, gc=False):
             self.cohort_at, self.cohort = ts, cohort
 
     def bound(self, rules: Rules) -> None:
-        """Keeps memory bounded (I6): far more items than count are held, so that which ones count stays exact."""
-        while len(self.interactions) > rules.session_items_held:
-            latest = max(self.interactions.values(), key=lambda item: (item.first, item.content_id))
-            del self.interactions[latest.content_id]
-            self.changed.discard(latest.content_id)
+        """Keeps memory bounded (I6): far more items than count are held, so that which ones count stays exact.
+
+        Many are dropped at a time, since finding the latest costs as much as finding many of them.
+        """
+        if len(self.interactions) <= rules.session_items_held:
+            return
+        items = sorted(self.interactions.values(), key=lambda item: (item.first, item.content_id))
+        for item in items[rules.session_items_kept :]:
+            del self.interactions[item.content_id]
+            self.changed.discard(item.content_id)
             rules.dropped["session_items"] += 1

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from math import inf
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
 from streamer.errors import StateCorrupt, StateTooNew
+from streamer.scoring.buckets import ALL_EDGES, place
 from streamer.scoring.counts import TAG
-from streamer.scoring.duration import EDGES
 
 SCHEMA: Final = 1
 
 Probability = Annotated[float, Meta(gt=0, lt=1)]
 
-_BUCKETS: Final = len(EDGES) + 1
+_BUCKETS: Final = len(ALL_EDGES)
 
 
 class Population(Struct, frozen=True, gc=False, forbid_unknown_fields=False):
@@ -63,7 +63,11 @@ class Population(Struct, frozen=True, gc=False, forbid_unknown_fields=False):
         """
         if duration_s is None or not self.abandonments:
             return self.abandonment
-        return self.abandonments[bisect_left(EDGES, duration_s)]
+        return self.abandonments[place(duration_s)]
+
+    def abandonment_in(self, edge: int) -> float:
+        """pop_b of the bucket with this upper edge, s; 0: of the unbounded one."""
+        return self.abandonment_of(float(edge) if edge else inf)
 
 
 DEFAULT: Final = Population()
