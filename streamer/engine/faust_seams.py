@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import TopicPartitionState
+from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionManager
 from faust.transport.consumer import Consumer
@@ -50,12 +51,17 @@ SEAMS: Final = (
     Seam(Fetcher, "_proc_fetch_request", "wrapped: asked at a measured pace, answers dated from it"),
     Seam(AIOKafkaConsumer, "_fetch_max_wait_ms", "set before start"),
     Seam(AIOKafkaConsumer, "_subscription", "positions and highwaters, read in the fetch thread"),
-    Seam(AIOKafkaProducer, "_txn_manager", "the producer id of a claim, used without transactions"),
-    Seam(AIOKafkaProducer, "_sender", "whether it failed to get that id"),
-    Seam(Sender, "sender_task", "ends if the broker refuses"),
-    Seam(TransactionManager, "wait_for_pid", "when the claim holds"),
-    Seam(TransactionManager, "has_pid", "whether it does"),
-    Seam(TransactionManager, "transactional_id", "set to None once the claim holds"),
+    Seam(AIOKafkaProducer, "_txn_manager", "its ids: replaced by Identities; of a claim, read"),
+    Seam(AIOKafkaProducer, "_message_accumulator", "asks for the ids of a batch"),
+    Seam(AIOKafkaProducer, "_sender", "has them too"),
+    Seam(MessageAccumulator, "_txn_manager", "replaced by Identities"),
+    Seam(Sender, "_txn_manager", "replaced by Identities"),
+    Seam(TransactionManager, "sequence_number", "overridden: whose batch it is"),
+    Seam(TransactionManager, "producer_id", "overridden: the id of that batch"),
+    Seam(TransactionManager, "producer_epoch", "overridden: its epoch"),
+    Seam(TransactionManager, "_sequence_numbers", "begins at 0 with a claim"),
+    Seam(TransactionManager, "_pid_and_epoch", "the id of what is not claimed"),
+    Seam(TransactionManager, "transaction_timeout_ms", "taken over"),
     Seam(TopicPartitionState, "highwater", "end of a partition at the last fetch"),
     Seam(TopicPartitionState, "timestamp", "when that was, set back to when it was asked for"),
     Seam(TopicPartitionState, "position", "next offset to read"),

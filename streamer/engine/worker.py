@@ -154,7 +154,8 @@ class Engine:
         if self._failed:
             return
         try:
-            await asyncio.gather(*(self._checkpoint(assigned) for assigned in list(self._assigned.values())))
+            for assigned in list(self._assigned.values()):  # one by one: taking the changes of all would block slices
+                await self._checkpoint(assigned)
         except Exception as error:
             await self._fail(error)
             raise
