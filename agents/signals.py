@@ -31,3 +31,4 @@ def install(app: faust.App, engine: Engine, settings: Settings) -> None:
     app.timer(_TICK_S, name="tick")(tick)
     app.timer(settings.checkpoint_interval, name="checkpoint")(engine.checkpoint)
     app.timer(_TRUNCATE_S, name="truncate")(engine.truncate)
+    app.timer(_TRUNCATE_S, name="keep whole")(engine.keep_whole)

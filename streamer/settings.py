@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     redis_url: str = Field("redis://localhost:6379/0", min_length=1, description="where avoid lists are served from")
     redis_timeout: float = Field(2.0, gt=0, le=60, description="s until a Redis command is an error")
     publisher_group: str = Field("streamer-publisher", min_length=1, description="consumer group of the publishers")
+    population_group: str = Field(
+        "streamer-population", min_length=1, description="consumer group of the population agents"
+    )
     metrics_port: int = Field(0, ge=0, le=65_535, description="Prometheus port; 0: no endpoint")
 
     # --- time --------------------------------------------------------------------------------------------
@@ -102,6 +105,15 @@ class Settings(BaseSettings):
     window_days: int = Field(180, ge=1, le=3650, description="days evidence is kept")
     half_life_days: float = Field(90.0, gt=0, le=3650, description="days after which evidence weighs half")
 
+    # --- population (spec §10) ---------------------------------------------------------------------------
+    population: bool = Field(
+        False, description="add sealed sessions to sums over all users, and judge users by the rates they give"
+    )
+    population_interval: float = Field(60.0, ge=1, le=86_400, description="s between snapshots of those rates")
+    population_keys: int = Field(
+        10_000, ge=0, le=1_000_000, description="tags, and creators, whose own rate a snapshot names"
+    )
+
     # --- training data (spec §4) -------------------------------------------------------------------------
     labels: bool = Field(False, description="write what every sealed session says of its items to the topic labels")
     hkv_alpha: float = Field(
@@ -131,6 +143,8 @@ class Settings(BaseSettings):
             )
         if self.publisher_group == self.group:
             problems.append("publisher_group: must differ from group, or workers and publishers starve each other")
+        if self.population_group in (self.group, self.publisher_group):
+            problems.append("population_group: must differ from group and publisher_group, or they starve each other")
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -149,8 +163,8 @@ class Topics:
     """
 
     __slots__ = (
-        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "journal", "labels", "plays", "rejects",
-        "sources", "state",
+        "avoid_lists", "creator_health", "default_lists", "dislikes", "erasures", "feedback", "impressions", "journal",
+        "labels", "plays", "population", "rejects", "snapshots", "sources", "state", "totals",
     )  # fmt: skip
 
     def __init__(self, prefix: str = "") -> None:
@@ -164,6 +178,11 @@ class Topics:
         self.rejects = prefix + "rejects"
         self.state = prefix + "streamer-state"
         self.journal = prefix + "streamer-journal"
+        self.population = prefix + "population"
+        self.totals = prefix + "streamer-totals"
+        self.snapshots = prefix + "population-snapshots"
+        self.default_lists = prefix + "default-lists"
+        self.creator_health = prefix + "creator-health"
         self.sources = (self.impressions, self.plays, self.dislikes, self.feedback)
 
 

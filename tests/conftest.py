@@ -35,6 +35,7 @@ hypothesis.settings.load_profile("streamer")
 
 T = TypeVar("T")
 _TIERS = ("system", "integration")
+_SYSTEM_HANGS_AFTER_S = 1200
 _ADDRESS = {name: os.environ.get(name) for name in (KAFKA_ADDRESS, REDIS_ADDRESS)}
 
 
@@ -44,6 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         tier = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
         if tier in _TIERS:
             item.add_marker(tier)
+        if tier == "system" and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_SYSTEM_HANGS_AFTER_S))
 
 
 @pytest.fixture(scope="session", autouse=True)

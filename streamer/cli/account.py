@@ -59,7 +59,7 @@ def account_of(profile: Profile, kind: AccountKind, value: str) -> Account:
     days = days_of(profile, kind, value)
     document = profile.document()
     found = () if document is None else tuple(e for e in document.entries if (e.kind, e.value) == (kind, value))
-    scored = None if kind == "content" else profile.rules.scorer.score(days)
+    scored = None if kind == "content" else profile.rules.scorer.score(kind, value, days)
     missing: tuple[str, ...] = ()
     if all(entry.tier == "hard" for entry in found if entry.context is None):
         if kind == "content":
@@ -67,7 +67,7 @@ def account_of(profile: Profile, kind: AccountKind, value: str) -> Account:
         else:
             missing = tuple(_key(profile, kind, value, days, scored))
     details = (
-        tuple(habits.contexts_in_words(contexts_in(profile, value), scored, found, profile.rules.scorer))
+        tuple(habits.contexts_in_words(value, contexts_in(profile, value), scored, found, profile.rules.scorer))
         if kind == "tag"
         else ()
     )

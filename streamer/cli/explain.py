@@ -84,8 +84,8 @@ def _show_user(console: Console, profile: Profile, store: PartitionStore) -> Non
     console.print(f"{profile.user_id}: newest event {moment(max(0, profile.newest))}{saved}", markup=False)
     baseline = Baseline(profile.rollup, profile.newest // DAY_MS, profile.rules)
     console.print(
-        f"starts {baseline.rate():.0%} of what they examine, and leaves {baseline.abandon_chance:.0%} of that early: "
-        "expected engagements are counted from these",
+        f"starts {baseline.rate():.0%} of what they examine, and leaves {baseline.abandon_chance(None):.0%} of that "
+        "early: expected engagements are counted from these",
         markup=False,
     )
 

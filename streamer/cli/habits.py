@@ -5,27 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from streamer.scoring import duration, score
+from streamer.scoring.buckets import ALL_EDGES
 from streamer.scoring.contextual import LIFT, Context
+from streamer.scoring.counts import TAG
 from streamer.scoring.document import Entry
 from streamer.scoring.duration import Plays
 from streamer.scoring.entries import Days, Scored, Scorer
 
 
 def contexts_in_words(
-    days_by_context: Mapping[Context, Days], tag_scored: Scored | None, entries: Sequence[Entry], scorer: Scorer
+    tag: str,
+    days_by_context: Mapping[Context, Days],
+    tag_scored: Scored | None,
+    entries: Sequence[Entry],
+    scorer: Scorer,
 ) -> Iterator[str]:
     """How a tag does in each of its contexts, and whether it is listed there.
 
     Args:
+        tag: which.
         days_by_context: the tag's counts.
         tag_scored: its score over all contexts.
         entries: all entries it has.
         scorer: scores keys.
     """
-    tag_log_odds = scorer.nothing_known if tag_scored is None else tag_scored.log_odds
+    tag_log_odds = scorer.nothing_known(TAG, tag) if tag_scored is None else tag_scored.log_odds
     listed = any(entry.context is None for entry in entries)
     for (dimension, value), days in sorted(days_by_context.items()):
-        scored = scorer.score(days)
+        scored = scorer.score(TAG, tag, days)
         if scored is None:
             continue
         if any(entry.context == {dimension: value} for entry in entries):
@@ -47,7 +54,7 @@ def contexts_in_words(
 def plays_in_words(plays: Mapping[int, Plays]) -> Iterator[str]:
     """The plays by length, shortest first; abandonments as they weigh today."""
     below = 0
-    for edge in (*duration.EDGES, 0):
+    for edge in ALL_EDGES:
         found = plays.get(edge)
         if found is not None:
             length = f"{below} to {edge} s" if edge else f"over {below} s"

@@ -22,6 +22,7 @@ from streamer.engine.output import OutputWriter, Pending
 from streamer.engine.partition import PartitionProcessor
 from streamer.engine.records import Batch
 from streamer.engine.results import Output
+from streamer.engine.rewriting import rewrite
 from streamer.engine.store import PartitionStore, UserChange
 from streamer.engine.table import ChangelogWriter, JournalWriter
 from streamer.engine.transport import BatchConsumer
@@ -159,7 +160,12 @@ class AssignedPartition:
                 store.journal.end = placed[-1].offset + 1
             if journal_begin is None:  # what was needed when the changes were taken begins with them
                 journal_begin = placed[0].offset if placed else store.journal.end or 0
-            mark = msgspec.structs.replace(mark, outbox_end=self._pending.outbox_end, journal_begin=journal_begin)
+            mark = msgspec.structs.replace(
+                mark,
+                outbox_end=self._pending.outbox_end,
+                journal_begin=journal_begin,
+                changelog_begin=store.changelog_begin,
+            )
             changelog = self._tools.changelog
             end = await changelog.write(self.partition, changes)
             if mark != store.mark:
@@ -170,6 +176,12 @@ class AssignedPartition:
                 if offset >= 0:
                     self._tools.consumer.saved(TP(topic, self.partition), offset + 1)
         self._measure_checkpoint(processor, store, changes)
+
+    async def rewrite(self, begin: int) -> None:
+        """Writes the whole state to the changelog, which begins at an offset that it did not begin at, if so."""
+        async with self._saving:
+            if self.store is not None and not self._torn and begin > self.store.changelog_begin:
+                await rewrite(self.partition, self.store, self._tools.changelog, begin)
 
     # --- metrics --------------------------------------------------------------------------------------------
 

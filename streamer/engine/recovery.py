@@ -4,7 +4,9 @@ Faust seam: none; runs on ``BatchConsumer.before_assigned`` with a consumer of i
 already being fetched. Replaces ``faust.tables.recovery.Recovery`` (13,000 records/s, one event at a time).
 
 1. The changelog, from where the store ends: one kept from an earlier assignment or on disk is only brought up to date.
-   One that cannot be brought up to date is given up for a full read (:func:`_gap`).
+   One that cannot be brought up to date is given up for a full read (:func:`_gap`, :func:`_foreign`). If the changelog
+   begins later than when it was last whole, a store that was kept has what is missing (``engine/rewriting.py``);
+   without one it is lost, which is told.
 2. The journal, from where the checkpoint's mark says, or from where the store's ends. Records of another epoch than the
    head's are outdated.
 3. The outbox's tail, from the end that the mark names, holds the documents written after the checkpoint: they become
@@ -38,45 +40,48 @@ from streamer.settings import Settings
 log: Final = logging.getLogger(__name__)
 
 
-async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> None:
+async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
     """Brings the stores (by partition) up to date.
+
+    Returns:
+        By partition, where the changelog begins now, if it lacks what the store has: to be rewritten.
 
     Raises:
         BrokerUnavailable: the broker does not let it be read.
         StateCorrupt, StateTooNew: the changelog holds something this worker cannot read.
     """
     async with scanner(settings, "the state") as topics:
-        await _changelog(topics, settings.topics.state, stores)
+        cut = await _changelog(topics, settings.topics.state, stores)
         await _journal(topics, settings.topics.journal, stores)
         begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
         async for scanned in topics.scan(settings.topics.avoid_lists, begin):
             for record in scanned.records:
                 apply_outbox_record(stores[scanned.partition], record)
             await asyncio.sleep(0)
+    return cut
 
 
 # --- the changelog ----------------------------------------------------------------------------------------------
 
 
-async def _changelog(topics: Scanner, topic: str, stores: Mapping[int, PartitionStore]) -> None:
-    for partition, extent in (await topics.extents(topic, stores)).items():
-        gap = _gap(stores[partition].changelog_end, extent)
-        if gap is not None:
-            log.warning("partition %d: %s: the local state is given up and recovered in full", partition, gap)
-            stores[partition].clear()
-    lineages = {partition: store.mark.lineage for partition, store in stores.items() if store.mark is not None}
-    await _read_changelog(topics, topic, stores)
-    foreign = {}
-    for partition, lineage in lineages.items():
-        mark = stores[partition].mark
-        if mark is not None and mark.lineage != lineage:
-            foreign[partition] = stores[partition]
-            log.warning(
-                "partition %d: %s was made anew: the local state is given up and recovered in full", partition, topic
-            )
-            stores[partition].clear()
-    if foreign:
-        await _read_changelog(topics, topic, foreign)
+async def _changelog(topics: Scanner, topic: str, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
+    extents = await topics.extents(topic, stores)
+    for partition, store in stores.items():
+        _given_up(partition, store, _gap(store.changelog_end, extents[partition]))
+    began: dict[int, int] = {}
+    waiting = dict(stores)
+    while waiting:
+        began |= {partition: store.changelog_end for partition, store in waiting.items()}
+        lineages = {partition: store.mark.lineage for partition, store in waiting.items() if store.mark is not None}
+        await _read_changelog(topics, topic, waiting)
+        extents |= await topics.extents(topic, waiting)  # what was deleted meanwhile may not have been read
+        unusable = {}
+        for partition, store in waiting.items():
+            foreign = _foreign(topic, lineages.get(partition), store)
+            if _given_up(partition, store, foreign or _gap(began[partition], extents[partition])):
+                unusable[partition] = store
+        waiting = unusable
+    return {p: extents[p].first for p, store in stores.items() if _is_cut(p, store, began[p], extents[p].first)}
 
 
 async def _read_changelog(topics: Scanner, topic: str, stores: Mapping[int, PartitionStore]) -> None:
@@ -90,6 +95,15 @@ async def _read_changelog(topics: Scanner, topic: str, stores: Mapping[int, Part
         await asyncio.sleep(0)
 
 
+def _given_up(partition: int, store: PartitionStore, why: str | None) -> bool:
+    """Whether there is a reason to give up a store, which then is empty."""
+    if why is None:
+        return False
+    log.warning("partition %d: %s: the local state is given up and recovered in full", partition, why)
+    store.clear()
+    return True
+
+
 def _gap(changelog_end: int, extent: Extent) -> str | None:
     """Why a store that contains the changelog up to an offset cannot be brought up to date; None: it can."""
     if changelog_end > extent.end:
@@ -97,6 +111,30 @@ def _gap(changelog_end: int, extent: Extent) -> str | None:
     if 0 < changelog_end < extent.first:
         return f"it contains the changelog up to {changelog_end}, which now begins at {extent.first}"
     return None
+
+
+def _foreign(topic: str, lineage: str | None, store: PartitionStore) -> str | None:
+    """Why a store of this lineage, after reading on, does not belong to the changelog; None: it does."""
+    if lineage is None or store.mark is None or store.mark.lineage == lineage:
+        return None
+    return f"{topic} was made anew"
+
+
+def _is_cut(partition: int, store: PartitionStore, read_from: int, first: int) -> bool:
+    """Whether the changelog lacks something that the store has; if nobody has it any more, that is told."""
+    whole_from = 0 if store.mark is None else store.mark.changelog_begin
+    if first > whole_from:
+        if read_from > 0:
+            return True
+        log.error(
+            "partition %d: somebody has deleted the changelog's records before offset %d, and no local state has them: "
+            "users are lost whose last changes were there. To have what the source topics still hold read again, stop "
+            "all workers and set the group's offsets to the beginning (kafka-consumer-groups --reset-offsets)",
+            partition,
+            first,
+        )
+    store.changelog_begin = first
+    return False
 
 
 # --- the journal ------------------------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ class Mark(Struct, array_like=True, frozen=True):
         outbox_end: offset after the last document written to the outbox before the checkpoint.
         journal_begin: offset of the oldest record of the journal that is still needed.
         lineage: drawn when a changelog is begun: a changelog made anew under the same name has another one.
+        changelog_begin: offset at which the changelog began when it was known to hold the whole state; if it begins
+            later now, somebody has deleted records (``engine/rewriting.py``).
     """
 
     version: int
@@ -50,6 +52,7 @@ class Mark(Struct, array_like=True, frozen=True):
     outbox_end: int
     journal_begin: int = 0
     lineage: str = ""
+    changelog_begin: int = 0
 
 
 class UserChange(NamedTuple):
@@ -76,6 +79,7 @@ class PartitionStore(Protocol):
     """Encoded parts by user.
 
     Attributes:
+        changelog_begin: offset at which the changelog begins, for the next mark: what lies after it is the whole state.
         changelog_end: offset up to which the changelog is contained.
         mark: the newest complete checkpoint; None before the first.
         deadlines: deadlines by user as of the last changes taken, ms of event time.
@@ -84,6 +88,7 @@ class PartitionStore(Protocol):
         journal: what is journalled of open sessions, by user.
     """
 
+    changelog_begin: int
     changelog_end: int
     mark: Mark | None
     deadlines: dict[str, int]
@@ -129,10 +134,11 @@ class PartitionStore(Protocol):
 class StoreIndexes:
     """What every kind of store has in memory beside the parts; see ``PartitionStore`` for the attributes."""
 
-    __slots__ = ("changelog_end", "deadlines", "erased", "journal", "mark", "unsaved")
+    __slots__ = ("changelog_begin", "changelog_end", "deadlines", "erased", "journal", "mark", "unsaved")
 
     def reset_indexes(self) -> None:
         """Nothing is known of anybody."""
+        self.changelog_begin = 0
         self.changelog_end = 0
         self.mark: Mark | None = None
         self.erased: dict[str, int] = {}

@@ -27,11 +27,13 @@ from streamer.engine.metrics import Metrics
 from streamer.engine.output import OutputWriter
 from streamer.engine.producer import BatchProducer
 from streamer.engine.recovery import recover
+from streamer.engine.rewriting import rewrite
+from streamer.engine.scan import scanner
 from streamer.engine.stores import open_stores
 from streamer.engine.table import ChangelogWriter, JournalWriter
 from streamer.engine.transport import BatchConsumer, Delivery
 from streamer.engine.truncation import Truncation
-from streamer.errors import TakenOver, TopicsError
+from streamer.errors import BrokerUnavailable, TakenOver, TopicsError
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -170,6 +172,25 @@ class Engine:
         if not self._failed:
             await self._truncation.delete_before(begins)
 
+    async def keep_whole(self) -> None:
+        """Writes the state again if somebody has deleted the changelog's beginning; called now and then."""
+        stores = {p: a.store for p, a in self._assigned.items() if a.store is not None}
+        if self._failed or not stores:
+            return
+        try:
+            async with scanner(self._settings, "the changelog's beginning") as topics:
+                extents = await topics.extents(self._settings.topics.state, stores)
+        except BrokerUnavailable as error:
+            log.info("%s", error)  # there is a next time
+            return
+        try:
+            for partition, assigned in list(self._assigned.items()):
+                if partition in extents:
+                    await assigned.rewrite(extents[partition].first)
+        except Exception as error:
+            await self._fail(error)
+            raise
+
     async def _checkpoint(self, assigned: AssignedPartition) -> None:
         with self._metrics.checkpoint_seconds.time():
             await assigned.checkpoint()
@@ -209,7 +230,9 @@ class Engine:
         try:
             await self._producer.claim(assigned, (topics.state, topics.journal, topics.avoid_lists))
             stores = await self._stores.open(assigned)
-            await recover(self._settings, stores)
+            cut = await recover(self._settings, stores)
+            for partition, begin in cut.items():
+                await rewrite(partition, stores[partition], self._ensure().changelog, begin)
             capacity = max(_LEAST_HOT, self._settings.hot_users // len(assigned))
             for partition, store in stores.items():
                 assigned[partition].recovered(store, capacity)

@@ -21,7 +21,7 @@ class Head(Struct, array_like=True):
 
     ``epoch``: that of the journal entries that count (``profile/journal.py``). ``frontier``: greatest ts sealed, −1 if
     none. ``days``: those that have tiles. ``listed``: (kind, value) -> expiry (ms) of keys that were listed when last
-    touched.
+    touched. ``population``: version of the snapshot that the last seal was judged by, 0: the constants.
     """
 
     epoch: int
@@ -31,6 +31,7 @@ class Head(Struct, array_like=True):
     days: list[int]
     listed: dict[tuple[str, str], int]
     records: dict[RecordKey, Record]
+    population: int = 0
 
 
 _T = TypeVar("_T")

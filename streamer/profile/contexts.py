@@ -12,7 +12,7 @@ from functools import lru_cache
 from streamer.profile.rollup import Rollup
 from streamer.profile.tile import Tile
 from streamer.scoring.contextual import Context, InContext, most_log_odds
-from streamer.scoring.counts import Cell
+from streamer.scoring.counts import TAG, Cell
 from streamer.scoring.entries import Days, Scorer
 from streamer.scoring.score import STRONG
 
@@ -47,15 +47,16 @@ def contexts_of(rollup: Rollup, provisional: Mapping[int, Tile], tag: str) -> di
     return {context: [(d, cell) for d, cell in series if not cell.empty] for context, series in found.items()}
 
 
-def disliked_in(days_by_context: Mapping[Context, Days], scorer: Scorer) -> list[InContext]:
+def disliked_in(tag: str, days_by_context: Mapping[Context, Days], scorer: Scorer) -> list[InContext]:
     """The contexts of a tag with L ≥ 0."""
     found = []
+    prior = scorer.prior(TAG, tag)
     for context, days in days_by_context.items():
         expected = sum(cell.e for _, cell in days) / 1e6
         blamed = sum(cell.ld for _, cell in days if cell.ld > 0) / 1e6
-        if most_log_odds(expected, blamed, scorer.prior) < STRONG:  # a bound that spares most the score
+        if most_log_odds(expected, blamed, prior) < STRONG:  # a bound that spares most the score
             continue
-        scored = scorer.score(days)
+        scored = scorer.score(TAG, tag, days)
         if scored is not None and scored.log_odds >= STRONG:
             found.append(InContext(context, days, scored))
     return found

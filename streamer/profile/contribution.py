@@ -15,6 +15,7 @@ from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name
+from streamer.scoring.buckets import place
 from streamer.scoring.counts import CREATOR, FIRST, SECOND, TAG, THIRD, Cell
 from streamer.scoring.score import ALPHA_CREATOR, ALPHA_TAG, log_odds, rate_ratio, sigmoid
 from streamer.signals.interaction import Interaction
@@ -47,18 +48,29 @@ class Baseline:
         totals = self.rollup.totals
         self._starts = totals.starts * scale
         self._theta = totals.theta * scale / 1000
-        a = rules.population.abandonment
+        population = rules.population
+        a = population.abandonment
         self.beta = (totals.engaged * scale + 5) / (totals.explained * scale / 1e6 + 5)
         abandoned = totals.abandoned * scale
         expected = totals.expected_abandoned * scale / 1e6
         ratio = (abandoned + PRIOR_PLAYS * a) / (expected + PRIOR_PLAYS * a)
-        self.play_abandonment = a
-        self.abandon_chance = min(max(a * ratio, 0.03), 0.95)
+        self._chance = _abandon_chance(a * ratio)
+        self._chances = [_abandon_chance(usual * ratio) for usual in population.abandonments]
 
     def rate(self, starts: int = 0, theta: int = 0) -> float:
         """Starts per examined exposure, with those of a closed session (theta in thousandths) added."""
         prior = self._population.start_rate
         return (self._starts + starts + PRIOR_EXPOSURES * prior) / (self._theta + theta / 1000 + PRIOR_EXPOSURES)
+
+    def abandon_chance(self, duration_s: float | None) -> float:
+        """pa: the chance that this user abandons a play of an item this long, s; None: of unknown length."""
+        if duration_s is None or not self._chances:
+            return self._chance
+        return self._chances[place(duration_s)]
+
+    def usual_abandonment(self, duration_s: float | None) -> float:
+        """pop_b: the same of people at large."""
+        return self._population.abandonment_of(duration_s)
 
     def rate_ratios(self, tags: tuple[str, ...], creator: str | None) -> list[float]:
         """λ of the tags, in their order, then of the creator, if there is one; 1 for those unknown."""
@@ -83,11 +95,15 @@ class Baseline:
     def disliked(self, kind: str, value: str) -> float:
         """p = σ(L): the probability that the user dislikes a key; π if unknown."""
         sums = self.rollup.sums[kind].get(value)
-        prior = self._population.prior
+        prior = self._population.prior_of(kind, value)
         if sums is None:
             return prior
         scale = self._scale
         return sigmoid(log_odds(sums.o * scale, sums.e * scale, sums.ld * scale, prior))
+
+
+def _abandon_chance(chance: float) -> float:
+    return min(max(chance, 0.03), 0.95)
 
 
 def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rules) -> Tile:
@@ -152,7 +168,7 @@ def _add_passed_over(delta: Tile, items: list[Interaction], baseline: Baseline, 
     for item in items:
         tags = in_order(item.tags)
         attention = item.attention
-        chance = 0.0 if item.media == "product" else baseline.abandon_chance
+        chance = 0.0 if item.media == "product" else baseline.abandon_chance(item.duration_s)
         chosen = min(rate * (attention / 1000), 0.9) * (1 - chance)
         totals.theta += attention
         if baseline.untried:
@@ -192,7 +208,7 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
     tags = in_order(item.tags)
     ratios = baseline.rate_ratios(tags, item.creator)
     explained = prod(ratios)
-    chance = 0.0 if outcome.media == "product" else baseline.abandon_chance
+    chance = 0.0 if outcome.media == "product" else baseline.abandon_chance(item.duration_s)
     chosen = min(rate * (item.attention / 1000), 0.9) * (1 - chance)
     trial = outcome.resolved and outcome.exposed
     played = outcome.resolved and outcome.started
@@ -249,7 +265,7 @@ def _spread(
 def _add_play(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline) -> None:
     product = outcome.media == "product"
     delta.totals.abandoned += outcome.abandoned
-    delta.totals.expected_abandoned += 0 if product else micro(baseline.play_abandonment)
+    delta.totals.expected_abandoned += 0 if product else micro(baseline.usual_abandonment(item.duration_s))
     if outcome.completion is not None:
         delta.add_completion(outcome.media, micro(outcome.completion))
     if item.duration_s is not None and not product:

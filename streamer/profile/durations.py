@@ -28,9 +28,9 @@ def plays_by_duration(
         sums = {edge: list(plays) for edge, plays in sums.items()}
         for day, tile in added:
             add_plays(sums, tile.buckets, rollup.weight(day))
-    scale, usual = rollup.scale(today), population.abandonment
+    scale = rollup.scale(today)
     return {
-        edge: Plays(int(count), plays * scale * usual, abandoned * scale)
+        edge: Plays(int(count), plays * scale * population.abandonment_in(edge), abandoned * scale)
         for edge, (count, plays, abandoned) in sums.items()
     }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from streamer.scoring.contextual import MOST_PER_EXPECTED
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.scoring.entries import LISTED_EXPECTED, LISTED_EXPLICIT, ONE_AND_DONE_EXPECTED
+from streamer.scoring.population import Population
 from streamer.scoring.score import KEPT, STRONG, logit
 
 MOST_HALF_LIVES: Final = 400
@@ -16,16 +17,30 @@ MARGIN: Final = 1 - 1e-6
 """Cheap bounds are taken this much lower, so that rounding never decides."""
 
 
+class StandOut(NamedTuple):
+    """What e and ld must raise a tag's L by, at least, for any of its contexts to have an entry: ``ever``, for L ≥ 0 on
+    some day, and ``now``, for L ≥ −1.5 by now."""
+
+    ever: float
+    now: float
+
+    @classmethod
+    def of(cls, prior: float) -> StandOut:
+        """For a tag with this π."""
+        nothing_known = logit(prior)
+        return cls(STRONG - nothing_known - 1e-6, KEPT - nothing_known - 1e-6)
+
+
 class Frame:
     """The decay of a deployment, worked out once for every distance of days.
 
     Args:
         half_life_days: days after which evidence weighs half.
         window_days: days after which it is gone.
-        prior: π, the probability that a user dislikes a key.
+        population: how likely any user is to dislike a key (π).
     """
 
-    def __init__(self, half_life_days: float, window_days: int, prior: float) -> None:
+    def __init__(self, half_life_days: float, window_days: int, population: Population) -> None:
         self.window_days = window_days
         self.most_days = half_life_days * MOST_HALF_LIVES
         self._half_life_days = half_life_days
@@ -34,14 +49,20 @@ class Frame:
         one_and_done = ONE_AND_DONE_EXPECTED / 1e6 * most_decay
         self.least_expected = {TAG: LISTED_EXPECTED * MARGIN, CREATOR: min(LISTED_EXPECTED, one_and_done) * MARGIN}
         """Decayed e below which a key of this kind can be neither listed nor one-and-done."""
-        nothing_known = logit(prior)
-        in_context = KEPT - nothing_known - MOST_PER_EXPECTED * LISTED_EXPECTED - 1e-6
+        self.adopt(population)
+
+    def adopt(self, population: Population) -> None:
+        """Takes over what is known of everybody."""
+        usual = StandOut.of(population.prior)
+        in_context = usual.now - MOST_PER_EXPECTED * LISTED_EXPECTED
         self.least_blamed = {TAG: min(LISTED_EXPLICIT * MARGIN, in_context), CREATOR: LISTED_EXPLICIT * MARGIN}
-        """Decayed positive ld (nats) below which, if e is less than that, it is not listed, nor in any context: an
-        entry that has not expired has L ≥ −1.5 by now, and a context has no more e and positive ld than its tag."""
-        self.least_ever = STRONG - nothing_known - 1e-6
-        self.least_now = KEPT - nothing_known - 1e-6
-        """What e and ld must raise L by, at least, for L ≥ 0 on some day, and L ≥ −1.5 by now."""
+        """Decayed positive ld (nats) below which, if e is less than that, it is not listed, nor, but for suspects, in
+        any context: an entry that has not expired has L ≥ −1.5 by now, and a context has no more e and positive ld than
+        its tag."""
+        self.stand_out = usual
+        self.suspects = {tag: StandOut.of(prior) for tag, prior in population.tags.items() if prior > population.prior}
+        """Tags that more people than usual dislike, whose contexts need less to stand out; for tags that fewer dislike
+        the usual bound is safe."""
 
     def growth(self, days: int) -> float:
         """2^(days/half-life)."""

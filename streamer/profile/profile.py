@@ -90,6 +90,9 @@ class Profile:
         self._session_kind = session_kind(rules)
         self._settled: Settled | None = None
         self._baseline: tuple[int, int, Baseline] | None = None
+        self.judged_by = 0
+        """Version of the population's snapshot that the last seal went by; 0: the constants."""
+        self._snapshot = rules.snapshots.number
         self._stale = True
         self._stale_from = -1
         self._epoch = 0
@@ -129,6 +132,7 @@ class Profile:
             body = codec.HEAD.decode(head)
             profile._epoch = body.epoch
             profile.frontier = body.frontier
+            profile.judged_by = body.population
             profile.cohort, profile.cohort_at = body.cohort, body.cohort_at
             profile.listed.update(body.listed)
             profile.records = body.records
@@ -162,6 +166,8 @@ class Profile:
         rules, sessions = self.rules, self.sessions
         gap_ms = rules.gap_ms
         self.formed = None
+        if self._snapshot != rules.snapshots.number:
+            self._adopt()
         if len(sessions) == 1 and sessions[0].takes(event, gap_ms):
             session = sessions[0]
         else:
@@ -199,6 +205,8 @@ class Profile:
     def advance(self, watermark: int) -> None:
         """Lets event time pass: closes and seals sessions, forgets what has left the window."""
         self.watermark = max(self.watermark, watermark)
+        if self._snapshot != self.rules.snapshots.number:
+            self._adopt()
         due = [session for session in self.sessions if self._sealed_at(session) <= self.watermark]
         if not due or len(self.sessions) > 1 or self.formed is None:
             self._stale = True
@@ -231,6 +239,8 @@ class Profile:
 
     def document(self) -> Document | None:
         """The document that follows from all known events; None if the user has none (spec §9)."""
+        if self._snapshot != self.rules.snapshots.number:
+            self._adopt()
         document = build(self)
         self._stale = False
         ends = [] if document is None else [entry.expires_at for entry in document.entries if entry.expires_at]
@@ -241,6 +251,14 @@ class Profile:
     def stale(self) -> bool:
         """Whether the document may be another than when :meth:`document` was last called, but for ``as_of``."""
         return self._stale or self.newest >= self._stale_from
+
+    def _adopt(self) -> None:
+        """Goes by the population's snapshot in force from here on."""
+        changed = self.rules.snapshots.since(self._snapshot)
+        self._snapshot = self.rules.snapshots.number
+        self._baseline = self.formed = None
+        if self.rollup.reconsider(changed.keys) or changed.rates or any(s.names(changed.keys) for s in self.sessions):
+            self._stale = True
 
     def baseline(self, today: int) -> Baseline:
         """What interactions are compared with on a day, by R as it is now."""
@@ -305,7 +323,9 @@ class Profile:
 
     def _head(self) -> codec.Head:
         days = sorted(self.rollup.tiles)
-        return codec.Head(self._epoch, self.frontier, self.cohort, self.cohort_at, days, self.listed, self.records)
+        return codec.Head(
+            self._epoch, self.frontier, self.cohort, self.cohort_at, days, self.listed, self.records, self.judged_by
+        )
 
     def _sealed_at(self, session: Session) -> int:
         return session.last + self.rules.gap_ms + self.rules.grace_ms + 1
@@ -367,6 +387,7 @@ class Profile:
         if session.cohort is not None and (session.cohort_at, session.cohort) > (self.cohort_at, self.cohort or ""):
             self.cohort, self.cohort_at = session.cohort, session.cohort_at
         self.frontier = max(self.frontier, session.last)
+        self.judged_by = rules.population.version
         self.sessions.remove(session)
         relist(self.listed, rollup, rules.scorer, touched, session.last)
         self._dirty_head = self._fresh = True

@@ -8,7 +8,7 @@ that leaves the window is subtracted.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct, field
 
@@ -263,7 +263,10 @@ class Rollup:
         if last_day < 0:
             return False
         scale = self.scale(last_day)
-        return expected * scale >= self.frame.least_expected[kind] or blamed * scale >= self.frame.least_blamed[kind]
+        if expected * scale >= self.frame.least_expected[kind] or blamed * scale >= self.frame.least_blamed[kind]:
+            return True
+        suspect = self.frame.suspects.get(value) if kind == TAG else None
+        return suspect is not None and (MOST_PER_EXPECTED * expected + blamed) * scale >= suspect.now
 
     def could_stand_out(self, tag: str, provisional: Mapping[int, Cell], today: int) -> bool:
         """Whether any context of a tag could have an entry on a day: a cheap upper bound.
@@ -281,8 +284,8 @@ class Rollup:
         for day, cell in provisional.items():
             most += MOST_PER_EXPECTED * cell.e * self.weight(day) / 1e6
             first_day = min(first_day, day)
-        frame = self.frame
-        return most * self.scale(first_day) >= frame.least_ever and most * self.scale(today) >= frame.least_now
+        least = self.frame.suspects.get(tag, self.frame.stand_out)
+        return most * self.scale(first_day) >= least.ever and most * self.scale(today) >= least.now
 
     def tag_days(self, tag: str) -> list[int]:
         """Days on which a tag has counts, ascending; not to be changed."""
@@ -295,8 +298,23 @@ class Rollup:
         if sums is None:
             return None
         if sums.scored is None:
-            sums.scored = scorer.score(self.days(kind, value))
+            sums.scored = scorer.score(kind, value, self.days(kind, value))
         return sums.scored
+
+    def reconsider(self, keys: Collection[Key] | None) -> bool:
+        """Forgets the scores of keys whose prior has changed; None: of all keys. Returns whether there are any."""
+        self._trimmed = None
+        known = ((kind, value) for kind, sums in self.sums.items() for value in sums)
+        if keys is None:
+            changed = list(known)
+        elif len(keys) < sum(map(len, self.sums.values())):
+            changed = [(kind, value) for kind, value in keys if value in self.sums[kind]]
+        else:
+            changed = [key for key in known if key in keys]
+        for kind, value in changed:
+            self.sums[kind][value].scored = None
+        self.shelf.stale.update(changed)
+        return bool(changed)
 
     def days(self, kind: str, value: str) -> list[tuple[int, Cell]]:
         """A key's counts by day, ascending."""
@@ -335,6 +353,7 @@ class Rollup:
             self.frame.least_expected[kind] * frame_weight,
             self.frame.least_blamed[kind] * frame_weight,
         )
+        suspects = self.frame.suspects if kind == TAG else None
         shelf = self.shelf
         watching = shelf.watching
         for value, cell in cells.items():
@@ -357,6 +376,8 @@ class Rollup:
                     sums.last_day = day
             if sums.last_day == day:
                 likely = sums.e >= least or sums.blamed >= least_blamed
+                if suspects and not likely and (suspect := suspects.get(value)) is not None:
+                    likely = MOST_PER_EXPECTED * sums.e + sums.blamed >= suspect.now * frame_weight
             else:
                 likely = self.could_be_listed(kind, value, {})
             if likely or (watching and shelf.watches((kind, value))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from streamer.profile.frame import Frame
+from streamer.profile.snapshots import Snapshots
 from streamer.scoring.entries import Scorer
 from streamer.scoring.population import DEFAULT, Population
 from streamer.scoring.score import Expiry
@@ -18,23 +19,25 @@ from streamer.signals.outcome import OutcomeReader
 class Rules:
     """What every profile of a process shares.
 
-    ``dropped`` counts evidence left out because of a cap (I6), by name of the cap.
+    ``dropped`` counts evidence left out because of a cap (I6), by name of the cap. ``emits``: whether seals say what
+    they change in the sums over all users.
     """
 
     def __init__(self, settings: Settings, population: Population = DEFAULT) -> None:
-        self.population = population
+        self.snapshots = Snapshots(population)
+        self.emits = settings.population
         self.gate = Gate(settings)
         self.attention = Attention(settings)
         self.outcomes = OutcomeReader(Abandonment(settings))
-        expiry = Expiry(settings.half_life_days, settings.window_days)
-        self.scorer = Scorer(settings.half_life_days, expiry, population.prior)
+        self._expiry = Expiry(settings.half_life_days, settings.window_days)
+        self.scorer = Scorer(settings.half_life_days, self._expiry, population)
         self.min_session_ms = round(settings.min_session * 1000)
         self.gap_ms = settings.session_gap * 1000
         self.grace_ms = settings.grace * 1000
         self.window_days = settings.window_days
         self.window_ms = settings.window_days * DAY_MS
         self.half_life_days = settings.half_life_days
-        self.frame = Frame(settings.half_life_days, settings.window_days, population.prior)
+        self.frame = Frame(settings.half_life_days, settings.window_days, population)
         self.session_items = settings.session_items
         self.session_items_held = 4 * settings.session_items
         self.explicit_cap = settings.explicit_cap
@@ -47,3 +50,21 @@ class Rules:
         self.labels = settings.labels
         self.training = TrainingWeights(settings)
         self.dropped: Counter[str] = Counter()
+
+    @property
+    def population(self) -> Population:
+        """The snapshot in force."""
+        return self.snapshots.current
+
+    def adopt(self, population: Population) -> bool:
+        """Takes a snapshot in; every profile of these rules goes by it from its next step on.
+
+        Returns:
+            Whether it was taken: one that is not newer than the snapshot in force is passed over.
+        """
+        if population.version <= self.population.version:
+            return False
+        self.snapshots.adopt(population)
+        self.scorer = Scorer(self.half_life_days, self._expiry, population)
+        self.frame.adopt(population)
+        return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct, field
 
 from streamer.events import Dislike, Event, Feedback, Impression, Play
 from streamer.profile.records import RecordKey, SessionRecord
 from streamer.profile.rules import Rules
+from streamer.scoring.counts import CREATOR, TAG
 from streamer.settings import DAY_MS
 from streamer.signals.interaction import Interaction
 
@@ -126,6 +127,15 @@ class Session(Struct, gc=False):
             mine_record = self.records.setdefault(key, record)
             if mine_record is not record:
                 mine_record.join(record)
+
+    def names(self, keys: Collection[tuple[str, str]] | None) -> bool:
+        """Whether it may touch any of these (kind, value); None: of all."""
+        if not keys:
+            return keys is None
+        return bool(self.records) or any(
+            (CREATOR, item.creator) in keys or any((TAG, tag) in keys for tag in item.tags)
+            for item in self.interactions.values()
+        )
 
     def positions_of(self, content_ids: Iterable[str]) -> dict[str, int] | None:
         """What is to be saved of where items stood: nothing (:class:`streamer.profile.placed.PlacedSession`)."""

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
+from streamer.scoring.buckets import bucket
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
-from streamer.scoring.duration import bucket
 from streamer.settings import TileCaps
 
 _K = TypeVar("_K", str, int)

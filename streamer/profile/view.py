@@ -22,7 +22,7 @@ from streamer.scoring.contextual import Context, context_entries
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Document, Entry, Kind
 from streamer.scoring.duration import Plays
-from streamer.scoring.entries import Scored, content_entry
+from streamer.scoring.entries import Scored, content_entry, is_listed
 from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
 
@@ -165,8 +165,10 @@ class _View:
         return keys
 
     def _sealed_entries(self, kind: str, value: str) -> tuple[Entry, ...]:
-        if kind == TAG and (kind, value) not in self._profile.listed:  # the bit was set by the same numbers
-            return self._in_contexts(value, {})
+        if kind == TAG and (kind, value) not in self._profile.listed:
+            scored = self._rollup.score(kind, value, self._profile.rules.scorer)
+            if scored is None or not is_listed(scored, False):
+                return self._in_contexts(value, {})
         return self._entries(kind, value, {})
 
     def _entries(self, kind: str, value: str, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
@@ -196,16 +198,17 @@ class _View:
             return ()
         scorer = self._profile.rules.scorer
         days = contexts_of(self._rollup, self._provisional if provisional else {}, tag)
-        disliked = disliked_in(days, scorer)
+        disliked = disliked_in(tag, days, scorer)
         if not disliked:
             return ()
         scored = self._score(TAG, tag, self._days(TAG, tag, provisional), provisional)
-        return context_entries(tag, disliked, scorer.nothing_known if scored is None else scored.log_odds, self._as_of)
+        tag_log_odds = scorer.nothing_known(TAG, tag) if scored is None else scored.log_odds
+        return context_entries(tag, disliked, tag_log_odds, self._as_of)
 
     def _score(self, kind: str, value: str, days: entries.Days, provisional: dict[int, Cell]) -> Scored | None:
         """The score of a key with these counts; what is sealed alone has been scored once and for all."""
         scorer = self._profile.rules.scorer
-        return scorer.score(days) if provisional else self._rollup.score(kind, value, scorer)
+        return scorer.score(kind, value, days) if provisional else self._rollup.score(kind, value, scorer)
 
     def _days(self, kind: str, value: str, provisional: dict[int, Cell]) -> entries.Days:
         """A key's counts by day, ascending, days without a nonzero number left out."""

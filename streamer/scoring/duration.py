@@ -15,12 +15,10 @@ from collections.abc import Mapping
 from math import log
 from typing import Final, NamedTuple
 
+from streamer.scoring.buckets import EDGES
 from streamer.scoring.document import Entry, Evidence
 from streamer.scoring.entries import iso_day
 from streamer.settings import DAY_MS
-
-EDGES: Final = (30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 1440, 1920, 2880)
-"""Upper edges of the duration buckets, seconds, edge included; the last bucket has none: its edge is 0."""
 
 LEAST_PLAYS: Final = 6
 LEAST_GAIN: Final = 5.0
@@ -41,18 +39,6 @@ class Plays(NamedTuple):
     number: int
     expected: float
     abandoned: float
-
-
-def bucket(duration_s: float) -> int:
-    """The upper edge of the duration's bucket; 0 for the unbounded last one.
-
-    >>> bucket(30), bucket(30.5), bucket(9000)
-    (30, 45, 0)
-    """
-    for edge in EDGES:
-        if duration_s <= edge:
-            return edge
-    return 0
 
 
 def cap(buckets: Mapping[int, Plays]) -> int | None:

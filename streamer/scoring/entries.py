@@ -10,6 +10,7 @@ from msgspec import Struct
 from streamer.scoring import score
 from streamer.scoring.counts import CREATOR, TAG, Cell
 from streamer.scoring.document import Entry, Evidence, Kind, Reason
+from streamer.scoring.population import Population
 from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
 
@@ -42,18 +43,24 @@ class Scorer:
     Args:
         half_life_days: days after which evidence weighs half.
         expiry: when listed keys expire.
-        prior: π, the probability that a user dislikes a key.
+        population: how likely any user is to dislike a key (π).
     """
 
-    def __init__(self, half_life_days: float, expiry: score.Expiry, prior: float) -> None:
+    def __init__(self, half_life_days: float, expiry: score.Expiry, population: Population) -> None:
         self._half_life_days = half_life_days
         self._expiry = expiry
-        self.prior = prior
-        self.nothing_known = score.logit(prior)
-        """L of a key without evidence."""
+        self._population = population
 
-    def score(self, days: Days) -> Scored | None:
-        """The score of a tag or creator; None if nothing but counts is known of it."""
+    def prior(self, kind: str, value: str) -> float:
+        """π of a tag or creator, of a tag in all contexts alike."""
+        return self._population.prior_of(kind, value)
+
+    def nothing_known(self, kind: str, value: str) -> float:
+        """L of a key without evidence."""
+        return score.logit(self.prior(kind, value))
+
+    def score(self, kind: str, value: str, days: Days) -> Scored | None:
+        """The score of a tag or creator with these counts; None if nothing but counts is known of it."""
         last_day = next((day for day, cell in reversed(days) if cell.has_evidence), None)
         if last_day is None:
             return None
@@ -63,10 +70,11 @@ class Scorer:
             observed += cell.o * decay
             expected += cell.e * decay
             explicit += cell.ld * decay
-        log_odds = score.log_odds(observed, expected, explicit, self.prior)
+        prior = self.prior(kind, value)
+        log_odds = score.log_odds(observed, expected, explicit, prior)
         left = 0
         if log_odds >= score.KEPT:
-            left = self._expiry.days_left(observed, expected, explicit, self.prior)
+            left = self._expiry.days_left(observed, expected, explicit, prior)
         return Scored(observed, expected, explicit, last_day, log_odds, (last_day + left) * DAY_MS)
 
     def key_entry(

@@ -1,7 +1,11 @@
 """Which keys to fetch for whom, and what the answers mean. No I/O: readers, sync or asyncio, do the fetching.
 
-A lookup is a generator: it yields the keys it needs, is sent the bytes found there (None: nothing), and returns the
-lists. If they cannot be fetched, :class:`RedisUnavailable` is thrown into it.
+A lookup is a generator: it yields the keys it needs, all at once, is sent the bytes found there (None: nothing), and
+returns the lists. If they cannot be fetched, :class:`RedisUnavailable` is thrown into it.
+
+Default lists (a cohort's, everybody's) are asked for beside a user's own, so that a newcomer costs no second round
+trip. They change once a ``population_interval`` at most, so a reader keeps them for some seconds, and its other users
+cost one key each.
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ R = TypeVar("R")
 Answers: TypeAlias = Sequence[bytes | str | None]
 Lookup: TypeAlias = Generator[list[str], Answers, R]
 _Indexes: TypeAlias = dict[str, Index | None]
+Default: TypeAlias = Index | StateError | None
+"""A default list, or why it cannot be read: raised only for those who need it."""
 
 _NOTHING: Final = Index(None)
 
@@ -43,7 +49,8 @@ class Lookups:
             without it, as if it were not there; the log says so.
         explore: see :class:`streamer.serving.rules.AvoidList`.
         clock: gives ms since 1970.
-        cache: of documents by key.
+        cache: of users' documents by key.
+        defaults: of default lists by key.
 
     Raises:
         SettingsError: if a setting cannot work.
@@ -56,6 +63,7 @@ class Lookups:
         explore: float,
         clock: Callable[[], int],
         cache: NearCache[Index | None],
+        defaults: NearCache[Default],
     ) -> None:
         problems = []
         if on_unavailable not in ("raise", "empty"):
@@ -70,6 +78,7 @@ class Lookups:
         self._explore = explore
         self._clock = clock
         self._cache = cache
+        self._defaults = defaults
         self._is_away = False
 
     def one(self, user_id: str, cohort: str | None) -> Lookup[AvoidList]:
@@ -79,53 +88,54 @@ class Lookups:
 
     def many(self, user_ids: Sequence[str], cohorts: Mapping[str, str]) -> Lookup[dict[str, AvoidList]]:
         """The lists of many users: their own documents, else their cohorts', else everybody's, else empty ones."""
-        indexes: _Indexes = {}
+        own = self._cache.get_many([document_key(user_id) for user_id in user_ids])
+        lacking = [user_id for user_id in user_ids if own.get(document_key(user_id)) is None]
+        named = [cohort_key(cohorts[user_id]) for user_id in lacking if user_id in cohorts]
+        defaults = self._defaults.get_many(list(dict.fromkeys([*named, EVERYBODY_KEY])) if lacking else [])
         try:
-            yield from self._load([document_key(user_id) for user_id in user_ids], indexes)
-            lacking = [user_id for user_id in user_ids if indexes[document_key(user_id)] is None]
-            if lacking:
-                named = [cohort_key(cohorts[user_id]) for user_id in lacking if user_id in cohorts]
-                yield from self._load([*named, EVERYBODY_KEY], indexes)
+            yield from self._load(lacking, named, own, defaults)
         except RedisUnavailable as error:
             if self._raises:
                 raise
             if not self._is_away:
                 logger.warning("serving without avoid lists: %s", error)
             self._is_away = True
-        return {user_id: self._list_of(user_id, cohorts.get(user_id), indexes) for user_id in user_ids}
+        return {user_id: self._list_of(user_id, cohorts.get(user_id), own, defaults) for user_id in user_ids}
 
-    def _load(self, keys: list[str], into: _Indexes) -> Generator[list[str], Answers, None]:
-        keys = list(dict.fromkeys(keys))
-        into.update(self._cache.get_many(keys))
-        wanted = [key for key in keys if key not in into]
-        if not wanted:
+    def _load(
+        self, lacking: Sequence[str], named: Sequence[str], own: _Indexes, defaults: dict[str, Default]
+    ) -> Generator[list[str], Answers, None]:
+        """Fetches what the caches lack, at one go."""
+        wanted = dict.fromkeys(key for user_id in lacking if (key := document_key(user_id)) not in own)
+        wanted_defaults = [key for key in dict.fromkeys([*named, EVERYBODY_KEY]) if key not in defaults]
+        if not lacking or not (wanted or wanted_defaults):
             return
-        answers = yield wanted
+        answers = yield [*wanted, *wanted_defaults]
         if self._is_away:
             logger.warning("Redis is back: serving with avoid lists again")
             self._is_away = False
-        loaded = {key: self._read(key, raw) for key, raw in zip(wanted, answers, strict=True)}
+        loaded = {key: self._usable(_parsed(key, raw)) for key, raw in zip(wanted, answers, strict=False)}
         self._cache.put_many(loaded)
-        into.update(loaded)
+        own.update(loaded)
+        found = {key: _parsed(key, raw) for key, raw in zip(wanted_defaults, answers[len(wanted) :], strict=True)}
+        self._defaults.put_many(found)
+        defaults.update(found)
 
-    def _read(self, key: str, raw: bytes | str | None) -> Index | None:
-        if raw is None:
-            return None
-        try:
-            return read(key, raw if isinstance(raw, bytes) else raw.encode())
-        except StateError as error:
+    def _usable(self, parsed: Default) -> Index | None:
+        if isinstance(parsed, StateError):
             if self._raises:
-                raise
-            logger.warning("serving without one list: %s", error)
+                raise parsed.with_traceback(None)  # kept and raised again: it would collect them all
+            logger.warning("serving without one list: %s", parsed)
             return None
+        return parsed
 
-    def _list_of(self, user_id: str, cohort: str | None, indexes: _Indexes) -> AvoidList:
-        steps: list[tuple[Source, str]] = [("user", document_key(user_id))]
-        if cohort is not None:
-            steps.append(("cohort", cohort_key(cohort)))
-        steps.append(("default", EVERYBODY_KEY))
-        for source, key in steps:
-            index = indexes.get(key)
+    def _list_of(self, user_id: str, cohort: str | None, own: _Indexes, defaults: Mapping[str, Default]) -> AvoidList:
+        index = own.get(document_key(user_id))
+        if index is not None:
+            return self._list(index, user_id, "user")
+        steps: list[tuple[Source, str]] = [("cohort", cohort_key(cohort))] if cohort is not None else []
+        for source, key in (*steps, ("default", EVERYBODY_KEY)):
+            index = self._usable(defaults.get(key))
             if index is not None:
                 return self._list(index, user_id, source)
         return self._list(_NOTHING, user_id, "none")
@@ -153,6 +163,15 @@ def read(key: str, raw: bytes) -> Index:
                 f"Redis key {key!r} holds no avoid list ({error}): delete it, or run  streamer rebuild-redis"
             ) from None
     raise StateTooNew(f"Redis key {key!r} was written by a newer Streamer: upgrade this reader")
+
+
+def _parsed(key: str, raw: bytes | str | None) -> Default:
+    if raw is None:
+        return None
+    try:
+        return read(key, raw if isinstance(raw, bytes) else raw.encode())
+    except StateError as error:
+        return error
 
 
 def _schema(raw: bytes) -> int:

@@ -12,7 +12,7 @@ from redis.asyncio import RedisCluster as AsyncRedisCluster
 
 from streamer.serving.cache import NearCache
 from streamer.serving.index import Index
-from streamer.serving.lookup import Answers, Lookup, Lookups
+from streamer.serving.lookup import Answers, Default, Lookup, Lookups
 from streamer.serving.rules import AvoidList
 from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, RedisAddress, SyncClient
 
@@ -30,11 +30,15 @@ class _Reader:
         on_unavailable: Literal["raise", "empty"] = "raise",
         cache_seconds: float = 0.0,
         cache_size: int = 10_000,
+        defaults_seconds: float = 10.0,
         explore: float = 0.05,
     ) -> None:
         self._address = RedisAddress(redis_url, timeout)
         cache: NearCache[Index | None] = NearCache(cache_seconds, cache_size, time.monotonic)
-        self._lookups = Lookups(on_unavailable=on_unavailable, explore=explore, clock=_now_ms, cache=cache)
+        defaults: NearCache[Default] = NearCache(defaults_seconds, cache_size, time.monotonic)
+        self._lookups = Lookups(
+            on_unavailable=on_unavailable, explore=explore, clock=_now_ms, cache=cache, defaults=defaults
+        )
 
 
 class AvoidListReader(_Reader):
@@ -45,11 +49,14 @@ class AvoidListReader(_Reader):
 
     Args:
         redis_url: see :class:`streamer.sinks.connection.RedisAddress`.
-        timeout: s to wait for a connection, and for each answer (at most two: the user's own list, then the others).
+        timeout: s to wait for a connection, and for the answer: the user's own list and the default ones are one
+            round trip.
         on_unavailable: if Redis is away, or a document cannot be read: ``raise``, or serve as if there were none
             (``empty``; the log says so).
         cache_seconds: how long a list may be served without asking Redis again; 0: always ask.
         cache_size: how many lists are kept for that.
+        defaults_seconds: how long a default list (a cohort's, everybody's) may be served without asking Redis again;
+            they change every `[population_interval]` at most. 0: always ask, which sends them with every answer.
         explore: the share of (user, content, day) for which soft and strong entries are passed over `[explore]`.
 
     Raises:
@@ -59,7 +66,11 @@ class AvoidListReader(_Reader):
     _client: SyncClient | None = None
 
     def get(self, user_id: str, cohort: str | None = None) -> AvoidList:
-        """The user's list; if there is none their cohort's, else everybody's, else an empty one.
+        """The user's list; if there is none the default one of their cohort, else everybody's, else an empty one.
+
+        Args:
+            cohort: what is known of somebody of whom nothing else is: the caller's country, language, entry page, as
+                the events' field ``cohort`` has it.
 
         Raises:
             RedisUnavailable: no answer within the timeout (unless ``on_unavailable="empty"``).

@@ -18,6 +18,10 @@ LEAST_PENALTY: Final = 0.1
 """However many entries an item meets, a strong match can still win."""
 
 Source = Literal["user", "cohort", "default", "none"]
+_DEFAULT_IN_WORDS: Final[Mapping[Source, str]] = {
+    "cohort": " (by their cohort's default list: nothing is known of the user)",
+    "default": " (by everybody's default list: nothing is known of the user)",
+}
 _ANYWHERE: Final[Mapping[str, str]] = {}
 
 
@@ -33,18 +37,25 @@ class Match(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """Why an item has its penalty. ``discovery``: soft and strong matches were passed over today."""
+    """Why an item has its penalty.
+
+    Args:
+        discovery: soft and strong matches were passed over today.
+        source: whose list it was: a default one says nothing of this user, of whom nothing is known.
+    """
 
     penalty: float
     discovery: bool
     matches: tuple[Match, ...]
+    source: Source = "user"
 
     def __str__(self) -> str:
+        whose = _DEFAULT_IN_WORDS.get(self.source, "")
         if not self.matches:
-            return "not listed: x 1.00"
+            return "not listed: x 1.00" + whose
         head = "excluded" if self.penalty == 0 else f"x {self.penalty:.2f}"
         passed = " (discovery: shown as if it were not listed)" if self.discovery and self.penalty else ""
-        return "\n  ".join((head + passed, *map(str, self.matches)))
+        return "\n  ".join((head + passed + whose, *map(str, self.matches)))
 
 
 class AvoidList:
@@ -189,6 +200,7 @@ class AvoidList:
             and bool(matches)
             and is_discovery(self.user_id, item.content_id, moment.day, self._one_in),
             matches=tuple(matches),
+            source=self.source,
         )
 
     def _penalty(self, item: Candidate, moment: Moment, one_in: int) -> float:

@@ -26,7 +26,6 @@ def produce(settings: Settings, events: list[tuple[str, Event]], watermark: int 
             producer.watermark(watermark)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("behind", ["impressions", pytest.param("dislikes", marks=pytest.mark.long)])
 def test_a_topic_whose_backlog_comes_days_behind_the_others_changes_no_document(
     kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path, behind: str

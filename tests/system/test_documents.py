@@ -17,22 +17,21 @@ from streamer.simulation.datasets import kuairand, open_bandit
 from streamer.simulation.disorder import disorder
 from tests.data import shared_data
 from tests.deployment import NOW, wrong
-from tests.processes import Progress, wait_for
+from tests.processes import HANGS_AFTER_S, Progress, wait_for
 from tests.system.conftest import Spawn
 
 END = NOW + DAY_MS
 
 
-def run_to_the_end(spawn: Spawn, source: Progress, outbox: Progress, timeout: float) -> None:
+def run_to_the_end(spawn: Spawn, source: Progress, outbox: Progress) -> None:
     """Runs a worker and a publisher until everything produced is in Redis, and stops them in order."""
     worker, publisher = spawn("worker"), spawn("publisher")
-    wait_for("all events are committed", source.done, worker, timeout)
-    assert worker.stop(30) == 0, worker.tail()  # what it has written is in the outbox now
-    wait_for("all lists are in Redis", outbox.done, publisher, timeout)
-    assert publisher.stop(30) == 0, publisher.tail()
+    wait_for("all events are committed", source.done, worker)
+    assert worker.stop(HANGS_AFTER_S) == 0, worker.tail()  # what it has written is in the outbox now
+    wait_for("all lists are in Redis", outbox.done, publisher)
+    assert publisher.stop(HANGS_AFTER_S) == 0, publisher.tail()
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("events", [20_000, pytest.param(200_000, marks=pytest.mark.long)])
 def test_a_city_with_disorder_and_a_tenth_of_duplicates_gives_the_oracle_s_documents(
     settings: Settings, source: Progress, outbox: Progress, spawn: Spawn, events: int
@@ -45,23 +44,21 @@ def test_a_city_with_disorder_and_a_tenth_of_duplicates_gives_the_oracle_s_docum
             if number % 5_000 == 0:
                 producer.watermark(event.ts - grace_ms)
         producer.watermark(END)
-    run_to_the_end(spawn, source, outbox, timeout=300)
+    run_to_the_end(spawn, source, outbox)
     assert wrong(settings, city.events(), END) == {}
 
 
-@pytest.mark.timeout(300)
 def test_open_bandit_s_impressions_give_the_oracle_s_documents(
     settings: Settings, source: Progress, outbox: Progress, spawn: Spawn
 ) -> None:
     recorded = list(open_bandit.events(shared_data("open-bandit")))
     end = recorded[-1][1].ts + DAY_MS
     produce(settings, recorded, watermark=end)
-    run_to_the_end(spawn, source, outbox, timeout=120)
+    run_to_the_end(spawn, source, outbox)
     assert wrong(settings, recorded, end) == {}
 
 
 @pytest.mark.long  # test_alignment.py has it with events of our own
-@pytest.mark.timeout(300)
 def test_a_topic_whose_two_weeks_come_after_all_others_loses_nothing_to_lateness(
     settings: Settings, source: Progress, outbox: Progress, spawn: Spawn
 ) -> None:
@@ -75,8 +72,8 @@ def test_a_topic_whose_two_weeks_come_after_all_others_loses_nothing_to_lateness
     produce(settings, [pair for pair in recorded if pair[0] != "dislikes"])
     assert worker.running, worker.tail()
     produce(settings, [pair for pair in recorded if pair[0] == "dislikes"], watermark=end)
-    assert worker.stop(30) == 0, worker.tail()
-    run_to_the_end(spawn, source, outbox, timeout=180)
+    assert worker.stop(HANGS_AFTER_S) == 0, worker.tail()
+    run_to_the_end(spawn, source, outbox)
     assert wrong(settings, recorded, end) == {}
 
 
@@ -91,7 +88,6 @@ with AvoidListReader(sys.argv[1]) as reader:
 """
 
 
-@pytest.mark.timeout(120)
 def test_a_reader_in_another_process_sees_a_dislike(
     settings: Settings, source: Progress, outbox: Progress, spawn: Spawn, prefix: str
 ) -> None:

@@ -18,6 +18,7 @@ from aiokafka.errors import PolicyViolationError
 from streamer.engine.disk import DiskStore
 from streamer.engine.producer import BatchProducer
 from streamer.engine.recovery import recover
+from streamer.engine.rewriting import rewrite
 from streamer.engine.scan import scanner
 from streamer.engine.store import MARK_VERSION, Mark, MemoryStore, PartitionStore, UserChange
 from streamer.engine.table import ChangelogWriter, JournalWriter
@@ -27,6 +28,7 @@ from streamer.producing import topics
 from streamer.settings import Settings
 from tests.backends.choose import Kafka
 from tests.deployment import settings_of
+from tests.processes import HANGS_AFTER_S
 
 P = 1
 DEADLINE = 99
@@ -41,10 +43,10 @@ class Broker:
         self.changelog = ChangelogWriter(producer, settings.topics.state)
         self.journal = JournalWriter(producer, settings.topics.journal)
 
-    async def checkpoint(self, lineage: str, journal_begin: int, *changes: UserChange) -> int:
+    async def checkpoint(self, lineage: str, journal_begin: int, *changes: UserChange, whole_from: int = 0) -> int:
         await self.journal.write(P, changes)
         await self.changelog.write(P, [change for change in changes if change.parts])
-        end = await self.changelog.write_mark(P, Mark(MARK_VERSION, 5, {}, 0, journal_begin, lineage))
+        end = await self.changelog.write_mark(P, Mark(MARK_VERSION, 5, {}, 0, journal_begin, lineage, whole_from))
         assert end is not None
         return end
 
@@ -70,7 +72,9 @@ class Broker:
         raise AssertionError(f"{topic} does not come back")
 
     async def recovered(self, store: PartitionStore) -> dict[str, dict[str, bytes]]:
-        await asyncio.wait_for(recover(self.settings, {P: store}), 30)
+        cut = await asyncio.wait_for(recover(self.settings, {P: store}), HANGS_AFTER_S)
+        for begin in cut.values():
+            await rewrite(P, store, self.changelog, begin)
         return {user: dict(store.parts(user)) for user in store}
 
 
@@ -168,6 +172,55 @@ def test_an_empty_store_begins_where_the_changelog_does(run: Callable[[Test], No
     run(test)
 
 
+def test_what_was_deleted_of_the_changelog_and_a_store_still_has_is_written_to_it_again(
+    run: Callable[[Test], None], again: Again, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    changelog   ann gone bob │ ann's tile, eve            before │ everything is deleted
+    store       ━━━━━━━━━━━━━┿━━━━━━━━━━━━┥ had read up to there
+    """
+
+    async def test(broker: Broker) -> None:
+        cut = await broker.checkpoint("a", 0, part("ann"), part("bob"), part("gone"))
+        await broker.checkpoint("a", 0, UserChange("ann", {"t1": b"tile"}, DEADLINE + 1))
+        store = again(None)
+        await broker.recovered(store)
+        await broker.checkpoint("a", 0, part("eve"), UserChange("gone", {"h": None}, None))
+        await broker.delete_before(broker.settings.topics.state, cut)
+        store = again(store)
+        whole = await broker.recovered(store)
+        assert whole == {"ann": {"h": b"1", "t1": b"tile"}, "bob": {"h": b"1"}, "eve": {"h": b"1"}}
+        assert f"deleted the changelog's records before offset {cut}: all 3 users" in caplog.text
+        end = store.changelog_end
+        store = again(store)
+        assert await broker.recovered(store) == whole
+        elsewhere = MemoryStore()
+        assert await broker.recovered(elsewhere) == whole
+        assert elsewhere.deadlines == store.deadlines == {"ann": DEADLINE + 1, "bob": DEADLINE, "eve": DEADLINE}
+        assert elsewhere.changelog_end == store.changelog_end == end, "it is done once"
+        assert "are lost" not in caplog.text
+
+    run(test)
+
+
+def test_what_was_deleted_of_the_changelog_and_no_store_has_is_told_once(
+    run: Callable[[Test], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(broker: Broker) -> None:
+        cut = await broker.checkpoint("a", 0, part("ann"))
+        await broker.checkpoint("a", 0, part("bob"))
+        await broker.delete_before(broker.settings.topics.state, cut)
+        store = MemoryStore()
+        assert set(await broker.recovered(store)) == {"bob"}
+        assert f"before offset {cut}, and no local state has them: users are lost" in caplog.text
+        caplog.clear()
+        await broker.checkpoint("a", 0, whole_from=store.changelog_begin)
+        assert set(await broker.recovered(store)) == set(await broker.recovered(MemoryStore())) == {"bob"}
+        assert not caplog.records
+
+    run(test)
+
+
 @pytest.mark.parametrize("grown", [False, True], ids=["shorter", "grown past the store"])
 def test_a_store_of_a_changelog_that_was_made_anew_is_recovered_in_full(
     run: Callable[[Test], None], again: Again, caplog: pytest.LogCaptureFixture, grown: bool
@@ -200,7 +253,7 @@ def test_records_deleted_under_the_reader_are_passed_over_and_the_rest_is_read(r
         assert found[-1] == end - 1
         assert len(found) < 101
 
-    run(lambda broker: asyncio.wait_for(test(broker), 60))
+    run(lambda broker: asyncio.wait_for(test(broker), HANGS_AFTER_S))
 
 
 def test_the_journal_is_deleted_before_its_beginning_and_recovery_reads_on_from_there(

@@ -11,11 +11,10 @@ from streamer.producing import SignalProducer
 from streamer.settings import Settings
 from tests.backends.choose import RealRedis
 from tests.deployment import NOW, served
-from tests.processes import Progress, running, wait_for
+from tests.processes import HANGS_AFTER_S, Progress, running, wait_for
 from tests.system.conftest import Spawn
 
 
-@pytest.mark.timeout(180)
 def test_while_redis_is_away_workers_go_on_and_the_publisher_keeps_its_position(
     settings: Settings, source: Progress, outbox: Progress, redis_server: RealRedis, prefix: str, spawn: Spawn
 ) -> None:
@@ -30,7 +29,7 @@ def test_while_redis_is_away_workers_go_on_and_the_publisher_keeps_its_position(
     worker, publisher = spawn("worker"), spawn("publisher")
     wait_for("the worker is done without Redis", source.done, worker)
     wait_for("the publisher waits", lambda: "wait for Redis" in publisher.tail(200), publisher)
-    assert publisher.stop(30) == 0, publisher.tail()
+    assert publisher.stop(HANGS_AFTER_S) == 0, publisher.tail()
     assert outbox.lag() == len(users)
     successor = spawn("publisher")
     wait_for("the next one waits", lambda: "wait for Redis" in successor.tail(200), successor)
@@ -39,7 +38,6 @@ def test_while_redis_is_away_workers_go_on_and_the_publisher_keeps_its_position(
     assert served(settings, users).keys() == set(users)
 
 
-@pytest.mark.timeout(180)
 def test_an_erased_user_is_gone_from_redis_and_stays_gone(
     settings: Settings, source: Progress, outbox: Progress, prefix: str, tmp_path: Path
 ) -> None:

@@ -12,13 +12,14 @@ from streamer.scoring.contextual import InContext, context_entries, most_log_odd
 from streamer.scoring.counts import FIRST, SECOND, Cell
 from streamer.scoring.document import Entry
 from streamer.scoring.entries import Days, Scorer
+from streamer.scoring.population import DEFAULT
 from streamer.scoring.score import Expiry, log_odds
 from streamer.settings import DAY_MS, Settings
 from streamer.simulation.oracle import Oracle, same
 from tests.steps import DAY0, HOUR, MINUTE, NOON, disliked, gave, played, shown
 
 MORNING, EVENING = NOON - 4 * HOUR, NOON + 7 * HOUR
-SCORER = Scorer(90, Expiry(90, 180), 0.04)
+SCORER = Scorer(90, Expiry(90, 180), DEFAULT)
 
 
 def in_contexts(*events: Event, watermark: int = -1, settings: Settings | None = None) -> list[Entry]:
@@ -43,7 +44,7 @@ def named(*entries: Entry) -> list[tuple[str | int, dict[str, str] | None]]:
 
 
 def listed(days: Days, tag_log_odds: float, at_day: int = 1) -> tuple[Entry, ...]:
-    scored = SCORER.score(days)
+    scored = SCORER.score("tag", "x", days)
     assert scored is not None
     found = [InContext(("daypart", "morning"), days, scored)]
     return context_entries("x", found, tag_log_odds, (DAY0 + at_day) * DAY_MS)
@@ -62,7 +63,7 @@ def test_a_context_is_scored_and_softened_as_a_tag_is_with_its_own_numbers() -> 
 
 
 def test_it_must_lie_a_nat_and_a_half_above_its_tag() -> None:
-    scored = SCORER.score(FIVE)
+    scored = SCORER.score("tag", "x", FIVE)
     assert scored is not None
     assert listed(FIVE, scored.log_odds - 1.5)
     assert not listed(FIVE, scored.log_odds - 1.4999)

@@ -9,11 +9,12 @@ import pytest
 from streamer.scoring.counts import FIRST, SECOND, THIRD, Cell
 from streamer.scoring.document import Entry, Kind
 from streamer.scoring.entries import Days, Scorer, content_entry, one_and_done_until
+from streamer.scoring.population import DEFAULT
 from streamer.scoring.score import Expiry
 from streamer.settings import DAY_MS
 from tests.steps import DAY0
 
-SCORER = Scorer(90, Expiry(90, 180), 0.04)
+SCORER = Scorer(90, Expiry(90, 180), DEFAULT)
 UNIT = 1_000_000
 
 
@@ -32,7 +33,7 @@ def on(day: int, **counts: Any) -> tuple[int, Cell]:
 
 
 def entry(days: Days, kind: Kind = "tag", was_listed: bool = False, at_day: float = 1) -> Entry | None:
-    return SCORER.key_entry(kind, "k", days, SCORER.score(days), was_listed, round((DAY0 + at_day) * DAY_MS))
+    return SCORER.key_entry(kind, "k", days, SCORER.score(kind, "k", days), was_listed, round((DAY0 + at_day) * DAY_MS))
 
 
 def test_five_expected_engagements_make_the_documents_example() -> None:
@@ -87,7 +88,7 @@ def test_an_entry_is_gone_from_the_start_of_the_day_it_expires() -> None:
     days = [on(0, e=3)]
     assert entry(days, at_day=38 - 1e-6) is not None
     assert entry(days, at_day=38) is None
-    assert SCORER.key_entry("tag", "k", days, SCORER.score(days), False, (DAY0 + 38) * DAY_MS) is None
+    assert SCORER.key_entry("tag", "k", days, SCORER.score("tag", "k", days), False, (DAY0 + 38) * DAY_MS) is None
 
 
 def test_days_with_counts_but_no_evidence_do_not_renew_an_entry() -> None:

@@ -19,6 +19,7 @@ LAYERS: Final = (
     "streamer.signals",
     "streamer.profile",
     "streamer.scoring",
+    "streamer.population",
     "streamer.engine",
     "streamer.sinks",
     "streamer.serving",
@@ -31,10 +32,11 @@ LAYERS: Final = (
 )
 """From the ground up: each may import itself and what stands before it."""
 
-DRAWN_BOTH_WAYS: Final = {("streamer.profile", "streamer.scoring")}
-"""A profile is scored as it is kept (roll-up, listing), so it may import the one layer above it."""
+DRAWN_BOTH_WAYS: Final = {("streamer.profile", "streamer.scoring"), ("streamer.profile", "streamer.population")}
+"""A profile is scored as it is kept (roll-up, listing), and as it seals it says what it changes in the sums over all
+users, so it may import the two layers above it."""
 
-PURE: Final = ("streamer.signals", "streamer.profile", "streamer.scoring")
+PURE: Final = ("streamer.signals", "streamer.profile", "streamer.scoring", "streamer.population")
 IMPURE_PACKAGES: Final = {
     "aiohttp", "aiokafka", "asyncio", "confluent_kafka", "faust", "hiredis", "http", "kafka", "logging", "mode",
     "multiprocessing", "os", "pathlib", "prometheus_client", "random", "redis", "rocksdict", "secrets", "socket",

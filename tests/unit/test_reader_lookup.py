@@ -13,7 +13,7 @@ from streamer.scoring.document import encode
 from streamer.serving import AvoidList
 from streamer.serving.cache import NearCache
 from streamer.serving.index import Index
-from streamer.serving.lookup import Lookup, Lookups, read
+from streamer.serving.lookup import Default, Lookup, Lookups, read
 from tests.avoid_lists import TODAY, document, entry
 
 
@@ -25,11 +25,19 @@ class Seconds:
 
 
 def lookups(
-    on_unavailable: str = "raise", *, cache: NearCache[Index | None] | None = None, explore: float = 0.05
+    on_unavailable: str = "raise",
+    *,
+    cache: NearCache[Index | None] | None = None,
+    defaults: NearCache[Default] | None = None,
+    explore: float = 0.05,
 ) -> Lookups:
-    if cache is None:
-        cache = NearCache(0, 1, Seconds())
-    return Lookups(on_unavailable=on_unavailable, explore=explore, clock=lambda: TODAY, cache=cache)  # type: ignore[arg-type]
+    return Lookups(
+        on_unavailable=on_unavailable,  # type: ignore[arg-type]
+        explore=explore,
+        clock=lambda: TODAY,
+        cache=NearCache(0, 1, Seconds()) if cache is None else cache,
+        defaults=NearCache(0, 1, Seconds()) if defaults is None else defaults,
+    )
 
 
 def answer(lookup: Lookup[Any], stored: Mapping[str, bytes | str]) -> tuple[Any, list[list[str]]]:
@@ -64,8 +72,33 @@ def test_the_first_document_found_is_the_list(stored: dict[str, bytes], source: 
     assert [e.value for e in (found.document.entries if found.document else ())] == listed
 
 
-def test_a_user_with_a_document_costs_one_key() -> None:
-    assert answer(lookups().one("u1", "de"), {"avoid:u1": OWN})[1] == [["avoid:u1"]]
+def test_a_newcomer_costs_one_round_trip_as_everybody_does() -> None:
+    keys = ["avoid:u1", "avoid:~cohort:de", "avoid:~all"]
+    for stored in ({"avoid:u1": OWN}, {"avoid:~all": EVERYBODY}, {}):
+        assert answer(lookups().one("u1", "de"), stored)[1] == [keys]
+
+
+def test_default_lists_are_kept_a_while_so_that_others_cost_one_key() -> None:
+    seconds = Seconds()
+    kept = lookups(defaults=NearCache(10, 5, seconds))
+    stored = {"avoid:u1": OWN, "avoid:~all": EVERYBODY}
+    asked = [answer(kept.one(user, cohort), stored)[1] for user, cohort in (("u1", None), ("u2", "de"), ("u3", "de"))]
+    assert asked == [[["avoid:u1", "avoid:~all"]], [["avoid:u2", "avoid:~cohort:de"]], [["avoid:u3"]]]
+    found, _ = answer(kept.one("u4", "de"), {})
+    assert found.source == "default"
+    seconds.now = 10
+    found, asked_again = answer(kept.one("u4", "de"), {})
+    assert (found.source, asked_again) == ("none", [["avoid:u4", "avoid:~cohort:de", "avoid:~all"]])
+
+
+def test_a_default_list_that_cannot_be_read_is_the_newcomers_trouble_alone() -> None:
+    kept = lookups("raise", defaults=NearCache(10, 5, Seconds()))
+    stored = {"avoid:u1": OWN, "avoid:~all": b"{"}
+    assert answer(kept.one("u1", None), stored)[0].source == "user"
+    for _ in range(2):
+        with pytest.raises(StateCorrupt, match="avoid:~all"):
+            answer(kept.one("u2", None), stored)
+    assert answer(lookups("empty").one("u2", None), stored)[0].source == "none"
 
 
 def test_a_document_that_lists_nothing_is_still_the_users_own() -> None:
@@ -73,12 +106,11 @@ def test_a_document_that_lists_nothing_is_still_the_users_own() -> None:
     assert (found.source, bool(found)) == ("user", False)
 
 
-def test_many_users_cost_two_round_trips_at_most_and_no_key_twice() -> None:
+def test_many_users_cost_one_round_trip_and_no_key_twice() -> None:
     cohorts = {"u2": "de", "u3": "de", "u4": "fr"}
     found, asked = answer(lookups().many(["u1", "u2", "u3", "u4", "u1"], cohorts), {"avoid:u1": OWN})
     assert asked == [
-        ["avoid:u1", "avoid:u2", "avoid:u3", "avoid:u4"],
-        ["avoid:~cohort:de", "avoid:~cohort:fr", "avoid:~all"],
+        ["avoid:u1", "avoid:u2", "avoid:u3", "avoid:u4", "avoid:~cohort:de", "avoid:~cohort:fr", "avoid:~all"],
     ]
     assert {user: lists.source for user, lists in found.items()} == {
         "u1": "user", "u2": "none", "u3": "none", "u4": "none",
@@ -153,17 +185,17 @@ def test_away_is_empty_at_once_and_logged_once_until_it_is_back(caplog: pytest.L
 def test_a_cached_list_is_served_until_its_time_is_up() -> None:
     seconds = Seconds()
     cached = lookups(cache=NearCache(5, 10, seconds))
-    assert answer(cached.one("u1", None), {"avoid:u1": OWN})[1] == [["avoid:u1"]]
+    assert answer(cached.one("u1", None), {"avoid:u1": OWN})[1] == [["avoid:u1", "avoid:~all"]]
     seconds.now = 4.9
     found, asked = answer(cached.one("u1", None), {})
     assert (found.source, asked) == ("user", [])
     seconds.now = 5.0
     found, asked = answer(cached.one("u1", None), {})
-    assert (found.source, asked) == ("none", [["avoid:u1"], ["avoid:~all"]])
+    assert (found.source, asked) == ("none", [["avoid:u1", "avoid:~all"]])
 
 
 def test_that_there_is_no_document_is_cached_too() -> None:
-    cached = lookups(cache=NearCache(5, 10, Seconds()))
+    cached = lookups(cache=NearCache(5, 10, Seconds()), defaults=NearCache(5, 10, Seconds()))
     answer(cached.one("u1", None), {"avoid:~all": EVERYBODY})
     found, asked = answer(cached.one("u1", None), {})
     assert (found.source, asked) == ("default", [])
@@ -173,7 +205,7 @@ def test_being_away_is_not_cached_and_does_not_hide_what_is() -> None:
     cached = lookups("empty", cache=NearCache(5, 10, Seconds()))
     answer(cached.one("u1", None), {"avoid:u1": OWN})
     lookup = cached.many(["u1", "u2"], {})
-    assert next(lookup) == ["avoid:u2"]
+    assert next(lookup) == ["avoid:u2", "avoid:~all"]
     with pytest.raises(StopIteration) as done:
         lookup.throw(RedisUnavailable("away"))
     assert {user: lists.source for user, lists in done.value.value.items()} == {"u1": "user", "u2": "none"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from streamer.scoring.document import Document, Entry
 from streamer.serving import AvoidList, Candidate
 from streamer.serving.decay import multiplier_at
+from streamer.serving.rules import Source
 from streamer.settings import DAY_MS
 from tests.avoid_lists import TODAY, document, entry
 
@@ -248,6 +249,15 @@ def test_an_explanation_tells_of_a_discovery() -> None:
     explained = AvoidList(document(entry("tag", "a")), explore=1).explain(ITEM, TODAY)
     assert (explained.penalty, explained.discovery) == (1.0, True)
     assert "discovery" in str(explained)
+
+
+@pytest.mark.parametrize(("source", "whose"), [("cohort", "their cohort's"), ("default", "everybody's")])
+def test_an_explanation_says_that_the_list_is_a_default_one(source: Source, whose: str) -> None:
+    lists = AvoidList(document(entry("tag", "a", "soft", 0.5)), user_id="new", source=source, explore=0)
+    said = f" (by {whose} default list: nothing is known of the user)"
+    assert str(lists.explain(ITEM, TODAY)).splitlines()[0] == "x 0.50" + said
+    assert str(lists.explain(Candidate("other"), TODAY)) == "not listed: x 1.00" + said
+    assert lists.explain(ITEM, TODAY).source == source
 
 
 def test_nothing_to_explain() -> None:

@@ -84,5 +84,5 @@ class Ours(Rule):
                 for item in session.interactions.values():
                     keys |= {(TAG, tag) for tag in item.tags}
                     keys |= {(CREATOR, item.creator)} if item.creator is not None else set()
-            found = {key: scorer.score(days_of(profile, *key)) for key in keys}
+            found = {key: scorer.score(*key, days_of(profile, *key)) for key in keys}
         return {key: scored.log_odds for key, scored in found.items() if scored is not None}

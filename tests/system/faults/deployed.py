@@ -14,7 +14,7 @@ from streamer.simulation import oracle
 from tests.backends.choose import Kafka, RealRedis
 from tests.deployment import Story, local_documents, wrong_anywhere
 from tests.feeding import Feed
-from tests.processes import Progress, environment_of, start, wait_for
+from tests.processes import HANGS_AFTER_S, Progress, environment_of, start, wait_for
 
 Kind = Literal["worker", "publisher"]
 
@@ -70,12 +70,17 @@ class Deployed:
         """Runs the command line."""
         command = [sys.executable, "-m", "streamer.cli", *arguments]
         done = subprocess.run(
-            command, env=environment_of(self.settings), capture_output=True, text=True, timeout=120, check=False
+            command,
+            env=environment_of(self.settings),
+            capture_output=True,
+            text=True,
+            timeout=HANGS_AFTER_S,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
     def finish(
-        self, story: Story, feed: Feed | None, worker: Child, publisher: Child | None, timeout: float = 120
+        self, story: Story, feed: Feed | None, worker: Child, publisher: Child | None, timeout: float = HANGS_AFTER_S
     ) -> None:
         """Waits until everything is processed and published, stops all in order, and compares everything."""
         publisher = publisher or self.spawn("publisher")
@@ -123,4 +128,4 @@ Deploy = Callable[..., Deployed]
 
 def _stopped(child: Child) -> bool:
     """Told to stop, it ends well; one that was still starting, its log empty, has nothing to save and just ends."""
-    return child.stop(30) == 0 or not child.tail()
+    return child.stop(HANGS_AFTER_S) == 0 or not child.tail()

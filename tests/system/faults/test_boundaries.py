@@ -29,7 +29,6 @@ def is_ready(child: Child, kind: str) -> bool:
     return kind == "publisher" or "recovered partitions" in child.tail(500)
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("deployment", ["memory", pytest.param("rocksdb", marks=pytest.mark.long)], indirect=True)
 def test_a_crash_at_each_boundary_of_worker_and_publisher_in_turn_changes_no_document(deployment: Deployed) -> None:
     story = story_of(100, 2)  # short and dense: most sessions are open when a checkpoint is made
@@ -48,7 +47,6 @@ def test_a_crash_at_each_boundary_of_worker_and_publisher_in_turn_changes_no_doc
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("deployment", "name"),
     [

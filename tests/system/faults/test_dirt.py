@@ -6,7 +6,6 @@ import itertools
 from typing import NamedTuple
 
 import msgspec
-import pytest
 from kafka import KafkaProducer
 
 from streamer.events import REJECT_CODES, Event, Impression, encode
@@ -47,7 +46,6 @@ def test_every_reject_code_is_tried() -> None:
     assert {bad.code for bad in BAD} | {"poison"} == set(REJECT_CODES)
 
 
-@pytest.mark.timeout(240)
 def test_poison_duplicates_and_disorder_at_once_change_no_document_and_every_reject_is_there_once(
     deployment: Deployed,
 ) -> None:

@@ -25,7 +25,6 @@ EVIDENCE = b"old-"
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("deployment", ["memory", "rocksdb"], indirect=True)
 def test_erasures_through_crashes_at_each_boundary_leave_nothing_of_before_and_all_of_after(
     deployment: Deployed,

@@ -50,7 +50,6 @@ Harm = Callable[[Path, Path], None]
 
 
 @pytest.mark.long  # a restart with state on disk is in test_kills.py
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("harm", "why"),
     [

@@ -7,11 +7,10 @@ import itertools
 import pytest
 
 from tests.deployment import story_of
-from tests.processes import wait_for
+from tests.processes import HANGS_AFTER_S, wait_for
 from tests.system.faults.deployed import Deploy
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("rounds", "store", "folders"),
     [
@@ -47,10 +46,10 @@ def test_three_workers_that_join_leave_and_die_under_load_change_no_document(
         third = deployment.spawn("worker", next(places))
         wait_for("the third has partitions", lambda w=third: "recovered partitions" in w.tail(500), third)
         feed.allow()
-        assert first.stop(30) == 0, first.tail()
+        assert first.stop(HANGS_AFTER_S) == 0, first.tail()
         feed.allow()
         deployment.await_more(third)
         second.kill()
         deployment.await_owner(third)
         first = third
-    deployment.finish(story, feed, first, publisher, timeout=240)
+    deployment.finish(story, feed, first, publisher)

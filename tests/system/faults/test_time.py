@@ -19,7 +19,6 @@ from tests.system.faults.deployed import Deployed
 
 
 @pytest.mark.long  # test_alignment.py has one of them
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("behind", ["impressions", "plays", "dislikes", "feedback"])
 def test_not_one_event_is_late_because_its_topic_comes_a_day_behind_the_others(
     deployment: Deployed, behind: str
@@ -43,7 +42,6 @@ def test_not_one_event_is_late_because_its_topic_comes_a_day_behind_the_others(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
 def test_events_from_the_future_are_rejected_and_move_no_watermark(deployment: Deployed) -> None:
     settings, story = deployment.settings, story_of(40, 5)
     feed = deployment.feed(story, shares=2)
@@ -65,7 +63,6 @@ def test_events_from_the_future_are_rejected_and_move_no_watermark(deployment: D
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
 def test_of_events_from_1970_only_hard_entries_remain(deployment: Deployed) -> None:
     """A known user's are late: metered, not counted, but what they state explicitly holds. A stranger's count as
     anyone's first events do, whose window has long passed: only what never ends is kept of them.

@@ -12,7 +12,7 @@ import pytest
 
 from streamer.embedded.child import Child
 from tests.deployment import story_of
-from tests.processes import wait_for
+from tests.processes import HANGS_AFTER_S, wait_for
 from tests.system.faults.deployed import Deploy, Deployed
 
 FROZEN = psutil.STATUS_STOPPED
@@ -24,7 +24,6 @@ def frozen(child: Child) -> bool:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
 def test_workers_frozen_at_random_moments_and_woken_after_a_takeover_change_no_document(
     deployment: Deployed, seed: int
 ) -> None:
@@ -58,12 +57,11 @@ def test_workers_frozen_at_random_moments_and_woken_after_a_takeover_change_no_d
         os.kill(victim.pid, signal.SIGCONT)
     feed.allow()
     wait_for("everything is produced", lambda: supervised() and feed.finished, None)
-    wait_for("all is committed", lambda: supervised() and deployment.source.done(), None, 120)
-    workers[0].stop(30)
+    wait_for("all is committed", lambda: supervised() and deployment.source.done(), None)
+    workers[0].stop(HANGS_AFTER_S)
     deployment.finish(story, None, workers[1], None)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("boundary", "store"),
     [
@@ -103,8 +101,8 @@ def test_a_zombie_woken_in_the_middle_of_a_write_changes_no_document(deploy: Dep
     wait_for("everything is produced", lambda: feed.finished, other)
     wait_for("all is committed", deployment.source.done, other)
     if boundary == "local store written":  # the broker refuses nothing: it hears of it by a heartbeat, and joins again
-        zombie.stop(30)
+        zombie.stop(HANGS_AFTER_S)
     else:
-        assert zombie.wait(30) != 0, "it ends instead of writing"
+        assert zombie.wait(HANGS_AFTER_S) != 0, "it ends instead of writing"
         assert TAKEN_OVER in zombie.tail(200)
     deployment.finish(story, None, other, None)

@@ -1,0 +1,173 @@
+"""From totals to the snapshot of rates that every user is judged by (spec §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from streamer.population.bins import CENTRES
+from streamer.population.sums import EveryoneSums
+from streamer.population.totals import Totals
+from streamer.scoring.buckets import ALL_EDGES
+from streamer.scoring.population import DEFAULT, Population
+from streamer.scoring.score import logit, sigmoid
+
+CREATOR_RANGE: Final = (0.005, 0.5)
+TAG_RANGE: Final = (0.01, 0.2)
+RATE_RANGE: Final = (0.005, 0.95)
+"""What start and abandonment rates are kept within, so that no expectation is nothing or certain."""
+
+PRIOR_EXPOSURES: Final = 1000
+PRIOR_PLAYS: Final = 200
+"""Examined exposures and plays at the constants that are added to everybody's, so that the first few users of a
+deployment do not decide for all."""
+
+STEP: Final = 0.05
+"""Nats that a probability must move by to be told anew: L, which thresholds are half a nat apart on, moves by no more,
+and users untouched by a snapshot need not be scored again."""
+
+KEYS: Final = 10_000
+"""Tags, and creators, that a snapshot names at most: those with the most users."""
+
+
+def creator_prior(bins: Iterable[int]) -> float:
+    """π of a creator, from its users by bin of ℓ: the share who dislike it by expectation maximisation.
+
+    From .04, five times π ← (.8 + Σ n·σ(logit π + ℓ)) ÷ (20 + Σ n), then clipped to [.005, .5]. Each user's evidence
+    counts without that user's own prior, so a prior does not feed itself. .8 ÷ 20 is .04 as twenty users would say.
+
+    Ten users at ℓ = 2: σ(−3.178 + 2) = .2354, (.8 + 2.354) ÷ 30 = .1051; then .1816, .2337, .2576, .2664.
+
+    >>> round(creator_prior([0] * 12), 4), round(creator_prior([0] * 8 + [10, 0, 0, 0]), 4)
+    (0.04, 0.2664)
+    >>> creator_prior([0] * 11 + [1000]), creator_prior([1000] + [0] * 11)
+    (0.5, 0.005)
+    """
+    return _creator_prior(tuple(bins))
+
+
+@lru_cache(maxsize=262_144)
+def _creator_prior(bins: tuple[int, ...]) -> float:
+    counted = [(users, centre) for users, centre in zip(bins, CENTRES, strict=True) if users > 0]
+    users = sum(number for number, _ in counted)
+    prior = DEFAULT.prior
+    for _ in range(5):
+        at = logit(prior)
+        prior = (0.8 + sum(number * sigmoid(at + centre) for number, centre in counted)) / (20 + users)
+    return _within(prior, CREATOR_RANGE)
+
+
+def tag_prior(dislikes: int, users: int, share: float) -> float:
+    """π of a tag: .04 · (s + 2) ÷ (n·S/N + 2), clipped to [.01, .2].
+
+    A plain share of dislikes among statements would not do: only dislikes get stated.
+
+    Args:
+        dislikes: s, stated dislikes of the tag.
+        users: n, users who have evidence of it.
+        share: S/N, stated dislikes per user and tag over all tags.
+
+    A tag with 8 dislikes of 100 users, where 3 in 100 are usual: .04 · 10 ÷ 5 = .08.
+
+    >>> round(tag_prior(8, 100, 0.03), 4), tag_prior(100, 10, 0.03), tag_prior(0, 1000, 0.03)
+    (0.08, 0.2, 0.01)
+    """
+    expected = max(0.0, users * share)
+    return _within(DEFAULT.prior * (max(0, dislikes) + 2) / (expected + 2), TAG_RANGE)
+
+
+def start_rate(starts: int, theta: int) -> float:
+    """r_pop: starts per examined exposure (``theta`` in thousandths), leaning on .10.
+
+    9,000 starts of 29,000 exposures: (9,000 + 100) ÷ 30,000.
+
+    >>> round(start_rate(9_000, 29_000_000), 4), start_rate(0, 0)
+    (0.3033, 0.1)
+    """
+    trials = max(0, theta) / 1000 + PRIOR_EXPOSURES
+    return _within((max(0, starts) + PRIOR_EXPOSURES * DEFAULT.start_rate) / trials, RATE_RANGE)
+
+
+def abandonment_rates(buckets: Mapping[int, list[int]]) -> tuple[float, tuple[float, ...]]:
+    """a, and pop_b of every bucket in the order of their edges, each leaning on what stands above it: pop_b on a, a on
+    the constant.
+
+    Args:
+        buckets: upper edge, 0 for the unbounded one -> [plays, abandoned].
+
+    600 plays of a minute, 120 of them abandoned, and 200 of an hour, 160 abandoned: a = (280 + 70) ÷ 1000 = .35, and
+    pop_b = (120 + 70) ÷ 800 = .2375, (160 + 70) ÷ 400 = .575, elsewhere a.
+
+    >>> overall, each = abandonment_rates({60: [600, 120], 0: [200, 160]})
+    >>> round(overall, 4), round(each[2], 4), round(each[14], 4), round(each[0], 4)
+    (0.35, 0.2375, 0.575, 0.35)
+    """
+    plays = sum(max(0, pair[0]) for pair in buckets.values())
+    abandoned = sum(max(0, pair[1]) for pair in buckets.values())
+    overall = _leaning(abandoned, plays, DEFAULT.abandonment)
+    each = (buckets.get(edge, (0, 0)) for edge in ALL_EDGES)
+    return overall, tuple(_leaning(pair[1], pair[0], overall) for pair in each)
+
+
+def snapshot(totals: Totals, version: int, as_of: int, previous: Population = DEFAULT, keys: int = KEYS) -> Population:
+    """The rates that follow from totals.
+
+    A rate that has moved by less than 5 % (.05 nats of log odds) since the previous snapshot stays as it was told, and
+    a key within that of the prior is not named.
+
+    Args:
+        totals: the sums over all users.
+        version: of this snapshot, greater than the previous one's.
+        as_of: now, ms.
+        previous: the snapshot before.
+        keys: tags, and creators, named at most.
+    """
+    everyone = totals.everyone
+    overall, each = abandonment_rates(everyone.buckets)
+    before = previous.abandonments or (previous.abandonment,) * len(each)
+    users = sum(max(0, tag.users) for tag in totals.tags.values())
+    share = sum(max(0, tag.dislikes) for tag in totals.tags.values()) / users if users else 0.0
+    tags = ((name, tag.users, tag_prior(tag.dislikes, tag.users, share)) for name, tag in totals.tags.items())
+    creators = ((name, creator.users, creator_prior(creator.bins)) for name, creator in totals.creators.items())
+    return Population(
+        version=version,
+        as_of=as_of,
+        prior=DEFAULT.prior,
+        start_rate=_told(_rate_of(everyone), previous.start_rate),
+        abandonment=_told(overall, previous.abandonment),
+        abandonments=tuple(_told(rate, known) for rate, known in zip(each, before, strict=True)),
+        tags=_named(tags, previous.tags, keys),
+        creators=_named(creators, previous.creators, keys),
+    )
+
+
+def _rate_of(everyone: EveryoneSums) -> float:
+    return start_rate(everyone.starts, everyone.theta)
+
+
+def _named(rates: Iterable[tuple[str, int, float]], previous: Mapping[str, float], keys: int) -> dict[str, float]:
+    """The keys whose rate is not just the prior, from (key, users, rate); those with the most users, if too many."""
+    found: list[tuple[int, str, float]] = []
+    for name, users, rate in rates:
+        known = previous.get(name)
+        told = _told(rate, DEFAULT.prior if known is None else known)
+        if abs(logit(told) - logit(DEFAULT.prior)) >= STEP:
+            found.append((users, name, told))
+    if len(found) > keys:
+        found.sort(key=lambda each: (-each[0], each[1]))
+        del found[keys:]
+    return {name: told for _, name, told in sorted(found, key=lambda each: each[1])}
+
+
+def _told(rate: float, known: float) -> float:
+    """A rate as it is told: the known one unless it has moved by a step; six places are plenty."""
+    return known if abs(logit(rate) - logit(known)) < STEP else round(rate, 6)
+
+
+def _leaning(number: int, of: int, prior: float) -> float:
+    return _within((max(0, number) + PRIOR_PLAYS * prior) / (max(0, of) + PRIOR_PLAYS), RATE_RANGE)
+
+
+def _within(rate: float, bounds: tuple[float, float]) -> float:
+    return min(max(rate, bounds[0]), bounds[1])
