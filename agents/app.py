@@ -1,4 +1,4 @@
-"""Builds and runs the two Faust apps: the signals worker, and the publisher that serves Redis."""
+"""Builds and runs the Faust apps: the signals worker, the publisher that serves Redis, the population agent."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Final
 
 from faust.worker import Worker
 
-from agents import erasure, publisher, rejects, signals
+from agents import erasure, population, publisher, rejects, signals
+from streamer.engine.aggregator import Aggregator
 from streamer.engine.app import BatchApp, create_app
 from streamer.engine.metrics import Metrics
 from streamer.engine.worker import Engine
-from streamer.errors import StreamerError, TopicsError
+from streamer.errors import SettingsError, StreamerError, TopicsError
 from streamer.producing import topics
 from streamer.settings import Settings
 
@@ -40,6 +41,15 @@ def build_publisher(settings: Settings) -> BatchApp:
     return app
 
 
+def build_population(settings: Settings) -> BatchApp:
+    """The app of a population agent: adds up what the workers' seals say. One process at a time does, others wait."""
+    app = create_app(settings.population_group, settings)
+    metrics = Metrics()
+    app.cargo = population.install(app, settings, metrics, Aggregator(settings, metrics, app.crash))
+    metrics.serve(settings.metrics_port)
+    return app
+
+
 def run_worker(settings: Settings) -> int:
     """Runs a signals worker until SIGTERM or SIGINT; saves, commits and leaves the group. Returns the exit code.
 
@@ -61,6 +71,21 @@ def run_publisher(settings: Settings) -> int:
     """
     _ensure_topics(settings)
     return _run(build_publisher(settings))
+
+
+def run_population(settings: Settings) -> int:
+    """Runs a population agent until SIGTERM or SIGINT. Returns the exit code.
+
+    Raises:
+        SettingsError: the population is off.
+        BrokerUnavailable: no broker answered in time.
+        TopicsError: topics are missing or do not fit together.
+        StateTooNew: a newer Streamer wrote the totals.
+    """
+    if not settings.population:
+        raise SettingsError(["population: it is off, so there is nothing to add up; set it to true, also for workers"])
+    _ensure_topics(settings)
+    return _run(build_population(settings))
 
 
 def _ensure_topics(settings: Settings) -> None:

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     redis_url: str = Field("redis://localhost:6379/0", min_length=1, description="where avoid lists are served from")
     redis_timeout: float = Field(2.0, gt=0, le=60, description="s until a Redis command is an error")
     publisher_group: str = Field("streamer-publisher", min_length=1, description="consumer group of the publishers")
+    population_group: str = Field(
+        "streamer-population", min_length=1, description="consumer group of the population agents"
+    )
     metrics_port: int = Field(0, ge=0, le=65_535, description="Prometheus port; 0: no endpoint")
 
     # --- time --------------------------------------------------------------------------------------------
@@ -140,6 +143,8 @@ class Settings(BaseSettings):
             )
         if self.publisher_group == self.group:
             problems.append("publisher_group: must differ from group, or workers and publishers starve each other")
+        if self.population_group in (self.group, self.publisher_group):
+            problems.append("population_group: must differ from group and publisher_group, or they starve each other")
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -158,8 +163,8 @@ class Topics:
     """
 
     __slots__ = (
-        "avoid_lists", "dislikes", "erasures", "feedback", "impressions", "journal", "labels", "plays", "rejects",
-        "sources", "state",
+        "avoid_lists", "creator_health", "default_lists", "dislikes", "erasures", "feedback", "impressions", "journal",
+        "labels", "plays", "population", "rejects", "snapshots", "sources", "state", "totals",
     )  # fmt: skip
 
     def __init__(self, prefix: str = "") -> None:
@@ -173,6 +178,11 @@ class Topics:
         self.rejects = prefix + "rejects"
         self.state = prefix + "streamer-state"
         self.journal = prefix + "streamer-journal"
+        self.population = prefix + "population"
+        self.totals = prefix + "streamer-totals"
+        self.snapshots = prefix + "population-snapshots"
+        self.default_lists = prefix + "default-lists"
+        self.creator_health = prefix + "creator-health"
         self.sources = (self.impressions, self.plays, self.dislikes, self.feedback)
 
 

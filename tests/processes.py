@@ -18,15 +18,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamer.embedded.child import Child
 from streamer.settings import Settings
 
+Kind = Literal["worker", "publisher", "population"]
 _PROGRAM = "import sys, agents; from streamer.settings import load; sys.exit(agents.run_{kind}(load()))"
 HANGS_AFTER_S = 300.0
 """Until a test gives up on a process: guards against hanging and is no claim, as all tests share the machine."""
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def start(
-    kind: Literal["worker", "publisher"], settings: Settings, log: Path, program: Sequence[str] | None = None
-) -> Child:
+def start(kind: Kind, settings: Settings, log: Path, program: Sequence[str] | None = None) -> Child:
     """Starts a worker or publisher with these settings; its output goes to `log`.
 
     Args:
@@ -47,7 +46,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def running(kind: Literal["worker", "publisher"], settings: Settings, log: Path) -> Iterator[Child]:
+def running(kind: Kind, settings: Settings, log: Path) -> Iterator[Child]:
     """A worker or publisher while the block runs; then it is stopped in order."""
     child = start(kind, settings, log)
     try:

@@ -1,4 +1,4 @@
-"""``streamer rebuild-redis``: Redis is a cache of the topic avoid-lists."""
+"""``streamer rebuild-redis``: Redis is a cache of the topic avoid-lists and of those of the population."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rebuild_redis(
         typer.Option("--clear", help="Delete every user's list first: needed if the topic was made anew meanwhile."),
     ] = False,
 ) -> None:
-    """Replay the whole topic of avoid lists into Redis: after a loss, or into an empty one.
+    """Replay all avoid lists, and the population's figures if it is on, into Redis: after a loss, or into an empty one.
 
     Safe to run while publishers run, and to run again: an older list never replaces a newer one.
     """
@@ -42,6 +42,8 @@ def rebuild_redis(
     with Progress(console=console) as progress:
         task = progress.add_task("records of the topic", total=None)
         lines = asyncio.run(_rebuild(settings, clear, progress, task))
+    if settings.population:
+        lines.append(asyncio.run(_rebuild_population(settings)))
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
 
@@ -75,3 +77,20 @@ async def _rebuild(settings: Settings, clear: bool, progress: Progress, task: Ta
         f"read {records} records: {applied} written to Redis, {stale} there already or replaced by a newer one"
     )
     return lines + problems
+
+
+async def _rebuild_population(settings: Settings) -> str:
+    from streamer.engine.aggregator import announced
+    from streamer.engine.scan import scanner
+    from streamer.sinks.population import PopulationWriter, figures_of
+
+    async with scanner(settings, "the population's figures") as topics:
+        found = await announced(topics, settings)
+    if found.population.version == 0:
+        return "the population: nothing announced yet"
+    async with PopulationWriter(settings.redis_url, timeout=settings.redis_timeout) as writer:
+        await writer.write(figures_of(*found))
+    return (
+        f"the population: snapshot {found.population.version}, {len(found.lists)} default lists and "
+        f"{len(found.health)} flagged creators written to Redis"
+    )

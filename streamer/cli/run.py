@@ -1,4 +1,4 @@
-"""``streamer worker`` and ``streamer publisher``: the agents."""
+"""``streamer worker``, ``streamer publisher`` and ``streamer population``: the agents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ def install(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(worker)
     app.command()(publisher)
+    app.command()(population)
 
 
 def worker(ctx: typer.Context) -> None:
@@ -27,3 +28,11 @@ def publisher(ctx: typer.Context) -> None:
     from agents import run_publisher
 
     raise typer.Exit(run_publisher(settings))
+
+
+def population(ctx: typer.Context) -> None:
+    """Run a population agent: everybody's rates, default lists, flagged creators. A second one stands by."""
+    settings = given(ctx).settings()
+    from agents import run_population
+
+    raise typer.Exit(run_population(settings))

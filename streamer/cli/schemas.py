@@ -45,18 +45,23 @@ def all_of_them() -> list[tuple[str, Schema]]:
     """The topics (without prefix) and what their values are.
 
     ``watermark`` is no topic: its records may stand on any source topic. The values of ``rejects`` are the original
-    bytes, so nothing can be said of them; the state's topic is nobody else's business.
+    bytes, so nothing can be said of them; the topics of the state, of deltas and of totals are nobody else's business.
     """
     from streamer.events import EVENT_TYPES, Dislike, Erasure, Feedback, Watermark
+    from streamer.population.health import Health
     from streamer.profile import Label
     from streamer.scoring.document import Document
+    from streamer.scoring.population import Population
 
     rules: dict[type, list[Schema]] = {Dislike: _targets(), Feedback: _answers()}
     types: dict[str, type] = {**EVENT_TYPES, "erasures": Erasure, "watermark": Watermark}
     return [
         *((topic, _schema(topic, kind, rules.get(kind, []))) for topic, kind in types.items()),
         ("avoid-lists", _schema("avoid-lists", Document, [])),
+        ("default-lists", _schema("default-lists", Document, [])),
         ("labels", _schema("labels", Label, [])),
+        ("population-snapshots", _schema("population-snapshots", Population, [])),
+        ("creator-health", _schema("creator-health", Health, [])),
     ]
 
 

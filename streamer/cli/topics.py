@@ -24,7 +24,7 @@ def create(ctx: typer.Context) -> None:
     for topic in made:
         typer.echo(f"made {topic}")
     there = len(topics.wanted(settings)) - len(made)
-    typer.echo(f"{len(made)} made, {there} there already, all with {settings.partitions} partitions")
+    typer.echo(f"{len(made)} made, {there} there already, those keyed by user with {settings.partitions} partitions")
 
 
 def check(ctx: typer.Context) -> None:

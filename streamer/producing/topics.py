@@ -9,6 +9,9 @@ from streamer.producing.connection import Cluster, TopicError, connect, open_pro
 from streamer.settings import DAY_MS, Settings
 
 _ALREADY_EXISTS: Final = 36
+_HOUR_MS: Final = str(3_600_000)
+_DELTAS_KEPT_DAYS: Final = 3
+"""How long the population agent may be away, a weekend, before what the workers told it is lost."""
 LARGEST_BATCH: Final = 16 << 20
 """Bytes of the largest batch that the compacted topics take; a user's state at its caps is far below."""
 
@@ -22,6 +25,9 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     replaced is gone from disk after a day at most, so that erasing a user erases. Batches may be large: all of a
     user's state is one.
     The journal of open sessions keeps everything until the workers delete it; it is gone from disk a day later.
+
+    The topics of the population (if it is on) are compacted, but for the deltas, which are kept for three days. A
+    snapshot is written every ``population_interval``, so old ones go within hours.
     """
     retention = str(settings.retention_days * DAY_MS)
     events = {"cleanup.policy": "delete", "retention.ms": retention}
@@ -43,7 +49,18 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     found = dict.fromkeys(kept_by_time, events) | compacted | {topics.journal: journal}
     if settings.labels:
         found[topics.labels] = {**events, "max.message.bytes": str(LARGEST_BATCH)}
+    if settings.population:
+        kept = str(min(_DELTAS_KEPT_DAYS, settings.retention_days) * DAY_MS)
+        found |= dict.fromkeys(of_one_partition(settings), newest)
+        found[topics.population] = {**events, "retention.ms": kept}
+        found[topics.snapshots] = {**newest, "max.compaction.lag.ms": _HOUR_MS, "segment.ms": _HOUR_MS}
     return found
+
+
+def of_one_partition(settings: Settings) -> tuple[str, ...]:
+    """Topics of which only partition 0 is used, so that one process adds the whole population up."""
+    topics = settings.topics
+    return topics.population, topics.totals, topics.snapshots, topics.default_lists, topics.creator_health
 
 
 def create(settings: Settings) -> list[str]:
@@ -60,7 +77,7 @@ def create(settings: Settings) -> list[str]:
         if cluster.embedded:
             _touch(settings, list(missing))
         elif missing:
-            failed = cluster.create(missing, settings.partitions, settings.replication)
+            failed = _create(settings, cluster, missing)
             refused = [_refused(topic, why) for topic, why in failed.items() if why.code != _ALREADY_EXISTS]
             if refused:
                 raise TopicsError(refused)
@@ -68,6 +85,16 @@ def create(settings: Settings) -> list[str]:
     if problems:
         raise TopicsError(problems)
     return list(missing)
+
+
+def _create(settings: Settings, cluster: Cluster, missing: dict[str, dict[str, str]]) -> dict[str, TopicError]:
+    single = {topic: configs for topic, configs in missing.items() if topic in of_one_partition(settings)}
+    keyed = {topic: configs for topic, configs in missing.items() if topic not in single}
+    failed: dict[str, TopicError] = {}
+    for topics, partitions in ((keyed, settings.partitions), (single, 1)):
+        if topics:
+            failed |= cluster.create(topics, partitions, settings.replication)
+    return failed
 
 
 def check(settings: Settings) -> list[str]:
@@ -106,7 +133,8 @@ def _problems(settings: Settings, cluster: Cluster) -> list[str]:
 
 
 def _partition_problems(settings: Settings, found: dict[str, int]) -> list[str]:
-    keyed = {topic: count for topic, count in found.items() if topic != settings.topics.rejects}
+    not_by_user = (settings.topics.rejects, *of_one_partition(settings))
+    keyed = {topic: count for topic, count in found.items() if topic not in not_by_user}
     counts = set(keyed.values())
     if len(counts) > 1:
         listed = ", ".join(f"{topic} {count}" for topic, count in sorted(keyed.items()))

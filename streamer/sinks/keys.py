@@ -34,6 +34,15 @@ def cohort_key(cohort: str) -> str:
     return f"avoid:{_COHORT}{cohort}"
 
 
+def creator_key(creator_id: str) -> str:
+    """Where the record of a flagged creator is.
+
+    >>> creator_key("c7")
+    'creator:c7'
+    """
+    return f"creator:{creator_id}"
+
+
 def is_reserved(user_id: str) -> bool:
     """Whether a user with this id would overwrite a list that others fall back to, or be taken for an owner's claim.
 

@@ -33,9 +33,9 @@ def test_missing_topics_are_made_once_and_nothing_is_wrong_with_them(settings: S
     assert topics.create(settings) == []
 
 
-@pytest.mark.parametrize("labels", [False, True], ids=["plain", "labels"])
-def test_topics_have_the_policies_they_were_asked_for(settings: Settings, labels: bool) -> None:
-    settings = settings.model_copy(update={"labels": labels})
+@pytest.mark.parametrize("optional", [False, True], ids=["plain", "with labels and population"])
+def test_topics_have_the_policies_they_were_asked_for(settings: Settings, optional: bool) -> None:
+    settings = settings.model_copy(update={"labels": optional, "population": optional})
     topics.create(settings)
     admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
     wanted = topics.wanted(settings)
@@ -43,8 +43,10 @@ def test_topics_have_the_policies_they_were_asked_for(settings: Settings, labels
     found = admin.describe_configs(asked)["topic"]
     counts = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(list(wanted))}
     admin.close()
-    assert counts == dict.fromkeys(wanted, 3)
-    assert (settings.topics.labels in counts) is labels
+    of_everybody = set(topics.of_one_partition(settings))
+    assert counts == {topic: 1 if topic in of_everybody else 3 for topic in wanted}
+    assert (settings.topics.labels in counts) is (counts.keys() >= of_everybody) is optional
+    assert topics.check(settings) == []
     for topic, configs in wanted.items():
         assert {name: found[topic].get(name, {"value": "delete"})["value"] for name in configs} == configs
     assert wanted[settings.topics.state]["cleanup.policy"] == "compact"

@@ -22,12 +22,13 @@ def services() -> dict[str, Any]:
     return found
 
 
-def test_compose_runs_kafka_redis_topics_worker_and_publisher(services: dict[str, Any]) -> None:
-    assert services.keys() == {"kafka", "redis", "topics", "worker", "publisher"}
-    assert [services[name]["command"] for name in ("topics", "worker", "publisher")] == [
+def test_compose_runs_kafka_redis_topics_and_every_agent(services: dict[str, Any]) -> None:
+    assert services.keys() == {"kafka", "redis", "topics", "worker", "publisher", "population"}
+    assert [services[name]["command"] for name in ("topics", "worker", "publisher", "population")] == [
         ["topics", "create"],
         ["worker"],
         ["publisher"],
+        ["population"],
     ]
 
 
@@ -43,17 +44,18 @@ def test_nothing_starts_before_what_it_needs_answers(services: dict[str, Any]) -
         "topics": {"kafka": healthy},
         "worker": {"topics": done},
         "publisher": {"topics": done, "redis": healthy},
+        "population": {"topics": done, "redis": healthy},
     }
     assert all("healthcheck" in services[name] for name in ("kafka", "redis"))
 
 
 def test_workers_can_be_scaled(services: dict[str, Any]) -> None:
-    for name in ("worker", "publisher"):
+    for name in ("worker", "publisher", "population"):
         assert not services[name].keys() & {"container_name", "ports", "volumes"}
 
 
 def test_container_settings_are_settings(services: dict[str, Any]) -> None:
-    for name in ("topics", "worker", "publisher"):
+    for name in ("topics", "worker", "publisher", "population"):
         environment = services[name]["environment"]
         assert environment.keys() <= SETTINGS
         Settings.model_validate({key.removeprefix("STREAMER_").lower(): value for key, value in environment.items()})

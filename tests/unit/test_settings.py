@@ -84,6 +84,7 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path
         ({"avoid_tiers": ("hard", "mild")}, "avoid_tiers.1: Input should be 'hard', 'strong' or 'soft', got 'mild'"),
         ({"no_such": 1}, "no_such: there is no such setting"),
         ({"publisher_group": "streamer"}, "publisher_group: must differ from group"),
+        ({"population_group": "streamer-publisher"}, "population_group: must differ from group and publisher_group"),
         (
             {"retention_days": 1, "session_gap": 43_200, "grace": 86_400},
             "retention_days: source topics must outlive session_gap + grace",
@@ -117,6 +118,6 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_topic_names_carry_the_prefix() -> None:
     topics = load(topic_prefix="eu-").topics
     names = [name for slot in Topics.__slots__ if slot != "sources" for name in [getattr(topics, slot)]]
-    assert len(set(names)) == 10
+    assert len(set(names)) == 15
     assert all(name.startswith("eu-") for name in names)
     assert topics.sources == ("eu-impressions", "eu-plays", "eu-dislikes", "eu-feedback")

@@ -1,0 +1,56 @@
+"""What sealed sessions change in the population's sums, on its way to the topic ``population``.
+
+Faust seam: none (``engine/producer.py``).
+
+Deltas of all the worker's partitions are added up until one of them is saved: a popular tag is one record a
+checkpoint, not one a user. Flushing those of partitions that are not saved yet is allowed, since a crash may repeat
+deltas (spec §10); losing some is not, for users would never leave the bins they are counted in.
+
+What must hold for it to be right: a checkpoint saves a partition only after :meth:`DeltaWriter.flush`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from streamer.engine.compacted import PARTITION
+from streamer.engine.metrics import Metrics
+from streamer.engine.producer import BatchProducer, Entry
+from streamer.population import Deltas
+
+
+class DeltaWriter:
+    """Collects a worker's deltas and writes them.
+
+    Args:
+        producer: started.
+        topic: ``population``, its full name.
+        metrics: where records and bytes are counted.
+    """
+
+    def __init__(self, producer: BatchProducer, topic: str, metrics: Metrics) -> None:
+        self._producer = producer
+        self._topic: Final = topic
+        self._metrics = metrics
+        self._waiting = Deltas()
+        self._unacked: list[Entry] = []
+        self._flushing = asyncio.Lock()
+
+    def add(self, deltas: Deltas) -> None:
+        """Takes over a slice's deltas."""
+        self._waiting.merge(deltas)
+
+    async def flush(self) -> None:
+        """Writes everything added so far, and waits for the broker's acks.
+
+        What a flush that failed was to write, the next one writes first: a partition must not be saved without it.
+        """
+        async with self._flushing:
+            entries = [Entry(key, value) for key, value in self._waiting.take()]
+            self._metrics.delta_records.inc(len(entries))
+            self._metrics.delta_bytes.inc(sum(len(entry.key or b"") + len(entry.value or b"") for entry in entries))
+            self._unacked += entries
+            for sent in await self._producer.send(self._topic, PARTITION, [[entry] for entry in self._unacked]):
+                await sent.done
+            self._unacked = []
