@@ -17,7 +17,7 @@ _TRUNCATE_S: Final = 60.0
 
 
 def install(app: faust.App, engine: Engine, settings: Settings) -> None:
-    """Adds the agent, the engine's work loop, its clock tick, its checkpoints and its tidying to the app."""
+    """Adds the agent, and what the engine does by the clock, to the app."""
 
     async def signals(stream: StreamT[Batch]) -> None:
         async for event, batch in held_batches(stream):
@@ -31,5 +31,7 @@ def install(app: faust.App, engine: Engine, settings: Settings) -> None:
 
     app.timer(_TICK_S, name="tick")(tick)
     app.timer(settings.checkpoint_interval, name="checkpoint")(engine.checkpoint)
+    if settings.population:
+        app.timer(settings.population_interval, name="population")(engine.follow_population)
     app.timer(_TRUNCATE_S, name="truncate")(engine.truncate)
     app.timer(_TRUNCATE_S, name="keep whole")(engine.keep_whole)

@@ -107,9 +107,10 @@ class SnapshotFollower:
         self._metrics.population_version.set(version)
         if self._made_ms is None:
             return
-        age = max(0.0, (self._now_ms() - self._made_ms) / 1000)
+        now_ms = self._now_ms()
+        age = max(0.0, (now_ms - self._made_ms) / 1000)
         self._metrics.population_age.set(age)
-        stale = age > STALE_AFTER * self._settings.population_interval
+        stale = is_stale(self._made_ms, now_ms, self._settings)
         if stale and not self._is_stale:
             log.warning(
                 "population snapshot %d is %.0f s old and stays in force: does  streamer population  run?",
@@ -117,3 +118,8 @@ class SnapshotFollower:
                 age,
             )
         self._is_stale = stale
+
+
+def is_stale(as_of: int, now_ms: int, settings: Settings) -> bool:
+    """Whether a snapshot made at ``as_of`` (ms) is so old that nobody can be making new ones."""
+    return now_ms - as_of > STALE_AFTER * settings.population_interval * 1000
