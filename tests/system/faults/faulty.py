@@ -99,7 +99,7 @@ BOUNDARIES: Final = {
         "population", Aggregator, "_append", lambda topic, e: topic.endswith("totals") and len(e) > 0
     ),
     "deltas committed": Boundary("population", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
-    "lists announced": Boundary("population", CompactedTopic, "replace", lambda lists: len(lists) > 0),
+    "lists announced": Boundary("population", CompactedTopic, "replace"),
     "snapshot announced": Boundary("population", Aggregator, "_append", lambda topic, e: topic.endswith("snapshots")),
     "half of the figures in Redis": Boundary("population", PopulationWriter, "_run", lambda c: len(c) > 1, halves=0),
 }

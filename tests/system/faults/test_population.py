@@ -10,11 +10,12 @@ from random import Random
 
 import pytest
 
-from streamer.events import Event
+from streamer.events import EVENT_TYPES, Event
 from streamer.population import Totals
 from streamer.profile import Profile, Rules
 from streamer.settings import Settings
-from tests.deployment import Story, records_in, story_of
+from tests.crowd import crowd
+from tests.deployment import NOW, Story, records_in, story_of
 from tests.processes import wait_for
 from tests.system.faults.deployed import Deploy, Deployed
 from tests.system.faults.faulty import BOUNDARIES
@@ -26,7 +27,7 @@ Counts = dict[tuple[str, str], int]
 
 @pytest.fixture
 def deployment(deploy: Deploy) -> Deployed:
-    return deploy(population_interval=1.0)
+    return deploy(population_interval=1.0, grace=3600)
 
 
 def counts(totals: Totals) -> Counts:
@@ -37,6 +38,14 @@ def counts(totals: Totals) -> Counts:
         found |= {("have", creator): sums.users, ("starts", creator): sums.starts, ("plays", creator): sums.plays}
     found |= {("all", "starts"): totals.everyone.starts, ("all", "theta"): totals.everyone.theta}
     return {key: count for key, count in found.items() if count}
+
+
+def agreeing_city() -> Story:
+    """A city, and a crowd that agrees on what to pass over: there is something to announce."""
+    names = {kind: topic for topic, kind in EVENT_TYPES.items()}
+    city = story_of(100, 2)
+    events = [*city.events, *((names[type(event)], event) for event in crowd(40, NOW, "fan-"))]
+    return Story(sorted(events, key=lambda sent: sent[1].ts), city.end, {})
 
 
 def truth_of(story: Story, settings: Settings) -> Counts:
@@ -76,9 +85,10 @@ def _added(records: Iterable[tuple[bytes | None, bytes | None]]) -> Totals:
 
 
 def test_a_crash_of_the_agent_at_each_boundary_in_turn_counts_every_delta_once(deployment: Deployed) -> None:
-    story = story_of(100, 2)
+    story = agreeing_city()
     truth = truth_of(story, deployment.settings)
-    feed = deployment.feed(story, shares=len(AGENT) + 1)
+    feed = deployment.feed(story, shares=len(AGENT) + 4)
+    feed.allow(3)  # until sessions begin to seal
     worker = deployment.spawn("worker")
     for name in AGENT:
         agent = deployment.spawn_faulty("population", "crash", name, "1")
@@ -95,9 +105,10 @@ def test_a_crash_of_the_agent_at_each_boundary_in_turn_counts_every_delta_once(d
 def test_an_agent_that_is_frozen_while_another_takes_over_changes_nothing_when_it_is_woken(
     deployment: Deployed,
 ) -> None:
-    story = story_of(100, 2)
+    story = agreeing_city()
     truth = truth_of(story, deployment.settings)
-    feed = deployment.feed(story, shares=3)
+    feed = deployment.feed(story, shares=6)
+    feed.allow(3)  # until sessions begin to seal
     worker, agents = deployment.spawn("worker"), [deployment.spawn("population")]
     feed.allow()
     wait_for("it counts", lambda: bool(saved_counts(deployment.settings)), agents[0])
