@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import Final
 
@@ -106,3 +107,6 @@ def _run(app: BatchApp) -> int:
         if isinstance(app.crash_reason, StreamerError):
             raise app.crash_reason from None
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    finally:
+        gc.disable()  # the process ends: looking for garbage in all that is still known would only keep it from that
+        gc.freeze()
