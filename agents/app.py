@@ -108,5 +108,4 @@ def _run(app: BatchApp) -> int:
             raise app.crash_reason from None
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     finally:
-        gc.disable()  # the process ends: looking for garbage in all that is still known would only keep it from that
-        gc.freeze()
+        gc.freeze()  # the process is about to end: no search for garbage in all that it knew must hold it up

@@ -25,7 +25,7 @@ from tests.processes import start
 _SAMPLE: Final = re.compile(r"^(\w+?)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 _POLL_S: Final = 0.1
 ASK_S: Final = 0.5
-"""A process pays for answering: a worker that is asked for its metrics ten times a second spends 7 % of its CPU on it."""
+"""A process pays for answering: asked for its metrics ten times a second, a worker spends 7 % of its CPU on that."""
 
 
 def ended_cpu() -> float:
