@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 from faust.types import TP
 
+from streamer.engine.deltas import DeltaWriter
 from streamer.engine.metrics import Metrics
 from streamer.engine.output import OutputWriter, Pending
 from streamer.engine.partition import PartitionProcessor
@@ -44,16 +45,22 @@ class Tools(NamedTuple):
     changelog: ChangelogWriter
     journal: JournalWriter
     output: OutputWriter
+    deltas: DeltaWriter
     consumer: BatchConsumer
     now_ms: Callable[[], int]
 
 
 class AssignedPartition:
-    """A partition of this worker. Until :meth:`recovered` it only collects what arrives."""
+    """A partition of this worker. Until :meth:`recovered` it only collects what arrives.
+
+    Attributes:
+        due: a slice may have something to do: something has arrived, is left over, or time has passed.
+    """
 
     def __init__(self, partition: int, tools: Tools) -> None:
         self.partition = partition
         self.store: PartitionStore | None = None
+        self.due = False
         self._tools = tools
         self._topics = (*tools.settings.topics.sources, tools.settings.topics.erasures)
         self._processor: PartitionProcessor | None = None
@@ -67,7 +74,9 @@ class AssignedPartition:
     def recovered(self, store: PartitionStore, capacity: int) -> None:
         """The store is up to date: processing may begin."""
         tools = self._tools
-        processor = PartitionProcessor(self.partition, tools.settings, tools.rules, store, capacity)
+        processor = PartitionProcessor(
+            self.partition, tools.settings, tools.rules, store, capacity, tools.deltas.waiting
+        )
         if store.mark is not None:
             self._pending.outbox_end = store.mark.outbox_end
         self.store = store
@@ -75,6 +84,7 @@ class AssignedPartition:
             processor.receive(topic, batch, tools.now_ms())
         self._early = []
         self._processor = processor
+        self.due = True
 
     # --- what arrives ---------------------------------------------------------------------------------------
 
@@ -83,6 +93,7 @@ class AssignedPartition:
         batch.taken = True
         if self._processor is not None:
             self._processor.receive(topic, batch, self._tools.now_ms())
+            self.due = True
             self._hold(self._processor.too_far_ahead())
         else:
             self._early.append((topic, batch))
@@ -103,12 +114,13 @@ class AssignedPartition:
 
     # --- slices ---------------------------------------------------------------------------------------------
 
-    async def slice(self) -> bool:
-        """Processes what alignment allows; True if there is more to process at once."""
+    async def slice(self) -> None:
+        """Processes what alignment allows; it is due again if there is more to process at once."""
         async with self._slicing:
+            self.due = False
             processor = self._processor
             if processor is None:
-                return False
+                return
             consumer = self._tools.consumer
             caught_up = {topic: consumer.caught_up(TP(topic, self.partition)) for topic in self._topics}
             self._torn = True  # until its output is on its way, the state must not be saved
@@ -117,8 +129,8 @@ class AssignedPartition:
             self._torn = False
             if self._held:
                 self._release(processor.wants_more())
+            self.due |= out.more
         self._measure_slice(out)
-        return out.more
 
     @property
     def is_whole(self) -> bool:
@@ -145,6 +157,7 @@ class AssignedPartition:
                 written = self._pending.take()
                 progress = processor.progress()
             self._pending.outbox_end = await self._tools.output.settle(self.partition, written)
+            await self._tools.deltas.flush()
             placed = await self._tools.journal.write(self.partition, changes)
             for user, offset in placed:
                 store.journal.place(user, offset)

@@ -23,16 +23,17 @@ from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
 from streamer.engine.assigned import AssignedPartition, Tools
+from streamer.engine.deltas import DeltaWriter
 from streamer.engine.metrics import Metrics
 from streamer.engine.output import OutputWriter
 from streamer.engine.producer import BatchProducer
-from streamer.engine.records import Batch
 from streamer.engine.recovery import recover
 from streamer.engine.rewriting import rewrite
 from streamer.engine.scan import scanner
+from streamer.engine.snapshots import SnapshotFollower
 from streamer.engine.stores import open_stores
 from streamer.engine.table import ChangelogWriter, JournalWriter
-from streamer.engine.transport import BatchConsumer
+from streamer.engine.transport import BatchConsumer, Delivery
 from streamer.engine.truncation import Truncation
 from streamer.errors import BrokerUnavailable, TakenOver, TopicsError
 from streamer.profile import Rules
@@ -72,6 +73,7 @@ class Engine:
         self._crash = crash
         self._now_ms = now_ms
         self._rules = Rules(settings)
+        self._snapshots = SnapshotFollower(self._rules, settings, metrics, now_ms)
         self._producer = BatchProducer(settings)
         self._tools: Tools | None = None
         self._assigned: dict[int, AssignedPartition] = {}
@@ -100,6 +102,7 @@ class Engine:
             ChangelogWriter(self._producer, topics.state),
             JournalWriter(self._producer, topics.journal),
             OutputWriter(self._producer, topics, self._metrics),
+            DeltaWriter(self._producer, topics.population, self._metrics),
             consumer,
             self._now_ms,
         )
@@ -114,13 +117,15 @@ class Engine:
 
     # --- work -----------------------------------------------------------------------------------------------
 
-    def receive(self, tp: TP, batch: Batch) -> None:
-        """Takes a batch that a stream delivered; it is committed once it is saved."""
-        assigned = self._assigned.get(tp.partition)
-        if assigned is None or self._failed:
+    def receive(self, delivery: Delivery) -> None:
+        """Takes what a stream delivered; it is committed once it is saved."""
+        if self._failed:
             return
         try:
-            assigned.receive(tp.topic, batch)
+            for tp, batch in delivery.items():
+                assigned = self._assigned.get(tp.partition)
+                if assigned is not None:
+                    assigned.receive(tp.topic, batch)
         except Exception as error:
             self._failing = asyncio.ensure_future(self._fail(error))  # else the agent restarts and the batch is lost
             raise
@@ -128,6 +133,8 @@ class Engine:
 
     def tick(self) -> None:
         """Lets time pass, though nothing has arrived."""
+        for assigned in self._assigned.values():
+            assigned.due = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -135,37 +142,40 @@ class Engine:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            more = True
-            while more and not self._paused:
-                more = False
-                for assigned in list(self._assigned.values()):
-                    more |= await self._slice(assigned)
-                    await asyncio.sleep(0)
+            while not self._paused and (due := [a for a in self._assigned.values() if a.due]):
+                for assigned in due:
+                    await self._slice(assigned)
+                await asyncio.sleep(0)
 
-    async def _slice(self, assigned: AssignedPartition) -> bool:
+    async def _slice(self, assigned: AssignedPartition) -> None:
         if self._paused:
-            return False
+            return
         try:
-            more = await assigned.slice()
+            await assigned.slice()
             if assigned.crowded:
                 await self._checkpoint(assigned)
         except Exception as error:
             await self._fail(error)
             raise
-        return more
 
     async def checkpoint(self) -> None:
         """Saves every partition and lets Faust commit what is saved."""
         if self._failed:
             return
         try:
-            await asyncio.gather(*(self._checkpoint(assigned) for assigned in list(self._assigned.values())))
+            for assigned in list(self._assigned.values()):  # one by one: taking the changes of all would block slices
+                await self._checkpoint(assigned)
         except Exception as error:
             await self._fail(error)
             raise
         for cap, count in self._rules.dropped.items():
             self._metrics.dropped.labels(cap).inc(count)
         self._rules.dropped.clear()
+
+    async def follow_population(self) -> None:
+        """Lets every user go by the newest snapshot of the population's rates, if they are on; called now and then."""
+        if self._settings.population:
+            await self._snapshots.refresh()
 
     async def truncate(self) -> None:
         """Deletes what of the journal is not needed any more; called now and then."""
@@ -231,6 +241,7 @@ class Engine:
         topics = self._settings.topics
         try:
             await self._producer.claim(assigned, (topics.state, topics.journal, topics.avoid_lists))
+            await self.follow_population()
             stores = await self._stores.open(assigned)
             cut = await recover(self._settings, stores)
             for partition, begin in cut.items():
@@ -268,6 +279,7 @@ class Engine:
                 await asyncio.gather(*(self._checkpoint(assigned) for assigned in self._assigned.values()))
             except Exception:
                 log.exception("partitions go unsaved, what was processed since the last checkpoint will be read again")
+                self._ensure().deltas.forget()
             else:
                 if not await consumer.commit():
                     await consumer.commit()

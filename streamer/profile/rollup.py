@@ -145,6 +145,11 @@ class Rollup:
             del self.tiles[day]
             self._oldest = min(self.tiles, default=0)
 
+    def leaving(self, today: int) -> list[Tile]:
+        """The tiles that have left the window by a day."""
+        last_out = today - self.frame.window_days
+        return [tile for day, tile in self.tiles.items() if day <= last_out]
+
     def leave(self, today: int) -> tuple[list[int], set[Key]]:
         """Drops the tiles that have left the window; returns their days and the keys whose sums changed."""
         last_out = today - self.frame.window_days
@@ -297,14 +302,15 @@ class Rollup:
         known, shelf, frame = self.sums[kind], self.shelf, self.frame
         frame_weight = self.weight(day)
         weight = frame_weight / 1e6
-        least, least_blamed = frame.least_expected[kind] * 1e6, frame.least_blamed[kind] * 1e6
+        least, least_blamed = frame.least_expected[kind] * frame_weight, frame.least_blamed[kind] * frame_weight
+        suspects = frame.suspects if kind == TAG else None
         watching = shelf.watching
         for value, cell in cells.items():
             sums = known.get(value)
             against = blamed.get(value, 0) if blamed else 0
             if sums is None and not against:
-                known[value] = day
-                likely = cell.e >= least
+                known[value] = last_day = day
+                e, all_against = cell.e * weight, 0.0
             else:
                 if sums is None:
                     sums = known[value] = Sums([day])
@@ -312,12 +318,15 @@ class Rollup:
                     if isinstance(sums, int):
                         sums = self._summed(kind, value, sums)
                     _insert(sums.days, day)
-                    sums.scored = None
+                    sums.scored = sums.place = None
                 sums.add(cell, against, day, weight)
-                if sums.last_day == day:
-                    likely = sums.e * 1e6 >= least * frame_weight or sums.blamed * 1e6 >= least_blamed * frame_weight
-                else:
-                    likely = self.could_be_listed(kind, value, {})
+                e, all_against, last_day = sums.e, sums.blamed, sums.last_day
+            if last_day == day:
+                likely = e >= least or all_against >= least_blamed
+                if suspects and not likely and (suspect := suspects.get(value)) is not None:
+                    likely = MOST_PER_EXPECTED * e + all_against >= suspect.now * frame_weight
+            else:
+                likely = self.could_be_listed(kind, value, {})
             if likely or (watching and shelf.watches((kind, value))):
                 shelf.stale.add((kind, value))
                 if cell.has_evidence:

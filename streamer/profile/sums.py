@@ -16,7 +16,7 @@ class Sums(Struct, gc=False):
 
     ``blamed``: the positive ld alone, at least: no context of a tag has more.
     ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none; ``scored``: its
-    score, once somebody asked for it.
+    score, once somebody asked for it; ``place``: what it counts as among all users, likewise.
     """
 
     days: list[int]
@@ -26,6 +26,7 @@ class Sums(Struct, gc=False):
     blamed: float = 0.0
     last_day: int = -1
     scored: Scored | None = None
+    place: int | None = None
 
     def add(self, cell: Cell, against: int, day: int, weight: float) -> None:
         """Adds a day's counts.
