@@ -21,9 +21,10 @@ from streamer.profile.contribution import Baseline
 from streamer.profile.evidence import Change
 from streamer.profile.meetings import NOWHERE, Met, meet
 from streamer.profile.records import Contribution, Record
-from streamer.profile.rollup import Rollup, Sums
+from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
+from streamer.profile.sums import Sums
 from streamer.profile.tile import Tile
 from streamer.scoring.counts import CREATOR, TAG, Cell
 from streamer.scoring.score import log_odds
@@ -167,10 +168,8 @@ class Emitting(Census):
             self.drop(record)
 
     def settle(self) -> None:
-        known = self._rollup.sums[TAG]
         for tag, had in self._tags.items():
-            sums = known.get(tag)
-            has = sums is not None and (sums.e > 0 or self._has(tag))
+            has = self._has(tag)
             if has != had:
                 self._users.append((tag, 1 if has else -1))
         self._tags.clear()
@@ -208,7 +207,7 @@ class Emitting(Census):
             if sign < 0:
                 self._touch_tags(cells)
             else:  # a tag with expectations keeps them when more is added
-                self._touch_tags([tag for tag in cells if (sums := known.get(tag)) is None or sums.e <= 0])
+                self._touch_tags([tag for tag in cells if not isinstance(sums := known.get(tag), Sums) or sums.e <= 0])
         self._touch_creators(tile.creators)
         everyone = self._everyone
         everyone.starts += sign * tile.totals.starts
@@ -240,12 +239,20 @@ class Emitting(Census):
 
     def _has(self, tag: str) -> bool:
         sums = self._rollup.sums[TAG].get(tag)
-        return sums is not None and (sums.e > 0 or any(cell.has_evidence for _, cell in self._rollup.days(TAG, tag)))
+        if sums is None:
+            return False
+        if isinstance(sums, Sums):
+            return sums.e > 0 or any(cell.has_evidence for _, cell in self._rollup.days(TAG, tag))
+        cell = self._rollup.tiles[sums].cell(TAG, tag)
+        return cell is not None and cell.has_evidence
 
     def _bin(self, creator: str) -> int:
         sums = self._rollup.sums[CREATOR].get(creator)
         if sums is None:
             return NOWHERE
+        if isinstance(sums, int):
+            cell = self._rollup.tiles[sums].creators[creator]
+            return _bin_at(cell.o / 1e6, cell.e / 1e6, cell.ld / 1e6) if cell.has_evidence else NOWHERE
         place = sums.place
         if place is None:
             place = sums.place = self._bin_of(creator, sums)
@@ -254,10 +261,13 @@ class Emitting(Census):
     def _bin_of(self, creator: str, sums: Sums) -> int:
         if sums.ld or sums.blamed or sums.last_day < 0:
             scored = self._rollup.score(CREATOR, creator, self._rules.scorer)
-            if scored is None:
-                return NOWHERE
-            return bin_of(log_odds(scored.observed, scored.expected, scored.explicit, EVEN))
+            return NOWHERE if scored is None else _bin_at(scored.observed, scored.expected, scored.explicit)
         scale = self._rollup.scale(sums.last_day)
-        if sums.o == 0:
-            return _WITHOUT_EVIDENCE + bisect_right(_EXPECTED_EDGES, sums.e * scale)
-        return bin_of(log_odds(sums.o * scale, sums.e * scale, 0.0, EVEN))
+        return _bin_at(sums.o * scale, sums.e * scale, 0.0)
+
+
+def _bin_at(observed: float, expected: float, explicit: float) -> int:
+    """The bin of ℓ from a key's decayed sums, in engagements and nats."""
+    if observed or explicit:
+        return bin_of(log_odds(observed, expected, explicit, EVEN))
+    return _WITHOUT_EVIDENCE + bisect_right(_EXPECTED_EDGES, expected)
