@@ -102,6 +102,7 @@ class Engine:
         )
         consumer.before_revoked = self._before_revoked
         consumer.before_assigned = self._before_assigned
+        consumer.together = frozenset(topics.sources)
 
     async def stop(self) -> None:
         """Saves and commits what it may, and disconnects."""
