@@ -33,6 +33,7 @@ from faust.types import TP, ConsumerMessage, Message, StreamT
 from streamer.engine.answers import date_from_asking
 from streamer.engine.pacing import ask_at_most_every
 from streamer.engine.records import Batch, Fetched, Record
+from streamer.engine.sessions import use_sessions
 
 SCHEME: Final = "streamer+kafka"
 FETCH_MAX_WAIT_MS: Final = 100
@@ -60,6 +61,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """Called by Faust in the thread, before anything is fetched."""
         await super().on_start()
         fetcher = self._ensure_consumer()._fetcher
+        use_sessions(fetcher)
         date_from_asking(fetcher)
         ask_at_most_every(cast(BatchConsumer, self.consumer).fetch_interval_s, fetcher)
 
