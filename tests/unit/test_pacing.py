@@ -1,4 +1,4 @@
-"""Fetches at a measured pace: what is asked too early waits, what is asked late does not, and each broker has its own."""
+"""Fetches at a measured pace: what is asked too early waits, what is asked late does not, brokers have their own."""
 
 from __future__ import annotations
 
