@@ -171,7 +171,7 @@ class BatchConsumer(driver.Consumer):
         """In the name of one of its partitions; Faust would drop it if its offset were below where that one began."""
         tp, batch = next(iter(delivery.items()))
         last = batch[-1]
-        return tp, ConsumerMessage(
+        message = ConsumerMessage(
             tp.topic,
             tp.partition,
             max(last.offset, self._read_offset[tp] or 0),
@@ -186,6 +186,8 @@ class BatchConsumer(driver.Consumer):
             tp,
             generation_id=self.app.consumer_generation_id,
         )
+        message.tracked = True  # by us: else Faust keeps account of it until it is acked
+        return tp, message
 
     async def _seek_back(self) -> None:
         try:

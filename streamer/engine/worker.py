@@ -158,7 +158,8 @@ class Engine:
             return
         try:
             for assigned in list(self._assigned.values()):  # one by one: taking the changes of all would block slices
-                await self._checkpoint(assigned)
+                if not self._paused:  # else they are being let go, which saves them
+                    await self._checkpoint(assigned)
         except Exception as error:
             await self._fail(error)
             raise
