@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import Final
 
@@ -98,6 +99,7 @@ def _ensure_topics(settings: Settings) -> None:
 
 def _run(app: BatchApp) -> int:
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    logging.getLogger("aiokafka.consumer.subscription_state").setLevel(logging.WARNING)  # a line at every reading
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     try:
@@ -106,3 +108,5 @@ def _run(app: BatchApp) -> int:
         if isinstance(app.crash_reason, StreamerError):
             raise app.crash_reason from None
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    finally:
+        gc.freeze()  # the process is about to end: no search for garbage in all that it knew must hold it up

@@ -20,9 +20,10 @@ from streamer.population.sums import CohortSums, CreatorSums, TagSums
 from streamer.profile.contribution import Baseline, session_ratings
 from streamer.profile.evidence import Change
 from streamer.profile.records import Contribution, Record
-from streamer.profile.rollup import Rollup, Sums
+from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
+from streamer.profile.sums import Sums
 from streamer.profile.tile import Tile
 from streamer.scoring.counts import CREATOR, TAG, Cell
 from streamer.scoring.score import log_odds
@@ -285,12 +286,22 @@ class Emitting(Census):
 
     def _has(self, tag: str) -> bool:
         sums = self._rollup.sums[TAG].get(tag)
-        return sums is not None and (sums.e > 0 or any(cell.has_evidence for _, cell in self._rollup.days(TAG, tag)))
+        if sums is None:
+            return False
+        if isinstance(sums, Sums) and sums.e > 0:
+            return True
+        return any(cell.has_evidence for _, cell in self._rollup.days(TAG, tag))
 
     def _bin(self, creator: str) -> int:
         sums = self._rollup.sums[CREATOR].get(creator)
         if sums is None:
             return NOWHERE
+        if isinstance(sums, int):
+            cell = self._rollup.tiles[sums].creators[creator]
+            if not cell.o and not cell.ld:
+                return _bin_passed_over(cell.e / 1e6) if cell.e else NOWHERE
+            sums = self._rollup.sums_of(CREATOR, creator)
+            assert sums is not None
         place = sums.place
         if place is None:
             place = sums.place = self._bin_of(creator, sums)
@@ -304,5 +315,9 @@ class Emitting(Census):
             return bin_of(log_odds(scored.observed, scored.expected, scored.explicit, EVEN))
         scale = self._rollup.scale(sums.last_day)
         if sums.o == 0:
-            return _FIRST_ABOVE + bisect_right(_EXPECTED_EDGES, sums.e * scale)
+            return _bin_passed_over(sums.e * scale)
         return bin_of(log_odds(sums.o * scale, sums.e * scale, 0.0, EVEN))
+
+
+def _bin_passed_over(expected: float) -> int:
+    return _FIRST_ABOVE + bisect_right(_EXPECTED_EDGES, expected)
