@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from streamer.evaluation.bootstrap import Bootstrap, Share
 from streamer.evaluation.contenders import Contender
+from streamer.evaluation.everybody import informed
 from streamer.evaluation.figures import BIN_EDGES, Bin, Shares, bins_of, shares_of
 from streamer.evaluation.report import Group, Reliability, WorldReport, group_of
 from streamer.evaluation.trial import run
@@ -33,6 +34,7 @@ def study(
     shares: dict[str, list[list[Shares]]] = {size: [] for size in SIZES}
     bins: dict[tuple[int, str], list[list[Bin]]] = {}
     showings = 0
+    contenders = informed(contenders, lambda: ((who.user_id, world.life(who)) for who in world.residents()))
     for who in world.residents():
         trial = run(who, world, contenders, base)
         shares[who.size].append(shares_of(trial, world))

@@ -41,6 +41,8 @@ class Rule(ABC):
     """One line for people."""
     calibrated: ClassVar[bool] = False
     """Whether scores are log odds, which can be compared with what is true."""
+    informed: ClassVar[bool] = False
+    """Whether it uses what is known of all users."""
 
     def __init__(self, user_id: str, rules: Rules) -> None:
         self.user_id = user_id

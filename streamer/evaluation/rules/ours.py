@@ -28,6 +28,7 @@ class Ours(Rule):
     name = "ours"
     what = "Streamer's rule: log odds of a dislike"
     calibrated = True
+    informed = True
 
     def __init__(self, user_id: str, rules: Rules) -> None:
         super().__init__(user_id, rules)

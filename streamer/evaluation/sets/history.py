@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from streamer.evaluation.bootstrap import Bootstrap, Share
 from streamer.evaluation.contenders import Contender
+from streamer.evaluation.everybody import informed
 from streamer.evaluation.figures import Measure
 from streamer.evaluation.joining import Joining, Key
 from streamer.evaluation.measures import auc
@@ -90,6 +91,7 @@ def study(
         report: called after each user.
     """
     shares: list[dict[str, list[Share]]] = [{each.name: [] for each in SET_MEASURES} for _ in contenders]
+    contenders = informed(contenders, lambda: ((history.user_id, history.before) for history in histories))
     for history in histories:
         rules = [contender.of(history.user_id) for contender in contenders]
         joining = Joining(base)
