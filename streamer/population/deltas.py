@@ -75,9 +75,15 @@ class Deltas:
             self.everyone.add(sums)
 
     def merge(self, other: Deltas) -> None:
-        """Adds all of another's sums, which is given away."""
-        for key, sums in other.items():
-            self.add(key, sums)
+        """Moves all of another's sums here."""
+        for tag, tag_sums in other.tags.items():
+            _add(self.tags, tag, tag_sums)
+        for creator, creator_sums in other.creators.items():
+            _add(self.creators, creator, creator_sums)
+        for member, cohort_sums in other.cohorts.items():
+            _add(self.cohorts, member, cohort_sums)
+        self.everyone.add(other.everyone)
+        other.clear()
 
     def items(self) -> Iterator[tuple[Key, Sums]]:
         """Every key with its sums, everyone's first."""

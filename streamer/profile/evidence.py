@@ -161,7 +161,7 @@ class Evidence:
             amounts = [(key.scope, key.target, explicit.nats(explicit.WEIGHTS["dislike"]))]
         else:
             keys = [(TAG, tag) for tag in sorted(chosen.tags)] + ([(CREATOR, chosen.creator)] if chosen.creator else [])
-            amounts = self._shared(keys, explicit.nats(self._weight(key, chosen)))
+            amounts = self._shared(keys, self._nats(key, chosen))
         return Contribution(
             chosen.statement.ts,
             chosen.session.day,
@@ -178,10 +178,11 @@ class Evidence:
             for at, (kind, value) in enumerate(keys)
         ]
 
-    def _weight(self, key: RecordKey, chosen: _Candidate) -> float:
+    def _nats(self, key: RecordKey, chosen: _Candidate) -> float:
         if key.family == "rating":
-            return explicit.rating_weight(chosen.statement.value, *self._session_ratings(chosen.session))
-        return explicit.WEIGHTS[key.family]
+            weight = explicit.rating_weight(chosen.statement.value, *self._session_ratings(chosen.session))
+            return explicit.rating_nats(weight)
+        return explicit.nats(explicit.WEIGHTS[key.family])
 
     def _item_keys(self, key: RecordKey, statement: Statement, item: Interaction | None) -> tuple[tuple[str, ...], str]:
         tags, creator = statement.tags, statement.creator

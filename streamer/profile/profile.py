@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from streamer.errors import StateCorrupt
 from streamer.events import Dislike, Event, Feedback
+from streamer.population.deltas import Deltas
 from streamer.profile import codec
+from streamer.profile.census import Census, Emitting
 from streamer.profile.contribution import Baseline, contributions
 from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
 from streamer.profile.journal import increment, restored, snapshot
@@ -87,6 +89,7 @@ class Profile:
         """What the only session, closed, would add if it sealed as it is; the view leaves it here for the seal."""
         self.labels: list[Label] = []
         """What the sessions sealed since :meth:`take_labels` say; stays empty if labels are off."""
+        self._census = self._new_census()
         self._session_kind = session_kind(rules)
         self._settled: Settled | None = None
         self._baseline: tuple[int, int, Baseline] | None = None
@@ -143,8 +146,14 @@ class Profile:
                     raise StateCorrupt(f"user {user_id!r}: the tile of day {day} is missing: erase the user")
                 tiles.append(codec.TILE.decode(raw))
             profile.rollup = Rollup(rules.frame, profile.listed, tiles)
+            profile._census = profile._new_census()
         profile._restore(sessions, journal)
         return profile
+
+    def _new_census(self) -> Census:
+        if not self.rules.emits:
+            return Census()
+        return Emitting(self.rollup, self.rules, self.frontier // DAY_MS, self.cohort)
 
     def _restore(self, sessions: bytes | None, journal: Sequence[bytes]) -> None:
         saved = journal if sessions is None else [sessions, *journal]
@@ -220,6 +229,10 @@ class Profile:
         """The labels of the sessions sealed since the last call, in seal order."""
         taken, self.labels = self.labels, []
         return taken
+
+    def take_population(self, into: Deltas) -> None:
+        """Moves what the user has changed in the sums over all users since the last call to ``into`` (spec §10)."""
+        self._census.take(into)
 
     def deadline(self) -> int | None:
         """The least watermark (ms) at which :meth:`advance` would change anything; None: there is none."""
@@ -346,7 +359,9 @@ class Profile:
         contributed = record.contributed
         if contributed is not None and contributed.ts <= record.undo:
             record.contributed = None
+            self._census.take_back(contributed)
             relist(self.listed, self.rollup, self.rules.scorer, self._take_back(contributed), self.frontier)
+            self._census.settle(self.cohort)
 
     def _speaks_for(self, event: Feedback) -> bool:
         """Whether a late rating is positive by what R knows on its arrival."""
@@ -357,7 +372,8 @@ class Profile:
 
     def _seal(self, session: Session) -> None:
         """Folds a closed session into its day's tile, for good."""
-        rules, rollup = self.rules, self.rollup
+        rules, rollup, census = self.rules, self.rollup, self._census
+        census.begin_day(session.day, self.records.values())
         gone, touched = rollup.leave(session.day)
         self._dirty_days.update(gone)
         baseline = self.baseline(session.day)
@@ -372,6 +388,7 @@ class Profile:
         for change in changes:
             if change.added is not None:
                 add_evidence(delta, change.added, 1)
+        census.seal(session, delta, baseline, changes)
         if not delta.empty:
             touched |= rollup.fold(delta)
             self._dirty_days.add(session.day)
@@ -388,6 +405,7 @@ class Profile:
             self.cohort, self.cohort_at = session.cohort, session.cohort_at
         self.frontier = max(self.frontier, session.last)
         self.judged_by = rules.population.version
+        census.settle(self.cohort)
         self.sessions.remove(session)
         relist(self.listed, rollup, rules.scorer, touched, session.last)
         self._dirty_head = self._fresh = True
@@ -403,13 +421,15 @@ class Profile:
         rules = self.rules
         touched: set[tuple[str, str]] = set()
         if session.day in self.rollup.tiles:
-            for kind, value, _ in self.rollup.evict(session.day, rules.tile_caps):
+            self._census.before_caps(session.day)
+            for kind, value, cell in self.rollup.evict(session.day, rules.tile_caps):
                 self._stale = True
+                self._census.evict(kind, value, cell)
                 touched.add((kind, value))
                 rules.dropped[f"tile_{kind}s"] += 1
         for key in lightest(self.records, rules.explicit_cap, session.last):
             self._stale = True
-            del self.records[key]
+            self._census.drop(self.records.pop(key))
             self._settled = None
             rules.dropped["explicit_records"] += 1
         if len(session.interactions) > rules.session_items:
@@ -432,6 +452,7 @@ class Profile:
         contributing = [record for record in self.records.values() if record.contributed is not None]
         if not (self.rollup.tiles or outlived or contributing or self.listed or not self.records):
             return
+        self._census.leave(self.records.values())
         self._dirty_days.update(self.rollup.clear())
         self._settled = None
         for key in outlived:
@@ -442,6 +463,7 @@ class Profile:
         if not self.records:
             self.frontier, self.cohort, self.cohort_at = -1, None, -1
             self._fresh = True
+        self._census.settle(self.cohort)
         self._dirty_head = True
 
     def _outlived(self) -> list[RecordKey]:

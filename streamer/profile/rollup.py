@@ -29,7 +29,7 @@ class Sums(Struct, gc=False):
 
     ``blamed``: the positive ld alone, at least: no context of a tag has more.
     ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none; ``scored``: its
-    score, once somebody asked for it.
+    score, once somebody asked for it; ``place``: what it counts as among all users, likewise.
     """
 
     days: list[int]
@@ -39,6 +39,7 @@ class Sums(Struct, gc=False):
     blamed: float = 0.0
     last_day: int = -1
     scored: Scored | None = None
+    place: int | None = None
 
 
 class DecayedTotals(Struct, gc=False):
@@ -215,6 +216,11 @@ class Rollup:
             del self.tiles[day]
             self._oldest = min(self.tiles, default=0)
 
+    def leaving(self, today: int) -> list[Tile]:
+        """The tiles that have left the window by a day."""
+        last_out = today - self.frame.window_days
+        return [tile for day, tile in self.tiles.items() if day <= last_out]
+
     def leave(self, today: int) -> tuple[list[int], set[Key]]:
         """Drops the tiles that have left the window; returns their days and the keys whose sums changed."""
         last_out = today - self.frame.window_days
@@ -365,7 +371,7 @@ class Rollup:
                 sums = known[value] = Sums([day], o * weight, e * weight, ld * weight, blamed, day if evidence else -1)
             else:
                 _insert(sums.days, day)
-                sums.scored = None
+                sums.scored = sums.place = None
                 sums.o += o * weight
                 sums.e += e * weight
                 if ld:

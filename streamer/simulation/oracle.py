@@ -2,13 +2,14 @@
 
 It keeps every event of unsealed sessions, joins them anew at each step, and forms every number from the day
 tiles. It shares nothing with ``streamer.signals``, ``streamer.profile`` and ``streamer.scoring`` but the shape
-of the document: tests compare the two. Covered: spec §2–§9 with the default population; not covered: labels.
+of the document and of the population's snapshot: tests compare the two. Covered: spec §2–§10; not covered: labels.
 
     oracle_sessions   §2–§4  sessions, interactions, what they say
     oracle_counts     §5, §6 tiles, R, contributions, score
     oracle_records    §4, §5 explicit records, hard entries, explicit evidence
     oracle_document   §7, §9 entries, document
     oracle_duration   §8     the duration cap
+    oracle_population §10    what all users add up to, from scratch, and the rates that follow
     oracle            arrivals, lateness, seals, the window's end; comparing documents
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable
 
 from streamer.events import Dislike, Event, Feedback
 from streamer.scoring.document import Document, Entry
+from streamer.scoring.population import DEFAULT, Population
 from streamer.settings import DAY_MS, Settings
 from streamer.simulation.oracle_counts import (
     Key,
@@ -28,6 +30,7 @@ from streamer.simulation.oracle_counts import (
     contributions,
 )
 from streamer.simulation.oracle_document import Listed, assemble, document, hard_entries, listed_until
+from streamer.simulation.oracle_population import Met, SealedUser, meet
 from streamer.simulation.oracle_records import (
     Record,
     Records,
@@ -45,14 +48,15 @@ from streamer.simulation.oracle_sessions import Session, is_explicit, sessions_o
 
 
 class Oracle:
-    """Computes users from scratch, under these settings."""
+    """Computes users from scratch, under these settings and this snapshot of the population."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, population: Population = DEFAULT) -> None:
         self.settings = settings
+        self.population = population
 
     def run(self, steps: Iterable[Event | int]) -> UserOracle:
         """One user after these steps, in order of arrival; an int: "the watermark advances to this"."""
-        user = UserOracle(self.settings)
+        user = UserOracle(self.settings, self.population)
         for step in steps:
             user.step(step)
         return user
@@ -62,12 +66,16 @@ class UserOracle:
     """What is known of one user.
 
     Attributes:
+        population: the snapshot in force; it may be replaced between steps.
         late: events that were late so far.
+        met: what the creators' items met with, in all sessions sealed so far.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, population: Population) -> None:
         self.settings = settings
+        self.population = population
         self.late = 0
+        self.met: dict[str, Met] = {}
         self._user_id: str | None = None
         self._watermark = -1
         self._forget()
@@ -80,6 +88,7 @@ class UserOracle:
         self._tiles: Tiles = {}
         self._records: Records = {}  # of sealed sessions, and late
         self._listed: Listed = {}
+        self._sealed_cohort: tuple[int, str] | None = None
 
     # --- arrivals ----------------------------------------------------------------------------------------
 
@@ -109,12 +118,15 @@ class UserOracle:
         assert isinstance(event, (Dislike, Feedback))
         assert self._frontier is not None
         today = self._frontier // DAY_MS
-        r = Window(self._tiles, today, self.settings)
+        r = self._window(self._tiles, today)
         record = self._records.setdefault(record_key(event), Record())
         record.settled.append(mark_of_late(event, r.ratings))
         changes = take_back_undone(record, today, self.settings)
         add_all(self._tiles, changes)
         self._update_listed(_keys(changes), today, self._frontier)
+
+    def _window(self, tiles: Tiles, today: int) -> Window:
+        return Window(tiles, today, self.settings, self.population)
 
     def _sessions(self) -> list[Session]:
         return sessions_of(self._head, self.settings)
@@ -153,9 +165,10 @@ class UserOracle:
         left = {day: tile for day, tile in self._tiles.items() if day <= today - self.settings.window_days}
         for day in left:
             del self._tiles[day]
-        r = Window(self._tiles, today, self.settings)
+        r = self._window(self._tiles, today)
 
         changes = contributions(session, True, r)
+        meet(self.met, session, r)
         records = with_fresh(self._records, marks_of(session, r))
         records = present(records, today, session.last, self.settings)
         add_all(changes, evidence(records, r))
@@ -170,10 +183,12 @@ class UserOracle:
         self._update_listed(_keys(left) | _keys(changes) | evicted, today, session.last)
         self._frontier = session.last if self._frontier is None else max(self._frontier, session.last)
         for event in session.events:
+            if event.cohort is not None:
+                self._sealed_cohort = max(self._sealed_cohort or (-1, ""), (event.ts, event.cohort))
             del self._head[event]
 
     def _update_listed(self, touched: set[Key], today: int, at: int) -> None:
-        window = Window(self._tiles, today, self.settings)
+        window = self._window(self._tiles, today)
         for key in touched:
             if key[0] in ("tag", "creator"):
                 until = listed_until(window, key, self._listed, at)
@@ -190,7 +205,7 @@ class UserOracle:
             return None
         cohort = None if self._cohort is None else self._cohort[1]
         today = self._newest // DAY_MS
-        r = Window(self._tiles, today, self.settings)
+        r = self._window(self._tiles, today)
         sessions = self._sessions()
         records = with_fresh(self._records, [mark for session in sessions for mark in marks_of(session, r)])
 
@@ -205,8 +220,19 @@ class UserOracle:
         for session in sessions:
             add_all(tiles, contributions(session, self._is_closed(session), r))
         add_all(tiles, evidence(records, r))
-        window = Window(tiles, today, self.settings)
+        window = self._window(tiles, today)
         return document(self._user_id, self._newest, cohort, window, records, self._listed)
+
+    def sealed(self) -> SealedUser:
+        """What the sealed sessions left, as of the last seal."""
+        day = -1 if self._frontier is None else self._frontier // DAY_MS
+        said = [
+            record.contribution.ld
+            for record in self._records.values()
+            if record.contribution is not None and record.contribution.day > day - self.settings.window_days
+        ]
+        cohort = None if self._sealed_cohort is None else self._sealed_cohort[1]
+        return SealedUser(self._window(self._tiles, day), said, cohort, self.met)
 
     def tiles(self) -> dict[int, dict[Key, dict[str, int]]]:
         """The numbers of sealed sessions by day and key; those that are zero are left out.

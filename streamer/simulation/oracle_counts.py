@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
+from streamer.scoring.population import DEFAULT, Population
 from streamer.settings import Settings
 from streamer.simulation.oracle_sessions import Context, Interaction, Outcome, Ratings, Session, outcome
 
@@ -20,12 +21,6 @@ Tiles = dict[int, Tile]
 ALL: Key = ("*", "")
 MICRO = 1_000_000
 EDGES = (30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 1440, 1920, 2880)
-
-# The default population of §5: what is assumed of a user of whom nothing is known.
-PI = 0.04
-R_POP = 0.10
-POP_B = 0.35
-A_POP = 0.35
 
 
 def micro(x: float) -> int:
@@ -76,17 +71,17 @@ def log_evidence(a: float, b: float, o: float, e: float) -> float:
     return math.lgamma(a + o) - math.lgamma(a) + a * math.log(b) - (a + o) * math.log(b + e)
 
 
-def log_odds(o: float, e: float, ld: float) -> float:
-    """L of §6: the log odds that the user dislikes a key.
+def log_odds(o: float, e: float, ld: float, pi: float = DEFAULT.prior) -> float:
+    """L of §6: the log odds that the user dislikes a key, of which a share π of users does.
 
-    >>> round(log_odds(0, 5, 0), 4)
+    >>> round(log_odds(0, 5, 0, 0.04), 4)
     0.3481
     """
     neutral = math.log(0.92) + log_evidence(20, 20, o, e)
     liked = math.log(0.08) + log_evidence(4, 2, o, e)
     most = max(neutral, liked)
     rest = most + math.log(math.exp(neutral - most) + math.exp(liked - most))
-    return math.log(PI / (1 - PI)) + log_evidence(2, 8, o, e) - rest + ld
+    return math.log(pi / (1 - pi)) + log_evidence(2, 8, o, e) - rest + ld
 
 
 def rate_ratio(kind: str, o: float, e: float) -> float:
@@ -101,7 +96,7 @@ def credit(kind: str, o: float, e: float) -> float:
     return (alpha + o) / (alpha + e)
 
 
-def days_until_forgotten(o: float, e: float, ld: float, settings: Settings) -> int:
+def days_until_forgotten(o: float, e: float, ld: float, settings: Settings, pi: float = DEFAULT.prior) -> int:
     """The Δ of §7: days after the last evidence until L, by decay alone, is below −1.5; at most the window.
 
     >>> days_until_forgotten(0, 5, 0, Settings())
@@ -109,7 +104,7 @@ def days_until_forgotten(o: float, e: float, ld: float, settings: Settings) -> i
     """
     for days in range(1, settings.window_days):
         s = 2 ** (-days / settings.half_life_days)
-        if log_odds(o * s, e * s, ld * s) < -1.5:
+        if log_odds(o * s, e * s, ld * s, pi) < -1.5:
             return days
     return settings.window_days
 
@@ -121,11 +116,24 @@ class Window:
     The tiles must not change while it is in use.
     """
 
-    def __init__(self, tiles: Tiles, today: int, settings: Settings) -> None:
+    def __init__(self, tiles: Tiles, today: int, settings: Settings, population: Population = DEFAULT) -> None:
         self.today = today
         self.settings = settings
+        self.population = population
         self.tiles = {day: tiles[day] for day in sorted(tiles) if day > today - settings.window_days}
         self._ratio: dict[Key, float] = {}
+
+    def pi(self, key: Key) -> float:
+        """π of a tag (also of one in a context) or a creator."""
+        named = self.population.creators if key[0] == "creator" else self.population.tags
+        return named.get(key[1], self.population.prior)
+
+    def pop_b(self, key: Key | None) -> float:
+        """The share of plays in a duration bucket that people at large abandon; None: of unknown duration."""
+        by_bucket = self.population.abandonments
+        if key is None or not by_bucket:
+            return self.population.abandonment
+        return by_bucket[[*map(str, EDGES), "inf"].index(key[1])]
 
     def keys(self, kind: str) -> list[Key]:
         return sorted({key for tile in self.tiles.values() for key in tile if key[0] == kind})
@@ -168,7 +176,7 @@ class Window:
 
     def dislike_probability(self, key: Key) -> float:
         """p = σ(L) as of today."""
-        return sigmoid(log_odds(*self.evidence(key)))
+        return sigmoid(log_odds(*self.evidence(key), self.pi(key)))
 
     @property
     def ratings(self) -> Ratings:
@@ -187,9 +195,10 @@ def contributions(session: Session, closed: bool, r: Window) -> Tiles:
         trials = [i for i, out in found if out.resolved and out.valid]
         starts += sum(1 for i in trials if i.clicked or i.started)
         theta += sum(i.attention or 0 for i in trials) / 1000
-    own_rate = (starts + 20 * R_POP) / (theta + 20)
-    calibration = (r.decayed(ALL, "engaged") + 5 * (1 - A_POP)) / (r.decayed(ALL, "explained") / MICRO + 5)
-    abandoning = (r.decayed(ALL, "abandoned") + 5 * A_POP) / (r.decayed(ALL, "expected_abandoned") / MICRO + 5 * A_POP)
+    own_rate = (starts + 20 * r.population.start_rate) / (theta + 20)
+    a = r.population.abandonment
+    calibration = (r.decayed(ALL, "engaged") + 5 * (1 - a)) / (r.decayed(ALL, "explained") / MICRO + 5)
+    abandoning = (r.decayed(ALL, "abandoned") + 5 * a) / (r.decayed(ALL, "expected_abandoned") / MICRO + 5 * a)
 
     tiles: Tiles = {}
     for i, out in found:
@@ -229,6 +238,13 @@ def _add_counts(tiles: Tiles, i: Interaction, out: Outcome) -> None:
         add(tiles, _day(i), bucket(i.duration_s), plays=1, abandoned=out.abandoned)
 
 
+def usual_abandonment(i: Interaction, r: Window) -> float:
+    """pop_b of an interaction; a product is never abandoned."""
+    if i.media == "product":
+        return 0.0
+    return r.pop_b(None if i.duration_s is None else bucket(i.duration_s))
+
+
 def _add_trial(
     tiles: Tiles,
     i: Interaction,
@@ -239,7 +255,7 @@ def _add_trial(
     abandoning: float,
 ) -> None:
     """Observed against expected, of a resolved interaction."""
-    pop_b = 0.0 if i.media == "product" else POP_B
+    pop_b = usual_abandonment(i, r)
     pa = 0.0 if i.media == "product" else clip(pop_b * abandoning, 0.03, 0.95)
     p = 1.0
     for key in i.keys:

@@ -56,10 +56,10 @@ def listed_until(window: Window, key: Key, bits: Listed, at: int) -> int | None:
     if day is None:
         return None
     o, e, ld = window.evidence(key, day)
-    odds = log_odds(o, e, ld)
+    odds = log_odds(o, e, ld, window.pi(key))
     was_listed = key in bits and bits[key] > at
     if ((e >= 1 or ld >= 1.5) and odds >= -1) or (odds >= -1.5 and was_listed):
-        return (day + days_until_forgotten(o, e, ld, window.settings)) * DAY_MS
+        return (day + days_until_forgotten(o, e, ld, window.settings, window.pi(key))) * DAY_MS
     return None
 
 
@@ -153,12 +153,12 @@ def _key_entry(window: Window, key: Key, bits: Listed, as_of: int) -> list[Entry
     if day is None:
         return []
     o, e, ld = window.evidence(key, day)
-    odds = log_odds(o, e, ld)
+    odds = log_odds(o, e, ld, window.pi(key))
     n = {name: window.total(key, name) for name in COUNTS}
     rows: list[Row] = []
     until = listed_until(window, key, bits, as_of)
     if until is not None:
-        rows.append(("strong" if odds >= 0 else "soft", _multiplier(key[0], o, e, ld), until, []))
+        rows.append(("strong" if odds >= 0 else "soft", _multiplier(key[0], o, e, ld, odds), until, []))
     if key[0] == "creator":
         rows += _one_and_done(window, key)
     rows = [row for row in rows if row[2] > as_of]
@@ -168,10 +168,10 @@ def _key_entry(window: Window, key: Key, bits: Listed, as_of: int) -> list[Entry
     return [_implicit_entry(window, key, rows, reasons, odds, (o, e, ld), n, day)]
 
 
-def _multiplier(kind: str, o: float, e: float, ld: float) -> float:
+def _multiplier(kind: str, o: float, e: float, ld: float, odds: float) -> float:
     bound = min(1.0, rate_ratio(kind, o, e))
     if ld > 0:
-        bound = min(bound, 1 - sigmoid(log_odds(o, e, ld)))
+        bound = min(bound, 1 - sigmoid(odds))
     return max(0.1, bound)
 
 
@@ -200,13 +200,14 @@ def context_entries(window: Window, listed_tags: set[str], as_of: int) -> list[E
         if day is None or tag in listed_tags:
             continue
         o, e, ld = window.evidence(key, day)
-        odds = log_odds(o, e, ld)
-        tag_odds = log_odds(*window.evidence(("tag", tag), window.last_evidence_day(("tag", tag))))
-        until = (day + days_until_forgotten(o, e, ld, window.settings)) * DAY_MS
+        pi = window.pi(key)
+        odds = log_odds(o, e, ld, pi)
+        tag_odds = log_odds(*window.evidence(("tag", tag), window.last_evidence_day(("tag", tag))), pi)
+        until = (day + days_until_forgotten(o, e, ld, window.settings, pi)) * DAY_MS
         if odds < 0 or odds - tag_odds < 1.5 - 1e-9 or until <= as_of:
             continue
         n = {name: window.total(key, name) for name in COUNTS}
-        rows: list[Row] = [("soft", _multiplier("tag", o, e, ld), until, [])]
+        rows: list[Row] = [("soft", _multiplier("tag", o, e, ld, odds), until, [])]
         entry = _implicit_entry(window, key, rows, _key_reasons(n, ld), odds, (o, e, ld), n, day)
         entries.append(replace(entry, context={dimension: value}))
     return entries

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from streamer.scoring.document import Entry, Evidence
 from streamer.settings import DAY_MS
-from streamer.simulation.oracle_counts import EDGES, POP_B, Key, Window
+from streamer.simulation.oracle_counts import EDGES, Key, Window
 
 BUCKETS: tuple[Key, ...] = tuple(("bucket", name) for name in (*map(str, EDGES), "inf"))
 
@@ -19,8 +19,8 @@ def duration_cap(window: Window) -> int | None:
     """The edge that best parts what the user stays for from what they leave, if the difference is evidence enough."""
     a_of = {b: window.decayed(b, "abandoned") for b in BUCKETS}
     p_of = {b: window.decayed(b, "plays") for b in BUCKETS}
-    usual = sum(p * POP_B for p in p_of.values())
-    e_of = {b: p_of[b] * POP_B * (sum(a_of.values()) + 4) / (usual + 4) for b in BUCKETS}
+    usual = sum(p_of[b] * window.pop_b(b) for b in BUCKETS)
+    e_of = {b: p_of[b] * window.pop_b(b) * (sum(a_of.values()) + 4) / (usual + 4) for b in BUCKETS}
     found: list[tuple[float, int]] = []
     for n, edge in enumerate(EDGES):
         head, tail = BUCKETS[: n + 1], BUCKETS[n + 1 :]

@@ -306,7 +306,8 @@ def nats(mark: Mark, records: Records, r: Window) -> dict[Key, int]:
     weight = mark.ratings.weight(mark.rating) if family == "rating" else WEIGHTS[family]
     keys = item_keys(mark, records)
     if weight >= 0:
-        return {key: micro(-15 / 7 * weight) for key in with_contexts(keys, mark.context)}
+        per_weight = 4 / 3 if family == "rating" else 15 / 7
+        return {key: micro(-per_weight * weight) for key in with_contexts(keys, mark.context)}
     v = 4 / 3 * -weight
     innocent = {key: 1 - r.dislike_probability(key) for key in keys}
     ld = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from streamer.events import Dislike, Event, Feedback, Impression, Play
+from streamer.scoring.population import DEFAULT, Population
 from streamer.settings import DAY_MS, Settings, TileCaps
 
 BASE_DAY = 20_000
@@ -34,6 +35,21 @@ sessions = st.sampled_from([None, None, "s1", "s2"])
 devices = st.sampled_from([None, "phone", "tv"])
 cohorts = st.sampled_from([None, None, None, "k1", "k2"])
 zones = st.sampled_from([0, 60, -300])
+
+
+@st.composite
+def snapshots(draw: st.DrawFn, version: int = 1) -> Population:
+    """What may be known of everybody: rates far from the constants, and of some keys their own."""
+    shares = st.floats(0.03, 0.9).map(lambda share: round(share, 3))
+    return Population(
+        version=version,
+        prior=draw(st.sampled_from([DEFAULT.prior, DEFAULT.prior, 0.01, 0.2])),
+        start_rate=draw(st.sampled_from([DEFAULT.start_rate, 0.01, 0.4])),
+        abandonment=draw(shares),
+        abandonments=draw(st.one_of(st.just(()), st.lists(shares, min_size=15, max_size=15).map(tuple))),
+        tags=draw(st.dictionaries(st.sampled_from("xyzwv"), st.sampled_from([0.01, 0.05, 0.12, 0.2]), max_size=4)),
+        creators=draw(st.dictionaries(st.sampled_from("abd"), st.sampled_from([0.005, 0.1, 0.5]), max_size=3)),
+    )
 
 
 @st.composite

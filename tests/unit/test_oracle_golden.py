@@ -499,7 +499,7 @@ def test_the_culprit_already_known_takes_the_blame() -> None:
         (gave(NOON, "a", "rating", "x", value=1), micro(4 / 3 * 1.2)),
         (gave(NOON, "a", "rating", "x", value=2), 800_000),
         (gave(NOON, "a", "rating", "x", value=3), 0),
-        (gave(NOON, "a", "rating", "x", value=5), micro(-15 / 7 * 0.9)),
+        (gave(NOON, "a", "rating", "x", value=5), micro(-4 / 3 * 0.9)),
         (disliked(NOON, "a", "x", action="hide"), 2_000_000),
         (disliked(NOON, None, scope="tag", tag=" X "), 2_000_000),
         (gave(NOON, "a", "click", "x"), 0),
@@ -520,8 +520,8 @@ def test_three_ratings_in_one_session_are_measured_by_their_mean() -> None:
     tile = after(*events, NOON + DAY_MS).tiles()[DAY0]
     # mean 10/3: r' = 5/3, 2/3, -7/3; weights .75, .30, -1.05
     assert {v: tile[("tag", f"t{v}")]["ld"] for v in (5, 4, 1)} == {
-        5: micro(-15 / 7 * 0.75),
-        4: micro(-15 / 7 * 0.30),
+        5: micro(-4 / 3 * 0.75),
+        4: micro(-4 / 3 * 0.30),
         1: micro(4 / 3 * 1.05),
     }
     assert tile[ALL] == {"ratings": 3, "rating_sum": 10}

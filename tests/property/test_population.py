@@ -1,0 +1,113 @@
+"""The population (spec §10): what seals emit adds up, in any order, to what is computed from all users from scratch."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.events import Event
+from streamer.population import Deltas, Key, Totals
+from streamer.population.sums import COHORT, CohortSums, CreatorSums, EveryoneSums, Sums, TagSums
+from streamer.profile import Profile, Rules
+from streamer.scoring.population import Population
+from streamer.settings import Settings
+from streamer.simulation.oracle import Oracle, UserOracle
+from streamer.simulation.oracle_population import Sums as OracleSums
+from streamer.simulation.oracle_population import totals as totals_of
+from tests.property.driving import Saved, reloaded, watermark_at
+from tests.property.worlds import ROOMY, SMALL, events, snapshots, statements
+
+EMITTING = [world.model_copy(update={"population": True}) for world in (SMALL, ROOMY)]
+
+steps = st.lists(
+    st.one_of(events(), events(), events(), statements(), st.integers(0, 22 * 24)), min_size=1, max_size=45
+)
+
+
+def in_oracle_s_words(totals: Totals) -> OracleSums:
+    """Totals as the oracle names them, zeros left out."""
+    found = {_key(key): _numbers(sums) for key, sums in totals.items()}
+    return {key: kept for key, numbers in found.items() if (kept := {name: n for name, n in numbers.items() if n})}
+
+
+def _key(key: Key) -> tuple[str, ...]:
+    if key.kind == COHORT:
+        return (COHORT, key.cohort, key.value)
+    return (key.kind, key.value) if key.value else (key.kind,)
+
+
+def _numbers(sums: Sums) -> dict[str, int]:
+    match sums:
+        case CreatorSums():
+            names = ("starts", "expected_starts", "plays", "abandoned", "expected_abandoned")
+            return {f"bin_{at}": n for at, n in enumerate(sums.bins)} | {name: getattr(sums, name) for name in names}
+        case EveryoneSums():
+            edges = {edge: str(edge) if edge else "inf" for edge in sums.buckets}
+            plays = {f"plays_{edges[edge]}": pair[0] for edge, pair in sums.buckets.items()}
+            abandoned = {f"abandoned_{edges[edge]}": pair[1] for edge, pair in sums.buckets.items()}
+            return plays | abandoned | {"starts": sums.starts, "theta": sums.theta}
+        case TagSums() | CohortSums():
+            return {name: getattr(sums, name) for name in sums.__struct_fields__}
+
+
+class Pair:
+    """A user, incrementally and by the oracle."""
+
+    def __init__(self, world: Settings, snapshot: Population) -> None:
+        self.profile = Profile("u", Rules(world, snapshot))
+        self.oracle: UserOracle = Oracle(world, snapshot).run([])
+        self.saved = Saved()
+
+    def take(self, step: Event | int) -> None:
+        if isinstance(step, int):
+            watermark = max(self.profile.watermark, watermark_at(step))
+            self.profile.advance(watermark)
+            self.oracle.step(watermark)
+        else:
+            self.profile.apply(step, self.profile.watermark)
+            self.oracle.step(step)
+
+    def emitted(self) -> Deltas:
+        deltas = Deltas()
+        self.profile.take_population(deltas)
+        return deltas
+
+    def restart(self) -> None:
+        self.profile = reloaded(self.profile, self.saved)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    world=st.sampled_from(EMITTING),
+    snapshot=snapshots(),
+    arrivals=st.lists(steps, min_size=1, max_size=3),
+    reload_every=st.integers(1, 9),
+    data=st.data(),
+)
+def test_what_seals_emit_adds_up_in_any_order_to_the_totals_from_scratch(
+    world: Settings, snapshot: Population, arrivals: list[list[Event | int]], reload_every: int, data: st.DataObject
+) -> None:
+    pairs = [Pair(world, snapshot) for _ in arrivals]
+    records: list[tuple[bytes, bytes]] = []
+    totals = Totals()
+    for pair, own in zip(pairs, arrivals, strict=True):
+        for number, step in enumerate(own):
+            pair.take(step)
+            emitted = pair.emitted().take()
+            for record in emitted:
+                totals.take_in(*record)
+            records += emitted
+            assert in_oracle_s_words(totals) == totals_of(each.oracle.sealed() for each in pairs), f"step {number}"
+            if number % reload_every == 0:
+                pair.restart()
+    again, coalesced = Totals(), Deltas()
+    for at, record in enumerate(data.draw(st.permutations(records))):
+        more = Totals()
+        more.take_in(*record)
+        coalesced.merge(more)
+        if at % 3 == 0:
+            for each in coalesced.take():
+                again.take_in(*each)
+    for each in coalesced.take():
+        again.take_in(*each)
+    assert in_oracle_s_words(again) == in_oracle_s_words(totals)
