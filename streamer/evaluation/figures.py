@@ -50,7 +50,9 @@ KEY_MEASURES: Final = (
     _of_keys("ever", "ever found", True, "%", "of the keys ever disliked and shown, those ever listed meanwhile"),
     _of_keys("showings", "showings", False, "n", "showings of a disliked key before it was first listed, if it was"),
     _of_keys("liked", "liked, end", False, "%", "of the liked keys shown, those listed at the end"),
+    _of_keys("liked_inferred", "inferred", False, "%", "the same without what the user named themselves (hard entries)"),
     _of_keys("liked_ever", "liked, ever", False, "%", "of the liked keys shown, those ever listed"),
+    _of_keys("liked_ever_inferred", "inferred", False, "%", "the same without hard entries"),
     _of_keys("neutral", "neutral, end", False, "%", "of the neutral keys shown, those listed at the end"),
     _of_keys("neutral_ever", "neutral, ever", False, "%", "of the neutral keys shown, those ever listed"),
     _of_keys("stays", "days to go", False, "n", "days a listed key stays after it is disliked no more, up to the end"),
@@ -133,6 +135,7 @@ def _of_kind(trial: Trial, tale: Tale, kind: str) -> Shares:
     ever_disliked = disliked | (who.before.disliked(kind) & shown)
     listed = {value for each, value in tale.listed if each == kind}
     strong = {value for (each, value), how in tale.listed.items() if each == kind and how.tier != "soft"}
+    inferred = {value for (each, value), how in tale.listed.items() if each == kind and how.tier != "hard"}
     ranked = sorted(shown)
     ap = average_precision(
         [tale.scores.get((kind, value), tale.neutral) for value in ranked], [value in disliked for value in ranked]
@@ -151,7 +154,9 @@ def _of_kind(trial: Trial, tale: Tale, kind: str) -> Shares:
         "ever": Share(len(found_after.keys() & ever_disliked), len(ever_disliked)),
         "showings": Share(sum(found_after[value] for value in from_the_start), len(from_the_start)),
         "liked": Share(len(listed & liked), len(liked)),
+        "liked_inferred": Share(len(inferred & liked), len(liked)),
         "liked_ever": Share(len(wronged["liked"] & fair_liked), len(fair_liked)),
+        "liked_ever_inferred": Share(len(wronged["liked_inferred"] & fair_liked), len(fair_liked)),
         "neutral": Share(len(listed & neutral), len(neutral)),
         "neutral_ever": Share(len(wronged["neutral"] & fair_neutral), len(fair_neutral)),
         "stays": Share(sum(days for days, _ in stayed), len(stayed)),

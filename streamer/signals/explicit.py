@@ -90,9 +90,10 @@ def nats(weight: float) -> float:
 
 
 def rating_nats(weight: float) -> float:
-    """The same of a rating: as much for a key as against it, since r' is measured from the user's own mean.
+    """Evidence of one rating on every key of its item: as much for it as against it, and no key takes the blame.
 
-    Were what lies above the mean worth more than what lies below, every key would look the better the more it is rated.
+    r' is measured from the user's own mean. Were what lies above it worth more than what lies below, or were the lower
+    half shared out among keys and the upper not, every key would look the better the more it is rated.
 
     >>> round(rating_nats(-1.2), 6), round(rating_nats(0.9), 6)
     (1.6, -1.2)
