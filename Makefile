@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# System tests mostly wait, so several run at a time, each process with a Kafka and a Redis of its own.
+PROCESSES ?= 4
+PARALLEL = --numprocesses $(PROCESSES) --maxschedchunk 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test system faults lint types bench bench-quick soak clean
@@ -17,10 +20,10 @@ test: $(VENV)/.dev ## the quick tests (unit, property, integration); ARGS="-k na
 	$(BIN)/python -m pytest -m "not system" $(ARGS)
 
 system: $(VENV)/.dev ## the tests with a real Kafka (Java 17 + Maven, or Docker) and a real Redis
-	$(BIN)/python -m pytest -m "system and not long" tests/system $(ARGS)
+	$(BIN)/python -m pytest -m "system and not long" $(PARALLEL) tests/system $(ARGS)
 
-faults: $(VENV)/.dev ## all tests with a real Kafka and a real Redis, the long ones too: an hour
-	$(BIN)/python -m pytest -m system tests/system $(ARGS)
+faults: $(VENV)/.dev ## all tests with a real Kafka and a real Redis, the long ones too: a quarter of an hour
+	$(BIN)/python -m pytest -m system $(PARALLEL) tests/system $(ARGS)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .

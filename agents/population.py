@@ -14,8 +14,7 @@ from faust.types import StreamT
 from streamer.engine.aggregator import Aggregator
 from streamer.engine.announcement import Announcement
 from streamer.engine.metrics import Metrics
-from streamer.engine.records import Batch
-from streamer.engine.transport import BatchConsumer, held_batches
+from streamer.engine.transport import BatchConsumer, Delivery, deliveries
 from streamer.errors import RedisUnavailable
 from streamer.settings import Settings
 from streamer.sinks.population import PopulationWriter, figures_of
@@ -64,9 +63,10 @@ def install(app: faust.App, settings: Settings, metrics: Metrics, aggregator: Ag
     """Adds the agent and its rounds to the app."""
     agent = PopulationAgent(settings, metrics, aggregator)
 
-    async def count(stream: StreamT[Batch]) -> None:
-        async for event, batch in held_batches(stream):
-            await aggregator.receive(event.message.tp, batch)
+    async def count(stream: StreamT[Delivery]) -> None:
+        async for delivery in deliveries(stream):
+            for tp, batch in delivery.items():
+                await aggregator.receive(tp, batch)
 
     app.agent(app.topic(settings.topics.population), name="population")(count)
     app.timer(settings.population_interval, name="round")(agent.round)

@@ -1,4 +1,4 @@
-"""The publisher agent: brings every change of the outbox to Redis, and acks it when Redis has.
+"""The publisher agent: brings every change of the outbox to Redis, and lets it be committed when Redis has it.
 
 While Redis is away the position is kept and the outbox's partitions are held, so that nothing piles up and the other
 agents of the app go on.
@@ -10,14 +10,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 import faust
 from faust.types import TP, StreamT
 
 from streamer.engine.metrics import Metrics
-from streamer.engine.records import Batch, Record
-from streamer.engine.transport import BatchConsumer, held_batches
+from streamer.engine.records import Record
+from streamer.engine.transport import BatchConsumer, Delivery, deliveries
 from streamer.errors import RedisUnavailable, StateCorrupt
 from streamer.settings import Settings
 from streamer.sinks import AvoidListWriter, Update
@@ -26,7 +26,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Writes batches of the outbox to Redis."""
+    """Writes what comes of the outbox to Redis."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
@@ -50,23 +50,23 @@ class Publisher:
         if self._writer is not None:
             await self._writer.close()
 
-    async def publish(self, batch: Batch) -> bool:
-        """Writes one batch, however long Redis is away. Returns False if told to stop before it was written."""
-        batch.taken = True
+    async def publish(self, delivery: Delivery) -> bool:
+        """Writes all of it, however long Redis is away. Returns False if told to stop before it was written."""
+        records = [record for batch in delivery.values() for record in batch]
         assert self._writer is not None
         try:
-            written = await self._writer.write_until_done(list(self._updates(batch)), self._stop, on_error=self._away)
+            written = await self._writer.write_until_done(list(self._updates(records)), self._stop, on_error=self._away)
         except RedisUnavailable:
-            log.warning("stopped while Redis is away: %d records will be written by the next publisher", len(batch))
+            log.warning("stopped while Redis is away: %d records will be written by the next publisher", len(records))
             return False
         self._back()
         for result in ("applied", "stale", "coalesced", "reserved"):
             self._metrics.redis_writes.labels(result).inc(getattr(written, result))
-        self._observe_freshness(batch)
+        self._observe_freshness(records)
         return True
 
-    def _updates(self, batch: Iterable[Record]) -> Iterable[Update]:
-        for record in batch:
+    def _updates(self, records: Iterable[Record]) -> Iterable[Update]:
+        for record in records:
             user_id = (record.key or b"").decode(errors="replace")
             try:
                 yield Update.of(user_id, record.value, record.offset, self._settings.window_days)
@@ -74,9 +74,9 @@ class Publisher:
                 self._metrics.redis_writes.labels("corrupt").inc()
                 log.error("%s", error)
 
-    def _observe_freshness(self, batch: Iterable[Record]) -> None:
+    def _observe_freshness(self, records: Iterable[Record]) -> None:
         now_ms = time.time_ns() // 1_000_000
-        for record in batch:
+        for record in records:
             for name, value in record.headers:
                 if name == "event_ts":
                     self._metrics.freshness.observe(max(0, now_ms - int(value)) / 1000)
@@ -105,13 +105,13 @@ def install(app: faust.App, settings: Settings, metrics: Metrics) -> Publisher:
     """Adds the agent to the app."""
     publisher = Publisher(settings, metrics)
 
-    async def publish(stream: StreamT[Batch]) -> None:
-        async for event, batch in held_batches(stream):
+    async def publish(stream: StreamT[Delivery]) -> None:
+        async for delivery in deliveries(stream):
             try:
-                if await publisher.publish(batch):
-                    event.ack()
+                if await publisher.publish(delivery):
+                    cast(BatchConsumer, app.consumer).finished(delivery)
             except Exception as error:
-                await app.crash(error)  # else the agent restarts without this batch
+                await app.crash(error)  # else the agent restarts without this delivery
                 raise
 
     app.agent(app.topic(settings.topics.avoid_lists), name="publisher")(publish)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Final
+from typing import Final, cast
 
 import faust
 from faust.types import StreamT
 
 from streamer.engine.metrics import Metrics
-from streamer.engine.records import Batch, Record
+from streamer.engine.records import Record
+from streamer.engine.transport import BatchConsumer, Delivery, deliveries
 from streamer.settings import Settings
 
 log: Final = logging.getLogger(__name__)
@@ -52,10 +53,11 @@ def install(app: faust.App, settings: Settings, metrics: Metrics) -> None:
     """Adds the agent to the app."""
     sampler = RejectSampler(metrics)
 
-    async def rejects(stream: StreamT[Batch]) -> None:
-        async for batch in stream:
-            batch.taken = True
-            for record in batch:
-                sampler.take(record)
+    async def rejects(stream: StreamT[Delivery]) -> None:
+        async for delivery in deliveries(stream):
+            for batch in delivery.values():
+                for record in batch:
+                    sampler.take(record)
+            cast(BatchConsumer, app.consumer).finished(delivery)
 
     app.agent(app.topic(settings.topics.rejects), name="rejects")(rejects)

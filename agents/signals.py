@@ -1,4 +1,4 @@
-"""The signals agent: every batch of the four source topics goes to the engine, which commits by checkpoints."""
+"""The signals agent: all that comes of the four source topics goes to the engine, which commits by checkpoints."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Final
 import faust
 from faust.types import StreamT
 
-from streamer.engine.records import Batch
-from streamer.engine.transport import held_batches
+from streamer.engine.transport import Delivery, deliveries
 from streamer.engine.worker import Engine
 from streamer.settings import Settings
 
@@ -19,9 +18,9 @@ _TRUNCATE_S: Final = 60.0
 def install(app: faust.App, engine: Engine, settings: Settings) -> None:
     """Adds the agent, the engine's work loop, its clock tick, its checkpoints and its tidying to the app."""
 
-    async def signals(stream: StreamT[Batch]) -> None:
-        async for event, batch in held_batches(stream):
-            engine.receive(event.message.tp, batch)
+    async def signals(stream: StreamT[Delivery]) -> None:
+        async for delivery in deliveries(stream):
+            engine.receive(delivery)
 
     app.agent(app.topic(*settings.topics.sources), name="signals")(signals)
     app.task(engine.run)

@@ -2,10 +2,14 @@
 
     python -m benchmarks.live [--quick]
 
-Users with a history of W visit the app now, at life's own speed: an event of a visitor every 18 s or so. When measuring
-begins visits are under way, others begin, and those of an hour and a half ago are sealed, all at the same rate, with
-the settings of production but for `allowed_lag`. What the worker takes when idle is not counted; a figure stands only
-if the worker was at most half busy. Also what an event adds to changelog and outbox, with 5 s checkpoints.
+Users with a history of W visit the app now. At life's own speed a visitor does something every 18 s or so; when
+measuring begins visits are under way, others begin, and those of an hour and a half ago are sealed, all at the same
+rate, with the settings of production but for `allowed_lag`. Rates that would take more people than a machine can make
+up in a minute have people ten times as fast, with sessions that seal after 13 s: a user's events still come one a
+slice, but several to a checkpoint, so bytes are not counted then.
+
+What the worker takes when idle is a figure of its own, and not counted in the others. Rates go up until the worker is
+more than half busy. Also what an event adds to changelog and outbox, with 5 s checkpoints.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from benchmarks.harness import Bench, main
 from benchmarks.ours import changelog_bytes, lost, stored_bytes
 from benchmarks.processes import Worker, cpu, wait_until
 from benchmarks.stream import Stream, date_by_broker, moved, too_late
-from benchmarks.workload import Workload
+from benchmarks.workload import Pair, Workload
 from streamer.events import Event
 from streamer.settings import DAY_MS, Settings
 
@@ -32,6 +36,8 @@ _HISTORY: Final = 6
 _USERS: Final = 26
 """Per event and second: so many people are there at once, or were an hour and a half ago."""
 _LAG_S: Final = 1.0
+_HURRY: Final = 10.0
+_IN_A_HURRY: Final = {"session_gap": 10.0, "grace": 2.0}
 _CATCH_UP_S: Final = 0.3
 """Per event and second."""
 _LONGEST_CATCH_UP_S: Final = 120.0
@@ -43,11 +49,33 @@ _MOST_LEFT_OUT: Final = 0.1
 T = TypeVar("T")
 
 
+class Scene(NamedTuple):
+    """At how many events per second, by people how many times as fast as in life."""
+
+    rate: int
+    speed: float = 1.0
+
+    @property
+    def hurried(self) -> bool:
+        """They are faster than in life."""
+        return self.speed > 1.0
+
+    @property
+    def users(self) -> int:
+        """How many there are."""
+        return round(_USERS * self.rate / self.speed)
+
+
+_QUICK: Final = [Scene(200), Scene(2_000, _HURRY)]
+_WHOLE: Final = [Scene(200), Scene(1_000), Scene(4_000, _HURRY), Scene(10_000, _HURRY)]
+
+
 class Pace(NamedTuple):
     """What was measured at one pace."""
 
     us: float
     busy: float
+    idle: float
     changelog: float
     outbox: float
     per_slice: float
@@ -55,50 +83,64 @@ class Pace(NamedTuple):
 
 def run(bench: Bench) -> None:
     """Takes the figures."""
-    rates = [200] if bench.options.quick else [200, 1_000]
-    seconds = 12.0 if bench.options.quick else 40.0
-    found: dict[int, list[Pace]] = {rate: [] for rate in rates}
+    seconds = 15.0 if bench.options.quick else 30.0  # whole checkpoints
+    found: dict[Scene, list[Pace]] = {}
     for number in bench.runs():
-        for rate in rates:
-            found[rate].append(_pace(bench, rate, seconds, number))
-    for rate, paces in found.items():
-        at = f"at {rate:,} events/s"
-        bench.figure(f"the worker {at}", "% of a core", [100 * pace.busy for pace in paces])
-        if max(pace.busy for pace in paces) > _HALF:
-            bench.say(f"{at} the worker is more than half busy: no figure of this pace is taken")
-            continue
+        for scene in _QUICK if bench.options.quick else _WHOLE:
+            pace = _pace(bench, scene, seconds, number)
+            found.setdefault(scene, []).append(pace)
+            if pace.busy > _HALF:
+                bench.say(f"at {scene.rate:,} events/s the worker is more than half busy: higher rates are left out")
+                break
+    bench.figure("an idle worker", "% of a core", [100 * pace.idle for paces in found.values() for pace in paces])
+    for scene, paces in found.items():
+        at = f"at {scene.rate:,} events/s"
         bench.figure(f"CPU per event {at}", "us", [pace.us for pace in paces], _TARGET_US)
+        bench.figure(f"the same to its target {at}", "x", [pace.us / _TARGET_US for pace in paces], 1.0)
+        bench.figure(f"the worker {at}", "% of a core", [100 * pace.busy for pace in paces])
         bench.figure(f"events of a slice {at}", "events", [pace.per_slice for pace in paces])
-        bench.figure(f"changelog {at}", "B/event", [pace.changelog for pace in paces], _TARGET_BYTES)
-        bench.figure(f"outbox {at}", "B/event", [pace.outbox for pace in paces])
+        if not scene.hurried:
+            bench.figure(f"changelog and journal {at}", "B/event", [pace.changelog for pace in paces], _TARGET_BYTES)
+            bench.figure(f"outbox {at}", "B/event", [pace.outbox for pace in paces])
 
 
-def _pace(bench: Bench, rate: int, seconds: float, seed: int) -> Pace:
-    settings = bench.settings(clock="wall", allowed_lag=_LAG_S)
+def _settings(bench: Bench, scene: Scene) -> Settings:
+    return bench.settings(clock="wall", allowed_lag=_LAG_S, **(_IN_A_HURRY if scene.hurried else {}))
+
+
+def _pace(bench: Bench, scene: Scene, seconds: float, seed: int) -> Pace:
+    settings = _settings(bench, scene)
+    rate = scene.rate
     yesterday = (time.time_ns() // 1_000_000 // DAY_MS - 1) * DAY_MS
-    history = Backlog(Workload(_HISTORY * _USERS * rate, _USERS * rate, yesterday), settings, watermarks=False)
+    history = Backlog(Workload(_HISTORY * scene.users, scene.users, yesterday), settings, watermarks=False)
     date_by_broker(settings)
-    gap_ms, grace_ms = 1000 * settings.session_gap, 1000 * settings.grace
-    sealed_after_ms = round(gap_ms + grace_ms + 1000 * _LAG_S)
+    sealed_after_s = settings.session_gap + settings.grace + _LAG_S
+    warm_up_s = _WARM_UP_S + (sealed_after_s if scene.hurried else 0.0)
     catch_up_s = min(_LONGEST_CATCH_UP_S, _CATCH_UP_S * rate)
-    span_ms = round(1000 * (catch_up_s + _WARM_UP_S + seconds))
-    (before, after), idle = _idle(bench, lambda: history.workload.present(span_ms, rate, sealed_after_ms, seed))
+    span_s = catch_up_s + warm_up_s + seconds
+    (before, after), idle = _idle(
+        bench, scene, lambda: _visits(history.workload, scene, span_s, round(1000 * sealed_after_s), seed)
+    )
     begin_ms = time.time_ns() // 1_000_000
     before = moved(before, begin_ms)
     fill(settings, before)
     records = history.records + len(before)
     worker = Worker(settings, bench.logs / f"{settings.group}.log")
-    wait_until("the past is processed", lambda: worker.processed() >= records, worker.child, catch_up_s)
-    with Stream(settings, after, begin_ms) as stream:
+    wait_until("the past is processed", lambda: worker.processed() >= records, worker.child, _LONGEST_CATCH_UP_S)
+    with Stream(settings, after, begin_ms if before else None) as stream:
         stream.wait_present()
         present = records + len(stream.sent)
-        wait_until("the present is reached", lambda: worker.processed() >= present, worker.child, catch_up_s)
-        time.sleep(_WARM_UP_S)
+        wait_until("the present is reached", lambda: worker.processed() >= present, worker.child, _LONGEST_CATCH_UP_S)
+        time.sleep(warm_up_s)
         first = _Reading(bench, worker, settings)
         time.sleep(seconds)
         last = _Reading(bench, worker, settings)
     records += len(stream.sent)
     wait_until("all is processed", lambda: worker.processed() >= records, worker.child, 120)
+    watermark = stream.sent[-1].ts
+    if scene.hurried:  # else the worker may have sealed more than the oracle by then
+        time.sleep(sealed_after_s + _LAG_S)
+        watermark = time.time_ns() // 1_000_000 - round(1000 * _LAG_S)
     metrics, pace = worker.metrics(), last.since(first, idle)
     worker.stop()
     bench.check("every event processed, none late or rejected", lost(metrics, records))
@@ -106,12 +148,22 @@ def _pace(bench: Bench, rate: int, seconds: float, seed: int) -> Pace:
         history.sample.see(event)
     for event in stream.sent:
         history.sample.see(event)
-    _compare(bench, settings, history, stream.sent)
+    _compare(bench, settings, history, stream.sent, watermark)
     bench.say(f"{rate:,} events/s: {pace.us:.0f} us, busy {100 * pace.busy:.0f} %, idle {100 * idle:.1f} % of a core")
     return pace
 
 
-def _compare(bench: Bench, settings: Settings, history: Backlog, sent: Sequence[Event]) -> None:
+def _visits(
+    workload: Workload, scene: Scene, span_s: float, sealed_after_ms: int, seed: int
+) -> tuple[list[Pair], list[Pair]]:
+    """What happened before now, and what will; ts from 0."""
+    span_ms = round(1000 * span_s)
+    if scene.hurried:
+        return [], workload.steady(span_ms, round(scene.rate * span_s), scene.speed, seed)
+    return workload.present(span_ms, scene.rate, sealed_after_ms, seed)
+
+
+def _compare(bench: Bench, settings: Settings, history: Backlog, sent: Sequence[Event], watermark: int) -> None:
     """The sample's documents against the oracle's; without users whose events came too late for a seal to know them."""
     late = too_late(settings, sent[0].ts)
     known = {user: events for user, events in history.sample.events.items() if user not in late}
@@ -119,7 +171,7 @@ def _compare(bench: Bench, settings: Settings, history: Backlog, sent: Sequence[
     if left_out:
         worst = max(late.values()) / 1000
         bench.say(f"{left_out} users left out: their events came up to {worst:.1f} s late, this machine is overloaded")
-    problems = outcome.disagreements(settings, known, sent[-1].ts)
+    problems = outcome.disagreements(settings, known, watermark)
     if left_out > _MOST_LEFT_OUT * len(history.sample):
         problems.append(f"{left_out} users' events came too late: the run shows nothing, repeat it")
     bench.check(f"{len(known)} users' documents against the oracle", problems)
@@ -144,15 +196,16 @@ class _Reading:
         return Pace(
             us=(cpu_s - idle * seconds) / events * 1e6,
             busy=cpu_s / seconds,
+            idle=idle,
             changelog=(self.changelog - earlier.changelog) / events,
             outbox=(self.outbox - earlier.outbox) / events,
             per_slice=grown["streamer_batch_events_sum"] / grown["streamer_batch_events_count"],
         )
 
 
-def _idle(bench: Bench, meanwhile: Callable[[], T]) -> tuple[T, float]:
+def _idle(bench: Bench, scene: Scene, meanwhile: Callable[[], T]) -> tuple[T, float]:
     """What is done meanwhile, and the share of a core that a worker takes while nothing comes and nothing is due."""
-    settings = bench.settings(clock="wall", allowed_lag=_LAG_S)
+    settings = _settings(bench, scene)
     worker = Worker(settings, bench.logs / f"{settings.group}.log")
     worker.wait_recovered()
     time.sleep(1.0)

@@ -47,6 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(tier)
         if tier == "system" and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_SYSTEM_HANGS_AFTER_S))
+    items.sort(key=lambda item: item.get_closest_marker("slowest") is None)  # several processes then end together
 
 
 @pytest.fixture(scope="session", autouse=True)

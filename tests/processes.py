@@ -9,15 +9,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.request import urlopen
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.embedded.child import Child
 from streamer.settings import Settings
 
+T = TypeVar("T")
 Kind = Literal["worker", "publisher", "population"]
 _PROGRAM = "import sys, agents; from streamer.settings import load; sys.exit(agents.run_{kind}(load()))"
 HANGS_AFTER_S = 300.0
@@ -78,12 +80,22 @@ class Progress:
 
     def lag(self) -> int:
         """Records not yet committed by the group."""
-        ends = self._consumer.end_offsets(self._tps)
-        return sum(end - (self._consumer.committed(tp) or 0) for tp, end in ends.items())
+        ends = self._ask(lambda: self._consumer.end_offsets(self._tps))
+        return sum(ends.values()) - self.committed()
 
     def committed(self) -> int:
         """Records committed by the group."""
-        return sum(self._consumer.committed(tp) or 0 for tp in self._tps)
+        return self._ask(lambda: sum(self._consumer.committed(tp) or 0 for tp in self._tps))
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        """The broker's answer, when it gives one: it may be away."""
+        deadline = time.monotonic() + HANGS_AFTER_S
+        while True:
+            try:
+                return question()
+            except KafkaError:
+                if time.monotonic() > deadline:
+                    raise
 
     def done(self) -> bool:
         """Everything there is has been committed."""

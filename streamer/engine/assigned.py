@@ -49,11 +49,16 @@ class Tools(NamedTuple):
 
 
 class AssignedPartition:
-    """A partition of this worker. Until :meth:`recovered` it only collects what arrives."""
+    """A partition of this worker. Until :meth:`recovered` it only collects what arrives.
+
+    Attributes:
+        due: a slice may have something to do: something has arrived, is left over, or time has passed.
+    """
 
     def __init__(self, partition: int, tools: Tools) -> None:
         self.partition = partition
         self.store: PartitionStore | None = None
+        self.due = False
         self._tools = tools
         self._topics = (*tools.settings.topics.sources, tools.settings.topics.erasures)
         self._processor: PartitionProcessor | None = None
@@ -75,6 +80,7 @@ class AssignedPartition:
             processor.receive(topic, batch, tools.now_ms())
         self._early = []
         self._processor = processor
+        self.due = True
 
     # --- what arrives ---------------------------------------------------------------------------------------
 
@@ -83,6 +89,7 @@ class AssignedPartition:
         batch.taken = True
         if self._processor is not None:
             self._processor.receive(topic, batch, self._tools.now_ms())
+            self.due = True
             self._hold(self._processor.too_far_ahead())
         else:
             self._early.append((topic, batch))
@@ -103,12 +110,13 @@ class AssignedPartition:
 
     # --- slices ---------------------------------------------------------------------------------------------
 
-    async def slice(self) -> bool:
-        """Processes what alignment allows; True if there is more to process at once."""
+    async def slice(self) -> None:
+        """Processes what alignment allows; it is due again if there is more to process at once."""
         async with self._slicing:
+            self.due = False
             processor = self._processor
             if processor is None:
-                return False
+                return
             consumer = self._tools.consumer
             caught_up = {topic: consumer.caught_up(TP(topic, self.partition)) for topic in self._topics}
             self._torn = True  # until its output is on its way, the state must not be saved
@@ -117,8 +125,8 @@ class AssignedPartition:
             self._torn = False
             if self._held:
                 self._release(processor.wants_more())
+            self.due |= out.more
         self._measure_slice(out)
-        return out.more
 
     @property
     def is_whole(self) -> bool:

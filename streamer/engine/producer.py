@@ -1,6 +1,6 @@
 """Record batches straight to a partition: many records, one Kafka append, one future.
 
-Faust seam: none. ``app.producer`` sends one record a call (some 30 us each); aiokafka's own
+Faust seam: none (``engine/identities.py``). ``app.producer`` sends one record a call (some 30 us each); aiokafka's own
 ``create_batch``/``send_batch`` (public) puts a whole batch on the wire as it was built. Used for the changelog, the
 outbox and rejects.
 
@@ -13,6 +13,9 @@ owns its partitions when it is woken, and would write old state over that of the
 of a partition writes with the producer id that Kafka gives to the transactional id ``group/partition``, whose epoch
 rises with every claim: after the owner's first batch a broker refuses those of an older epoch (``ProducerFenced``).
 No transaction is ever begun: records are readable at once, and nothing waits for a commit.
+
+Two connections carry it all: a checkpoint's large batches on one, so that they keep no document waiting on the other.
+What comes while a request is under way goes together into the next.
 """
 
 from __future__ import annotations
@@ -26,8 +29,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.codec import has_zstd
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.structs import RecordMetadata
+from aiokafka.producer.transaction_manager import PidAndEpoch
+from aiokafka.structs import RecordMetadata, TopicPartition
 
+from streamer.engine.identities import Identities
 from streamer.errors import BrokerUnavailable
 from streamer.events import CLAIM
 from streamer.settings import Settings
@@ -63,13 +68,21 @@ class Sent(NamedTuple):
         return first + self.size
 
 
+class _Sender(NamedTuple):
+    """One connection, and the ids it sends with."""
+
+    producer: AIOKafkaProducer
+    identities: Identities
+
+
 class BatchProducer:
     """Sends record batches; start before use, close after."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._producer: AIOKafkaProducer | None = None
-        self._owned: dict[tuple[str, int], AIOKafkaProducer] = {}
+        self._outputs: _Sender | None = None
+        self._checkpoints: _Sender | None = None
+        self._of_checkpoints = {settings.topics.state, settings.topics.journal}
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
     async def start(self) -> None:
@@ -78,8 +91,13 @@ class BatchProducer:
         Raises:
             BrokerUnavailable: no broker answered in time.
         """
-        self._producer = self._new(None)
-        await self._connect(self._producer)
+        self._outputs, self._checkpoints = await self._sender(), await self._sender()
+
+    async def _sender(self) -> _Sender:
+        producer = self._new(None)
+        identities = Identities.of(producer)
+        await self._connect(producer)
+        return _Sender(producer, identities)
 
     def _new(self, transactional_id: str | None) -> AIOKafkaProducer:
         settings = self._settings
@@ -104,55 +122,56 @@ class BatchProducer:
 
     async def close(self) -> None:
         """Sends what is under way and disconnects."""
-        await self.give_up()
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await producer.stop()
+        senders = self._senders()
+        self._outputs = self._checkpoints = None
+        for sender in senders:
+            with suppress(KafkaError):  # what could not be sent was reported to who sent it
+                await sender.producer.stop()
 
     # --- fencing ------------------------------------------------------------------------------------------
 
     async def claim(self, partitions: Iterable[int], topics: Sequence[str]) -> None:
-        """Makes this process the only one that can write to these partitions of these topics.
+        """Makes this process the only one that can write to these partitions of these topics; earlier claims end.
 
         Raises:
             BrokerUnavailable: no broker answered in time, or it gives no producer id.
         """
-        await self.give_up()
+        for sender in self._senders():
+            await sender.producer.flush()
+            sender.identities.give_up()
         await asyncio.gather(*(self._claim(partition, topics) for partition in partitions))
 
     async def _claim(self, partition: int, topics: Sequence[str]) -> None:
-        name = f"{self._settings.group}/{topics[0]}/{partition}"
-        producer = self._new(name)
-        self._owned |= {(topic, partition): producer for topic in topics}
-        await self._connect(producer)
-        identity = producer._txn_manager
-        named = asyncio.create_task(identity.wait_for_pid())
-        await asyncio.wait({named, producer._sender.sender_task}, return_when=asyncio.FIRST_COMPLETED)
-        if not identity.has_pid():
-            named.cancel()
-            raise BrokerUnavailable(
-                f"the broker gives no producer id for the transactional id {name}: {producer._sender.sender_task}. "
-                "Allow Write and Describe on transactional ids that begin with the group's name"
-            )
-        identity.transactional_id = None  # from here on a plain idempotent producer, of that id and epoch
+        identity = await self._identity(f"{self._settings.group}/{topics[0]}/{partition}")
         for topic in topics:
+            self._writer(topic).identities.claim([TopicPartition(topic, partition)], identity)
             for sent in await self.send(topic, partition, [[Entry(CLAIM.encode(), None)]]):
                 await sent.done
 
-    async def give_up(self) -> None:
-        """Ends all claims."""
-        owned, self._owned = set(self._owned.values()), {}
-        for producer in owned:
-            with suppress(KafkaError):  # what could not be sent was reported to who sent it
-                await producer.stop()
+    async def _identity(self, transactional_id: str) -> PidAndEpoch:
+        """The producer id of this transactional id, with an epoch that fences whoever had it before."""
+        claimant = self._new(transactional_id)
+        try:
+            await self._connect(claimant)
+        except BrokerUnavailable:
+            raise
+        except KafkaError as error:
+            raise BrokerUnavailable(
+                f"the broker gives no producer id for the transactional id {transactional_id}: {error!r}. "
+                "Allow Write and Describe on transactional ids that begin with the group's name"
+            ) from None
+        else:
+            return PidAndEpoch(claimant._txn_manager.producer_id, claimant._txn_manager.producer_epoch)
+        finally:
+            await claimant.stop()
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
-        return len(await self._ensure().partitions_for(topic))
+        return len(await self._writer(topic).producer.partitions_for(topic))
 
     async def send(self, topic: str, partition: int, groups: Iterable[Sequence[Entry]]) -> list[Sent]:
         """Sends groups of records in order, none of them split over two batches."""
-        producer = self._writer(topic, partition)
+        producer = self._writer(topic).producer
         sent = []
         builder, size = producer.create_batch(), 0
         for group in groups:
@@ -171,20 +190,21 @@ class BatchProducer:
     async def _send(self, builder: BatchBuilder, topic: str, partition: int) -> Sent:
         size = builder.record_count()
         async with self._turns.setdefault((topic, partition), asyncio.Lock()):  # aiokafka lets waiting senders starve
-            writer = self._writer(topic, partition)
+            writer = self._writer(topic).producer
             while True:
                 try:
                     return Sent(await writer.send_batch(builder, topic, partition=partition), size)
                 except KafkaTimeoutError:  # the batch before it still waits for the broker, this one was not taken
                     continue
 
-    def _writer(self, topic: str, partition: int) -> AIOKafkaProducer:
-        return self._owned.get((topic, partition)) or self._ensure()
+    def _senders(self) -> list[_Sender]:
+        return [sender for sender in (self._outputs, self._checkpoints) if sender is not None]
 
-    def _ensure(self) -> AIOKafkaProducer:
-        if self._producer is None:
+    def _writer(self, topic: str) -> _Sender:
+        sender = self._checkpoints if topic in self._of_checkpoints else self._outputs
+        if sender is None:
             raise RuntimeError("the producer is not started")
-        return self._producer
+        return sender
 
 
 def _weight(entry: Entry) -> int:

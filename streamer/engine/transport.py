@@ -1,44 +1,48 @@
-"""Batch transport: one Faust message per fetched partition batch, and commits that follow held acks.
+"""Batch transport: one Faust message for all that a fetch brought of a topic, and commits that follow what is saved.
 
 Faust seam: ``faust.transport.drivers.TRANSPORTS.aliases`` (URL scheme ``streamer+kafka://``) and subclasses of the
 aiokafka driver's Transport, Consumer and consumer thread.
 
 Replaces:
 - ``Consumer.getmany``, which makes a message, a future and several tasks of every record: here a message's value is
-  the list of records fetched from one partition, its offset that of the last one.
-- ``Consumer._add_gap`` and ``_new_offset``, which look for runs of consecutive acked offsets: batches leave gaps by
-  nature. A partition is committed either to where :meth:`BatchConsumer.saved` says (the engine: alignment may leave
-  half a batch unprocessed), or to the end of the batches acked without one unacked before them (``Event.ack``).
+  a :class:`Delivery`, the records fetched of one topic by partition.
+- ``Consumer._add_gap`` and ``_new_offset``, which look for runs of consecutive acked offsets: nothing is acked here. A
+  partition is committed to where :meth:`BatchConsumer.saved` says; alignment may leave half a batch unprocessed.
+- ``ConsumerThread.getmany``, whose queue of methods wakes two tasks a call.
 
 What must hold for it to be right:
-- ``saved`` is called, or a batch acked, only when the records are processed and saved (``engine/table.py``).
-- Batches of a partition are delivered in offset order; the queue is cleared when the partition is revoked, and after a
-  seek back the same offsets may enter it twice, which can only repeat a commit, never move it forward too far.
+- ``saved`` is called only when the records are processed and saved (``engine/table.py``), or written (the publisher).
+- Batches of a partition are delivered in offset order; after a seek back the same offsets may come twice.
 - A ``Fetched`` snapshot is taken in the fetch thread together with the records it belongs to, so that "caught up"
   means: nothing at the broker when it was last asked (``engine/answers.py``), nothing on the way to the agent.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, TypeAlias, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord
-from faust.events import Event
 from faust.streams import Stream
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message, StreamT
 
 from streamer.engine.answers import date_from_asking
+from streamer.engine.pacing import ask_at_most_every
 from streamer.engine.records import Batch, Fetched, Record
 
 SCHEME: Final = "streamer+kafka"
 FETCH_MAX_WAIT_MS: Final = 100
 """How long a broker may hold a fetch that finds nothing. A partition drained while a fetch is under way waits for the
 next one: the stock 1500 ms would be the worst-case latency of a quiet topic."""
+FETCH_INTERVAL_S: Final = 0.01
+"""Least time between two fetches of a broker, s: what an event may wait, at most, for others to come with it."""
+
+Delivery: TypeAlias = dict[TP, Batch]
+"""What a fetch brought of one topic, by partition."""
 
 
 class _FetchResult(dict[TP, list[ConsumerRecord]]):
@@ -49,17 +53,26 @@ class _FetchResult(dict[TP, list[ConsumerRecord]]):
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The stock consumer thread, fetching with a short wait and a snapshot."""
+    """The stock consumer thread, fetching with a short wait, at a measured pace, and with a snapshot."""
 
     async def on_start(self) -> None:
         """Called by Faust in the thread, before anything is fetched."""
         await super().on_start()
-        date_from_asking(self._ensure_consumer()._fetcher)
+        fetcher = self._ensure_consumer()._fetcher
+        date_from_asking(fetcher)
+        ask_at_most_every(FETCH_INTERVAL_S, fetcher)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         return consumer
+
+    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """Called in the app's thread: fetches in this one."""
+        consumer = self._ensure_consumer()
+        active = cast("set[TP]", active_partitions)  # None, of a client that is no worker, is passed on as it is
+        fetching = self._fetch_records(consumer, active, timeout, consumer._max_poll_records)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetching, self.thread_loop))
 
     async def _fetch_records(
         self,
@@ -89,7 +102,7 @@ def _snapshot(consumer: AIOKafkaConsumer) -> dict[TP, Fetched]:
 
 
 class BatchConsumer(driver.Consumer):
-    """Delivers whole partition batches; commits what is acked, batch by batch.
+    """Delivers what a fetch brought topic by topic; commits what is saved.
 
     Attributes:
         before_revoked: awaited while the partitions are still ours, so that a checkpoint can be written and committed.
@@ -101,7 +114,6 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._fetched: dict[TP, Fetched] = {}
-        self._in_flight: dict[TP, deque[int]] = {}
         self._last_batch: dict[TP, Batch] = {}
         self._saved: dict[TP, int] = {}
         self._held: set[TP] = set()
@@ -113,7 +125,7 @@ class BatchConsumer(driver.Consumer):
     # --- reading ------------------------------------------------------------------------------------------
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        """One message for each partition that had records.
+        """One message for each topic that had records.
 
         Records of an earlier generation are dropped: the rebalance between has sought back to what is committed.
         Others never are, even if their partition was held meanwhile, as the position is already past them.
@@ -128,18 +140,17 @@ class BatchConsumer(driver.Consumer):
             return
         if self._is_stale(records.generation):
             return
-        batches = {}
+        topics: dict[str, Delivery] = {}
         for found, fetched in records.items():
             if fetched:
                 tp = TP(found.topic, found.partition)
                 batch = Batch(Record(r.offset, r.key, r.value, r.timestamp, r.headers) for r in fetched)
-                batches[tp] = self._last_batch[tp] = batch
-                self._in_flight.setdefault(tp, deque()).append(batch[-1].offset)
+                self._last_batch[tp] = topics.setdefault(tp.topic, {})[tp] = batch
         self._fetched.update(records.snapshot)
-        for tp, batch in batches.items():
+        for delivery in topics.values():
             if self._is_stale(records.generation):
                 return
-            yield tp, self._batch_message(tp, batch)
+            yield self._message(delivery)
 
     def _is_stale(self, generation: int) -> bool:
         return not self.flow_active or bool(self.app.consumer_generation_id != generation)
@@ -148,17 +159,19 @@ class BatchConsumer(driver.Consumer):
         """Gives the fetch thread a copy, as the set changes while it waits."""
         return await super()._getmany(None if active_partitions is None else set(active_partitions), timeout)
 
-    def _batch_message(self, tp: TP, batch: Batch) -> ConsumerMessage:
+    def _message(self, delivery: Delivery) -> tuple[TP, ConsumerMessage]:
+        """In the name of one of its partitions; Faust would drop it if its offset were below where that one began."""
+        tp, batch = next(iter(delivery.items()))
         last = batch[-1]
-        return ConsumerMessage(
+        return tp, ConsumerMessage(
             tp.topic,
             tp.partition,
-            last.offset,
+            max(last.offset, self._read_offset[tp] or 0),
             last.timestamp / 1000.0,
             0,
             None,
             None,
-            cast(bytes, batch),
+            cast(bytes, delivery),
             None,
             0,
             0,
@@ -205,28 +218,22 @@ class BatchConsumer(driver.Consumer):
     # --- committing ---------------------------------------------------------------------------------------
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Gaps need no bookkeeping: batches are committed as they were delivered."""
+        """Gaps need no bookkeeping, as nothing is acked."""
 
     def saved(self, tp: TP, offset: int) -> None:
         """Everything of ``tp`` before ``offset`` is processed and saved: the next commit may say so."""
         self._saved[tp] = offset
-        queue = self._in_flight.get(tp)
-        while queue and queue[0] < offset:
-            queue.popleft()
         self._acked[tp][:] = [offset - 1]
 
+    def finished(self, delivery: Delivery) -> None:
+        """All of a delivery is written to where it belongs."""
+        for tp, batch in delivery.items():
+            self.saved(tp, batch[-1].offset + 1)
+
     def _new_offset(self, tp: TP) -> int | None:
-        """Up to where ``tp`` is saved, or the end of the batches acked without one unacked before them."""
-        end = self._saved.pop(tp, None)
-        acked = self._acked_index[tp]
-        queue = self._in_flight.get(tp)
-        while queue and queue[0] in acked:
-            offset = queue.popleft()
-            if offset not in queue:
-                acked.discard(offset)
-            end = offset + 1 if end is None else max(offset + 1, end)
-        self._acked[tp][:] = sorted(acked)
-        return end
+        """Up to where ``tp`` is saved, if that was not asked for before."""
+        self._acked[tp].clear()
+        return self._saved.pop(tp, None)
 
     # --- rebalancing --------------------------------------------------------------------------------------
 
@@ -236,7 +243,6 @@ class BatchConsumer(driver.Consumer):
             await self.before_revoked(revoked)
         self._held -= revoked
         for tp in revoked:
-            self._in_flight.pop(tp, None)
             self._last_batch.pop(tp, None)
             self._saved.pop(tp, None)
             self._fetched.pop(tp, None)
@@ -255,10 +261,10 @@ class BatchTransport(driver.Transport):
     Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
 
 
-async def held_batches(stream: StreamT[Batch]) -> AsyncIterator[tuple[Event, Batch]]:
-    """The stream's events and the batches that are their values; none is acked unless ``ack`` is called."""
-    async for event in cast("Stream[Batch]", stream).noack().events():
-        yield cast(Event, event), cast(Batch, event.value)
+async def deliveries(stream: StreamT[Delivery]) -> AsyncIterator[Delivery]:
+    """What reaches a stream; nothing of it is acked, see :meth:`BatchConsumer.saved`."""
+    async for event in cast("Stream[Delivery]", stream).noack().events():
+        yield cast(Delivery, event.value)
 
 
 def register() -> None:

@@ -26,13 +26,12 @@ from streamer.engine.assigned import AssignedPartition, Tools
 from streamer.engine.metrics import Metrics
 from streamer.engine.output import OutputWriter
 from streamer.engine.producer import BatchProducer
-from streamer.engine.records import Batch
 from streamer.engine.recovery import recover
 from streamer.engine.rewriting import rewrite
 from streamer.engine.scan import scanner
 from streamer.engine.stores import open_stores
 from streamer.engine.table import ChangelogWriter, JournalWriter
-from streamer.engine.transport import BatchConsumer
+from streamer.engine.transport import BatchConsumer, Delivery
 from streamer.engine.truncation import Truncation
 from streamer.errors import BrokerUnavailable, TakenOver, TopicsError
 from streamer.profile import Rules
@@ -111,13 +110,15 @@ class Engine:
 
     # --- work -----------------------------------------------------------------------------------------------
 
-    def receive(self, tp: TP, batch: Batch) -> None:
-        """Takes a batch that a stream delivered; it is committed once it is saved."""
-        assigned = self._assigned.get(tp.partition)
-        if assigned is None or self._failed:
+    def receive(self, delivery: Delivery) -> None:
+        """Takes what a stream delivered; it is committed once it is saved."""
+        if self._failed:
             return
         try:
-            assigned.receive(tp.topic, batch)
+            for tp, batch in delivery.items():
+                assigned = self._assigned.get(tp.partition)
+                if assigned is not None:
+                    assigned.receive(tp.topic, batch)
         except Exception as error:
             self._failing = asyncio.ensure_future(self._fail(error))  # else the agent restarts and the batch is lost
             raise
@@ -125,6 +126,8 @@ class Engine:
 
     def tick(self) -> None:
         """Lets time pass, though nothing has arrived."""
+        for assigned in self._assigned.values():
+            assigned.due = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -132,31 +135,29 @@ class Engine:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            more = True
-            while more and not self._paused:
-                more = False
-                for assigned in list(self._assigned.values()):
-                    more |= await self._slice(assigned)
-                    await asyncio.sleep(0)
+            while not self._paused and (due := [a for a in self._assigned.values() if a.due]):
+                for assigned in due:
+                    await self._slice(assigned)
+                await asyncio.sleep(0)
 
-    async def _slice(self, assigned: AssignedPartition) -> bool:
+    async def _slice(self, assigned: AssignedPartition) -> None:
         if self._paused:
-            return False
+            return
         try:
-            more = await assigned.slice()
+            await assigned.slice()
             if assigned.crowded:
                 await self._checkpoint(assigned)
         except Exception as error:
             await self._fail(error)
             raise
-        return more
 
     async def checkpoint(self) -> None:
         """Saves every partition and lets Faust commit what is saved."""
         if self._failed:
             return
         try:
-            await asyncio.gather(*(self._checkpoint(assigned) for assigned in list(self._assigned.values())))
+            for assigned in list(self._assigned.values()):  # one by one: taking the changes of all would block slices
+                await self._checkpoint(assigned)
         except Exception as error:
             await self._fail(error)
             raise

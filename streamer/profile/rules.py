@@ -40,6 +40,7 @@ class Rules:
         self.frame = Frame(settings.half_life_days, settings.window_days, population)
         self.session_items = settings.session_items
         self.session_items_held = 4 * settings.session_items
+        self.session_items_kept = 3 * settings.session_items
         self.explicit_cap = settings.explicit_cap
         self.records_held = 4 * settings.explicit_cap + 64
         self.tile_caps = settings.tile_caps

@@ -81,12 +81,13 @@ class Session(Struct, gc=False):
             if item is None:
                 item = interactions[content_id] = Interaction.opened_by(content_id, event)
                 item.act(event, rules.gate, rules.attention)
+                self.changed.add(content_id)
                 if len(interactions) > rules.session_items:
                     speaks = True
                     self.bound(rules)
             else:
                 item.merge(event, rules.gate, rules.attention)
-            self.changed.add(content_id)
+                self.changed.add(content_id)
             speaks = speaks or item.responded or item.ended
         kind = type(event)
         if kind is Impression or kind is Play:
@@ -156,9 +157,14 @@ class Session(Struct, gc=False):
             self.cohort_at, self.cohort = ts, cohort
 
     def bound(self, rules: Rules) -> None:
-        """Keeps memory bounded (I6): far more items than count are held, so that which ones count stays exact."""
-        while len(self.interactions) > rules.session_items_held:
-            latest = max(self.interactions.values(), key=lambda item: (item.first, item.content_id))
-            del self.interactions[latest.content_id]
-            self.changed.discard(latest.content_id)
+        """Keeps memory bounded (I6): far more items than count are held, so that which ones count stays exact.
+
+        Many are dropped at a time, since finding the latest costs as much as finding many of them.
+        """
+        if len(self.interactions) <= rules.session_items_held:
+            return
+        items = sorted(self.interactions.values(), key=lambda item: (item.first, item.content_id))
+        for item in items[rules.session_items_kept :]:
+            del self.interactions[item.content_id]
+            self.changed.discard(item.content_id)
             rules.dropped["session_items"] += 1

@@ -291,17 +291,17 @@ def _add_sessions(tiles: Tiles, day: int, found: list[tuple[Interaction, Outcome
 
     A tag's stands in the contexts in which the tag was first shown.
     """
-    shown: set[Key] = set()
+    shown: dict[Key, list[Interaction]] = {}
     engaged: set[Key] = set()
     for i, out in found:
-        keys = {*i.keys, ("content", i.content_id)}
         if out.valid:
-            shown |= keys
+            for named in i.keys:
+                shown.setdefault(named, []).append(i)
+            shown.setdefault(("content", i.content_id), [])
         if out.engaged:
-            engaged |= keys
-    for key in shown - engaged:
-        showing = [i for i, out in found if out.valid and key in i.keys]
-        first = min(showing, key=lambda i: (i.first, i.content_id), default=None)
+            engaged |= {*i.keys, ("content", i.content_id)}
+    for key in shown.keys() - engaged:
+        first = min(shown[key], key=lambda i: (i.first, i.content_id), default=None)
         for each in with_contexts([key], () if first is None else first.context):
             add(tiles, day, each, sessions=1)
 
@@ -319,8 +319,8 @@ def apply_tile_caps(tile: Tile, settings: Settings) -> set[Key]:
         light = [key for key in held if tile[key].get("ld", 0) == 0]
         light.sort(key=lambda key: key[1], reverse=True)
         light.sort(key=lambda key: (tile[key].get("shown", 0), tile[key].get("engaged", 0)))
-        for key in light[: max(0, len(held) - cap)]:
-            for each in [k for k in tile if k == key or (kind == "tag" and k[:2] == ("context", key[1]))]:
-                del tile[each]
-            evicted.add(key)
+        gone = set(light[: max(0, len(held) - cap)])
+        for each in [k for k in tile if k in gone or (k[0] == "context" and ("tag", k[1]) in gone)]:
+            del tile[each]
+        evicted |= gone
     return evicted

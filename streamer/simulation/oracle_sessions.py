@@ -149,9 +149,8 @@ def _session(session_id: str | None, events: list[Event], settings: Settings) ->
     for event in events:
         if event.content_id is not None:
             by_content.setdefault(event.content_id, []).append(event)
-    interactions = [interaction(content_id, own, settings) for content_id, own in by_content.items()]
-    interactions.sort(key=lambda i: (i.first, i.content_id))
-    kept = {i.content_id: i for i in interactions[: settings.session_items]}
+    earliest = sorted(by_content, key=lambda content_id: (by_content[content_id][0].ts, content_id))
+    kept = {c: interaction(c, by_content[c], settings) for c in earliest[: settings.session_items]}
     return Session(session_id, tuple(events), events[0].ts, events[-1].ts, kept)
 
 

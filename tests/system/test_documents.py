@@ -32,7 +32,7 @@ def run_to_the_end(spawn: Spawn, source: Progress, outbox: Progress) -> None:
     assert publisher.stop(HANGS_AFTER_S) == 0, publisher.tail()
 
 
-@pytest.mark.parametrize("events", [20_000, pytest.param(200_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("events", [20_000, pytest.param(200_000, marks=[pytest.mark.long, pytest.mark.slowest])])
 def test_a_city_with_disorder_and_a_tenth_of_duplicates_gives_the_oracle_s_documents(
     settings: Settings, source: Progress, outbox: Progress, spawn: Spawn, events: int
 ) -> None:

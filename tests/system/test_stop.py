@@ -40,7 +40,7 @@ def test_no_record_is_processed_twice_if_a_worker_is_told_to_stop_under_load(
     topics.create(settings)
     source = Progress(settings, settings.group, (*settings.topics.sources, settings.topics.erasures))
     outbox = Progress(settings, settings.publisher_group, (settings.topics.avoid_lists,))
-    events = city_of(prefix, users=150, days=9)
+    events = city_of(prefix, users=300, days=9)
     end = NOW + 86_400_000
     with SignalProducer(settings) as producer:
         for i, (_, event) in enumerate(events):
@@ -53,7 +53,7 @@ def test_no_record_is_processed_twice_if_a_worker_is_told_to_stop_under_load(
     for run in range(2):
         worker = start("worker", settings, tmp_path / f"worker{run}.log")
         try:
-            wait_for("it is at work", lambda: processed(port) > 1_000, worker)
+            wait_for("it is at work", lambda: processed(port) > 0, worker)
             began = time.monotonic()
             assert worker.stop(HANGS_AFTER_S) == 0, worker.tail()
             took = time.monotonic() - began

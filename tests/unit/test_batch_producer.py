@@ -8,7 +8,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streamer.engine.producer import BatchProducer, Entry
+from streamer.engine.identities import Identities
+from streamer.engine.producer import BatchProducer, Entry, _Sender
 from streamer.settings import Settings
 
 
@@ -32,7 +33,7 @@ class Waiting(AIOKafkaProducer):
 def test_a_batch_waits_for_a_broker_that_is_away_longer_than_a_request_may_take() -> None:
     async def sent() -> list[object]:
         several, writer = BatchProducer(Settings()), Waiting()
-        several._owned["outbox", 1] = writer
+        several._outputs = _Sender(writer, Identities(0))
         sent = await several.send("outbox", 1, [[Entry(b"ann", b"1")], [Entry(b"bob", None)]])
         assert writer.asked == 3
         return [await batch.done for batch in sent]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streamer.engine.steps import load_profile
 from streamer.events import Event
 from streamer.profile import Outcome, Profile, Rules
 from streamer.settings import DAY_MS, Settings
@@ -120,6 +121,28 @@ def test_within_the_grace_a_closed_session_still_takes_what_belongs_to_it() -> N
     assert len(profile.sessions) == 1
     profile.advance(NOON + 10 * MINUTE + SEALING)
     assert tiles_of(profile)[DAY0]["content", "a"] == {"shown": 1, "started": 1, "engaged": 1}
+
+
+def test_a_session_of_more_items_than_are_held_is_saved_and_restored_as_it_is() -> None:
+    """Items come in order: the newest is dropped the moment it is added, and must not be looked for afterwards."""
+    settings = Settings(session_items=2)
+    profile = Profile("u", Rules(settings))
+    saved: dict[str, bytes] = {}
+    journal = []
+    for number in range(30):
+        profile.apply(played(NOON + number * SECOND, f"c{number:02}"), -1)
+        if number % 3 == 0:
+            parts, entry, _ = profile.changes()
+            saved |= {name: raw for name, raw in parts.items() if raw is not None}
+            journal += [entry] if entry is not None else []
+    (session,) = profile.sessions
+    assert 2 <= len(session.interactions) <= profile.rules.session_items_held
+    parts, entry, _ = profile.changes()
+    restored = load_profile("u", Rules(settings), saved | {n: r for n, r in parts.items() if r}, [*journal, entry])
+    for each in (profile, restored):
+        each.advance(NOON + HOUR + SEALING)
+    assert tiles_of(restored) == tiles_of(profile)
+    assert restored.rollup.contents.keys() == profile.rollup.contents.keys() <= {"c00", "c01"}
 
 
 def test_an_old_event_is_late_only_if_no_open_session_takes_it() -> None:

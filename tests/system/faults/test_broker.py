@@ -17,8 +17,8 @@ AWAY_S = 60
     [
         ("kill", 0),
         pytest.param("stop", 0, marks=pytest.mark.long),
-        pytest.param("stop", AWAY_S, marks=pytest.mark.long),
-        pytest.param("kill", AWAY_S, marks=pytest.mark.long),
+        pytest.param("stop", AWAY_S, marks=[pytest.mark.long, pytest.mark.slowest]),
+        pytest.param("kill", AWAY_S, marks=[pytest.mark.long, pytest.mark.slowest]),
     ],
     ids=["crash", "restart", "stopped for a minute", "dead for a minute"],
 )

@@ -17,8 +17,8 @@ LIFE_S = 5.0
     ("deployment", "users", "days", "kills"),
     [
         ("rocksdb", 40, 5, 3),
-        pytest.param("memory", 120, 12, 40, marks=pytest.mark.long),
-        pytest.param("rocksdb", 120, 12, 40, marks=pytest.mark.long),
+        pytest.param("memory", 120, 12, 40, marks=[pytest.mark.long, pytest.mark.slowest]),
+        pytest.param("rocksdb", 120, 12, 40, marks=[pytest.mark.long, pytest.mark.slowest]),
     ],
     ids=["few, rocksdb", "many", "many, rocksdb"],
     indirect=["deployment"],

@@ -10,14 +10,16 @@ from tests.deployment import story_of
 from tests.processes import HANGS_AFTER_S, wait_for
 from tests.system.faults.deployed import Deploy
 
+MINUTES = [pytest.mark.long, pytest.mark.slowest]
+
 
 @pytest.mark.parametrize(
     ("rounds", "store", "folders"),
     [
         (1, "memory", ("data",) * 3),
-        pytest.param(4, "memory", ("data",) * 3, marks=pytest.mark.long),
-        pytest.param(4, "rocksdb", ("data",) * 3, marks=pytest.mark.long),
-        pytest.param(4, "rocksdb", ("one", "two", "three"), marks=pytest.mark.long),
+        pytest.param(4, "memory", ("data",) * 3, marks=MINUTES),
+        pytest.param(4, "rocksdb", ("data",) * 3, marks=MINUTES),
+        pytest.param(4, "rocksdb", ("one", "two", "three"), marks=MINUTES),
     ],
     ids=["once", "four times", "rocksdb in one directory", "rocksdb in a directory each"],
 )

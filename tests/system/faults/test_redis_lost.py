@@ -15,7 +15,11 @@ from tests.system.faults.deployed import Deployed
 AWAY_S = 60
 
 
-@pytest.mark.parametrize("away_s", [0, pytest.param(AWAY_S, marks=pytest.mark.long)], ids=["briefly", "a minute"])
+@pytest.mark.parametrize(
+    "away_s",
+    [0, pytest.param(AWAY_S, marks=[pytest.mark.long, pytest.mark.slowest])],
+    ids=["briefly", "a minute"],
+)
 def test_while_redis_is_dead_workers_keep_up_and_a_rebuild_gives_the_same_bytes(
     deployment: Deployed, away_s: float
 ) -> None:

@@ -24,6 +24,7 @@ def frozen(child: Child) -> bool:
 
 
 @pytest.mark.long
+@pytest.mark.slowest
 def test_workers_frozen_at_random_moments_and_woken_after_a_takeover_change_no_document(
     deployment: Deployed, seed: int
 ) -> None:
