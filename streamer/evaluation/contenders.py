@@ -5,20 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streamer.errors import SettingsError
 from streamer.evaluation.rules import RULES, Rule
 from streamer.evaluation.rules.ours import Ours
 from streamer.profile import Rules
+from streamer.scoring.population import Population
 from streamer.settings import Settings, load
 
 
 class Contender(Struct, frozen=True):
-    """A rule under settings. ``label`` names it in tables."""
+    """A rule under settings.
+
+    Attributes:
+        label: names it in tables.
+        rule: what it does.
+        rules: the deployment's constants.
+        among: the settings under which it goes by rates that other users give; None: it goes by the constants.
+    """
 
     label: str
     rule: type[Rule]
     rules: Rules
+    among: Settings | None = None
+
+    def knowing(self, settings: Settings, population: Population) -> Contender:
+        """The same, by these rates."""
+        return replace(self, rules=Rules(settings, population))
 
     def of(self, user_id: str) -> Rule:
         """The rule, knowing nothing yet of this user."""
@@ -43,10 +57,12 @@ def contenders(
         known = ", ".join(RULES)
         raise SettingsError([f"--rules {name}: there is no such rule, there are {known}" for name in unknown])
     rules = Rules(settings)
-    found = [Contender(name, RULES[name], rules) for name in RULES if not names or name in names]
+    chosen = [RULES[name] for name in RULES if not names or name in names]
+    found = [Contender(rule.name, rule, rules, settings if rule.among else None) for rule in chosen]
     if changed:
         told = ", ".join(f"{name}={value}" for name, value in changed.items())
-        other = Contender(f"ours, {told}", Ours, Rules(load(None, **{**settings.model_dump(), **changed})))
+        differing = load(None, **{**settings.model_dump(), **changed})
+        other = Contender(f"ours, {told}", Ours, Rules(differing), differing)
         at = next((n + 1 for n, each in enumerate(found) if each.rule is Ours), 0)
         found.insert(at, other)
     return found

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from streamer.evaluation.bootstrap import Share
+from streamer.evaluation.joining import Key
 from streamer.evaluation.measures import average_precision
 from streamer.evaluation.rules.ours import CERTAIN
 from streamer.evaluation.serving_effect import CANDIDATES, Effect, effect, relevances
@@ -50,7 +51,9 @@ KEY_MEASURES: Final = (
     _of_keys("ever", "ever found", True, "%", "of the keys ever disliked and shown, those ever listed meanwhile"),
     _of_keys("showings", "showings", False, "n", "showings of a disliked key before it was first listed, if it was"),
     _of_keys("liked", "liked, end", False, "%", "of the liked keys shown, those listed at the end"),
-    _of_keys("liked_inferred", "inferred", False, "%", "the same without what the user named themselves (hard entries)"),
+    _of_keys(
+        "liked_inferred", "inferred", False, "%", "the same without what the user named themselves (hard entries)"
+    ),
     _of_keys("liked_ever", "liked, ever", False, "%", "of the liked keys shown, those ever listed"),
     _of_keys("liked_ever_inferred", "inferred", False, "%", "the same without hard entries"),
     _of_keys("neutral", "neutral, end", False, "%", "of the neutral keys shown, those listed at the end"),
@@ -137,9 +140,7 @@ def _of_kind(trial: Trial, tale: Tale, kind: str) -> Shares:
     strong = {value for (each, value), how in tale.listed.items() if each == kind and how.tier != "soft"}
     inferred = {value for (each, value), how in tale.listed.items() if each == kind and how.tier != "hard"}
     ranked = sorted(shown)
-    ap = average_precision(
-        [tale.scores.get((kind, value), tale.neutral) for value in ranked], [value in disliked for value in ranked]
-    )
+    ap = average_precision([_score(tale, (kind, value)) for value in ranked], [value in disliked for value in ranked])
     found_after = {value: count for (each, value), count in tale.found_after.items() if each == kind}
     from_the_start = found_after.keys() & who.before.disliked(kind)
     stayed = [how for (each, _), how in tale.stayed.items() if each == kind]
@@ -162,6 +163,11 @@ def _of_kind(trial: Trial, tale: Tale, kind: str) -> Shares:
         "stays": Share(sum(days for days, _ in stayed), len(stayed)),
         "gone": Share(sum(gone for _, gone in stayed), len(stayed)),
     }
+
+
+def _score(tale: Tale, key: Key) -> float:
+    score = tale.scores.get(key)
+    return tale.unknown.get(key, tale.neutral) if score is None else score
 
 
 def _caps(who: Resident, now_ms: int, tale: Tale) -> Shares:

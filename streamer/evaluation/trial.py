@@ -27,8 +27,9 @@ class Tale(Struct):
     """What one contender said about one user.
 
     Attributes:
-        neutral: the score of a key that has none.
+        neutral: the score of a key of which nothing is known.
         scores: at the end.
+        unknown: scores at the end of keys that were shown and that those leave out.
         listed: at the end.
         found_after: disliked key -> how often it had been shown when it was first seen listed.
         wronged: keys seen listed while they were liked, the same of those not named by the user, and while they were
@@ -39,6 +40,7 @@ class Tale(Struct):
 
     neutral: float = 0.0
     scores: Mapping[Key, float] = field(default_factory=dict)
+    unknown: Mapping[Key, float] = field(default_factory=dict)
     listed: Mapping[Key, Listed] = field(default_factory=dict)
     found_after: dict[Key, int] = field(default_factory=dict)
     wronged: dict[str, set[Key]] = field(
@@ -91,6 +93,7 @@ def run(who: Resident, world: World, contenders: Sequence[Contender], base: Rule
     _look(rules, watchers, ended_ms, trial.shown)
     for rule, tale in zip(rules, trial.tales, strict=True):
         tale.scores, tale.listed = rule.scores(ended_ms), rule.listed(ended_ms)
+        tale.unknown = {key: rule.unknown(key) for key in trial.shown if key not in tale.scores}
     return trial
 
 

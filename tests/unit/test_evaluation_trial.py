@@ -43,7 +43,7 @@ class Oracle(Rule):
 
 
 def study(*rules: type[Rule]) -> WorldReport:
-    return world_study.study(WORLD, [Contender(rule.name, rule, RULES_OF) for rule in rules], RULES_OF, 50)
+    return world_study.study([WORLD], [Contender(rule.name, rule, RULES_OF) for rule in rules], RULES_OF, 50)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_every_contender_sees_the_same_life() -> None:
 
 
 def test_the_page_holds_every_figure_and_needs_no_network(found: WorldReport) -> None:
-    told = page(Report("0", "streamer evaluate <x>", 5, 12, 50, 1.0, {"ours": "a & b"}, (found,), ()))
+    told = page(Report("0", "streamer evaluate <x>", (5,), 12, 50, 1.0, {"ours": "a & b"}, (found,), ()))
     assert "http" not in told.replace("http://www.w3.org/2000/svg", "")
     assert "<script" not in told
     assert "&lt;x&gt;" in told
