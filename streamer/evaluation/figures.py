@@ -51,11 +51,9 @@ KEY_MEASURES: Final = (
     _of_keys("ever", "ever found", True, "%", "of the keys ever disliked and shown, those ever listed meanwhile"),
     _of_keys("showings", "showings", False, "n", "showings of a disliked key before it was first listed, if it was"),
     _of_keys("liked", "liked, end", False, "%", "of the liked keys shown, those listed at the end"),
-    _of_keys(
-        "liked_inferred", "inferred", False, "%", "the same without what the user named themselves (hard entries)"
-    ),
+    _of_keys("liked_inferred", "liked, end, inferred", False, "%", "the same without hard entries, which users named"),
     _of_keys("liked_ever", "liked, ever", False, "%", "of the liked keys shown, those ever listed"),
-    _of_keys("liked_ever_inferred", "inferred", False, "%", "the same without hard entries"),
+    _of_keys("liked_ever_inferred", "liked, ever, inferred", False, "%", "the same without hard entries"),
     _of_keys("neutral", "neutral, end", False, "%", "of the neutral keys shown, those listed at the end"),
     _of_keys("neutral_ever", "neutral, ever", False, "%", "of the neutral keys shown, those ever listed"),
     _of_keys("stays", "days to go", False, "n", "days a listed key stays after it is disliked no more, up to the end"),
