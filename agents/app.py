@@ -98,6 +98,7 @@ def _ensure_topics(settings: Settings) -> None:
 
 def _run(app: BatchApp) -> int:
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    logging.getLogger("aiokafka.consumer.subscription_state").setLevel(logging.WARNING)  # a line at every reading
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     try:

@@ -16,7 +16,7 @@ _TRUNCATE_S: Final = 60.0
 
 
 def install(app: faust.App, engine: Engine, settings: Settings) -> None:
-    """Adds the agent, the engine's work loop, its clock tick, its checkpoints and its tidying to the app."""
+    """Adds the agent, and what the engine does by the clock, to the app."""
 
     async def signals(stream: StreamT[Delivery]) -> None:
         async for delivery in deliveries(stream):
@@ -30,5 +30,7 @@ def install(app: faust.App, engine: Engine, settings: Settings) -> None:
 
     app.timer(_TICK_S, name="tick")(tick)
     app.timer(settings.checkpoint_interval, name="checkpoint")(engine.checkpoint)
+    if settings.population:
+        app.timer(settings.population_interval, name="population")(engine.follow_population)
     app.timer(_TRUNCATE_S, name="truncate")(engine.truncate)
     app.timer(_TRUNCATE_S, name="keep whole")(engine.keep_whole)

@@ -30,17 +30,19 @@ NOW = 1_760_000_000_000
 
 
 def settings_of(prefix: str, brokers: str, redis_url: str, data_dir: Path, **more: object) -> Settings:
-    """Settings of a deployment of its own, whose clock is the events'."""
+    """Settings of a deployment of its own, whose clock is the events', and whose population is the constants."""
     values = {
         "brokers": brokers,
         "partitions": 4,
         "topic_prefix": prefix,
         "group": prefix + "workers",
         "publisher_group": prefix + "publishers",
+        "population_group": prefix + "population",
         "redis_url": redis_url,
         "data_dir": data_dir,
         "checkpoint_interval": 0.5,
         "clock": "events",
+        "population": False,
         **more,
     }
     return Settings(**values)  # type: ignore[arg-type]
@@ -138,10 +140,15 @@ def newest_in_outbox(settings: Settings) -> dict[str, bytes]:
 
 
 def records_of(settings: Settings, topic: str) -> list[Record]:
-    """Everything that a topic has, each partition in order."""
+    """Everything that a topic keyed by user has, each partition in order."""
+    return records_in(settings, topic, range(settings.partitions))
+
+
+def records_in(settings: Settings, topic: str, partitions: Iterable[int]) -> list[Record]:
+    """Everything that these partitions of a topic have, each in order."""
 
     async def read() -> list[Record]:
-        begin = dict.fromkeys(range(settings.partitions), 0)
+        begin = dict.fromkeys(partitions, 0)
         return [record async for scanned in scan(settings, topic, begin) for record in scanned.records]
 
     return asyncio.run(read())

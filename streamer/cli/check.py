@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from streamer.cli.given import given
+from streamer.cli.words import moment
 
 if TYPE_CHECKING:
+    from streamer.engine.announcement import Announcement
     from streamer.settings import Settings
 
 
@@ -33,7 +37,7 @@ def install(app: typer.Typer) -> None:
 
 
 def check(ctx: typer.Context) -> None:
-    """Check settings, broker, topics and Redis; exit code 1 if anything is wrong."""
+    """Check settings, broker, topics, population and Redis; exit code 1 if anything is wrong."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -74,6 +78,36 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         yield Finding("topics", False, problem)
     if not problems:
         yield Finding("topics", True, f"fit together, {settings.partitions} partitions each")
+        if settings.population:
+            yield _population(settings)
+
+
+def _population(settings: Settings) -> Finding:
+    from streamer.engine.aggregator import announced
+    from streamer.engine.scan import scanner
+    from streamer.engine.snapshots import is_stale
+    from streamer.errors import BrokerUnavailable
+
+    async def read() -> Announcement:
+        async with scanner(settings, "the population's figures") as topics:
+            return await announced(topics, settings)
+
+    try:
+        found = asyncio.run(read())
+    except BrokerUnavailable as error:
+        return Finding("population", False, str(error))
+    known = found.population
+    now_ms = time.time_ns() // 1_000_000
+    if known.version == 0:
+        text = "no snapshot yet, so users are judged by the constants: does  streamer population  run?"
+        return Finding("population", False, text)
+    text = (
+        f"snapshot {known.version} of {moment(known.as_of)}: {len(known.tags)} tags and {len(known.creators)} creators "
+        f"with rates of their own, {len(found.lists)} default lists, {len(found.health)} creators flagged"
+    )
+    if is_stale(known.as_of, now_ms, settings):
+        return Finding("population", False, f"{text}; it is old: does  streamer population  run?")
+    return Finding("population", True, text)
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from streamer.cli.account import Account, AccountKind
     from streamer.engine.store import PartitionStore
-    from streamer.profile import Profile
+    from streamer.profile import Profile, Rules
+    from streamer.settings import Settings
 
 
 def install(app: typer.Typer) -> None:
@@ -43,7 +44,6 @@ def explain(
     from streamer.engine.lookup import profile_in, saved_state
     from streamer.events import normal_tag
     from streamer.producing.topics import require
-    from streamer.profile import Rules
 
     if kind is not None and kind not in KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
@@ -51,8 +51,9 @@ def explain(
     require(settings)
     console = Console(highlight=False)
     with console.status(f"looking for {user} in {settings.topics.state} and {settings.topics.journal}"):
+        rules = asyncio.run(_rules(settings))
         store = asyncio.run(saved_state(settings, user))
-    profile = None if store is None else profile_in(store, user, Rules(settings))
+    profile = None if store is None else profile_in(store, user, rules)
     if store is None or profile is None or profile.empty:
         typer.echo(f"The workers have saved nothing about {user!r}: no events yet, forgotten, or erased.", err=True)
         raise typer.Exit(1)
@@ -73,6 +74,19 @@ def explain(
         )
 
 
+async def _rules(settings: Settings) -> Rules:
+    """The rules of a worker started now: with the snapshot that it would go by."""
+    from streamer.engine.metrics import Metrics
+    from streamer.engine.snapshots import SnapshotFollower
+    from streamer.engine.worker import wall_ms
+    from streamer.profile import Rules
+
+    rules = Rules(settings)
+    if settings.population:
+        await SnapshotFollower(rules, settings, Metrics(), wall_ms).refresh()
+    return rules
+
+
 def _show_user(console: Console, profile: Profile, store: PartitionStore) -> None:
     from streamer.cli.words import moment
     from streamer.profile.contribution import Baseline
@@ -88,6 +102,13 @@ def _show_user(console: Console, profile: Profile, store: PartitionStore) -> Non
         "early: expected engagements are counted from these",
         markup=False,
     )
+    if profile.rules.population.version:
+        known = profile.rules.population
+        console.print(
+            f"judged by population snapshot {known.version} of {moment(known.as_of)}: people start "
+            f"{known.start_rate:.0%} and leave {known.abandonment:.0%} of that early",
+            markup=False,
+        )
 
 
 def _show(console: Console, account: Account, half_life_days: float) -> None:

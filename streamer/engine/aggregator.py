@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -132,9 +132,7 @@ class Aggregator:
 
     async def _save(self, table: TotalsTable) -> None:
         counted_to = table.next_offset
-        groups = [[entry] for entry in table.take_changes()]
-        for sent in await self._producer.send(self._settings.topics.totals, PARTITION, groups):
-            await sent.done
+        await self._append(self._settings.topics.totals, table.take_changes())
         if counted_to is not None and self._consumer is not None:
             self._consumer.saved(self._deltas, counted_to)
 
@@ -143,13 +141,15 @@ class Aggregator:
         lists, flagged = self._topics
         await lists.replace(made.lists)
         await flagged.replace(made.health)
-        entry = Entry(KEY, population.encode(made.population))
-        for sent in await self._producer.send(self._settings.topics.snapshots, PARTITION, [[entry]]):
-            await sent.done
+        await self._append(self._settings.topics.snapshots, [Entry(KEY, population.encode(made.population))])
         if made.population.version != self._announced.population.version:
             named = len(made.population.tags) + len(made.population.creators)
             log.info("population snapshot %d: %d keys differ from the prior", made.population.version, named)
         self._announced = made
+
+    async def _append(self, topic: str, entries: Sequence[Entry]) -> None:
+        for sent in await self._producer.send(topic, PARTITION, [[entry] for entry in entries]):
+            await sent.done
 
     def _measure(self, table: TotalsTable, took: float) -> None:
         metrics, made = self._metrics, self._announced

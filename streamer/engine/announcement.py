@@ -47,7 +47,8 @@ def announce(totals: Totals, before: Announcement, now_ms: int, settings: Settin
 
 
 def _population(totals: Totals, before: Population, now_ms: int, keys: int) -> Population:
-    made = snapshot(totals, before.version + 1, now_ms, before, keys)
+    version = max(before.version + 1, now_ms // 1000)  # greater even than those of a topic that is gone
+    made = snapshot(totals, version, now_ms, before, keys)
     same = replace(made, version=before.version) == replace(before, as_of=now_ms)
     return replace(made, version=before.version) if same and before.version else made
 

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 from faust.types import TP
 
+from streamer.engine.deltas import DeltaWriter
 from streamer.engine.metrics import Metrics
 from streamer.engine.output import OutputWriter, Pending
 from streamer.engine.partition import PartitionProcessor
@@ -44,6 +45,7 @@ class Tools(NamedTuple):
     changelog: ChangelogWriter
     journal: JournalWriter
     output: OutputWriter
+    deltas: DeltaWriter
     consumer: BatchConsumer
     now_ms: Callable[[], int]
 
@@ -72,7 +74,9 @@ class AssignedPartition:
     def recovered(self, store: PartitionStore, capacity: int) -> None:
         """The store is up to date: processing may begin."""
         tools = self._tools
-        processor = PartitionProcessor(self.partition, tools.settings, tools.rules, store, capacity)
+        processor = PartitionProcessor(
+            self.partition, tools.settings, tools.rules, store, capacity, tools.deltas.waiting
+        )
         if store.mark is not None:
             self._pending.outbox_end = store.mark.outbox_end
         self.store = store
@@ -153,6 +157,7 @@ class AssignedPartition:
                 written = self._pending.take()
                 progress = processor.progress()
             self._pending.outbox_end = await self._tools.output.settle(self.partition, written)
+            await self._tools.deltas.flush()
             placed = await self._tools.journal.write(self.partition, changes)
             for user, offset in placed:
                 store.journal.place(user, offset)

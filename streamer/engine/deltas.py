@@ -12,6 +12,7 @@ What must hold for it to be right: a checkpoint saves a partition only after :me
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from streamer.engine.compacted import PARTITION
@@ -27,19 +28,23 @@ class DeltaWriter:
         producer: started.
         topic: ``population``, its full name.
         metrics: where records and bytes are counted.
+
+    Attributes:
+        waiting: where users add what their seals change.
     """
 
     def __init__(self, producer: BatchProducer, topic: str, metrics: Metrics) -> None:
         self._producer = producer
         self._topic: Final = topic
         self._metrics = metrics
-        self._waiting = Deltas()
+        self.waiting: Final = Deltas()
         self._unacked: list[Entry] = []
         self._flushing = asyncio.Lock()
 
-    def add(self, deltas: Deltas) -> None:
-        """Takes over a slice's deltas."""
-        self._waiting.merge(deltas)
+    def forget(self) -> None:
+        """Drops what is not written: its partitions go unsaved, so whoever gets them tells it."""
+        self.waiting.clear()
+        self._unacked = []
 
     async def flush(self) -> None:
         """Writes everything added so far, and waits for the broker's acks.
@@ -47,10 +52,14 @@ class DeltaWriter:
         What a flush that failed was to write, the next one writes first: a partition must not be saved without it.
         """
         async with self._flushing:
-            entries = [Entry(key, value) for key, value in self._waiting.take()]
+            entries = [Entry(key, value) for key, value in self.waiting.take()]
             self._metrics.delta_records.inc(len(entries))
             self._metrics.delta_bytes.inc(sum(len(entry.key or b"") + len(entry.value or b"") for entry in entries))
             self._unacked += entries
-            for sent in await self._producer.send(self._topic, PARTITION, [[entry] for entry in self._unacked]):
-                await sent.done
-            self._unacked = []
+            if self._unacked:
+                await self._write(self._unacked)
+                self._unacked = []
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
+        for sent in await self._producer.send(self._topic, PARTITION, [[entry] for entry in entries]):
+            await sent.done

@@ -28,6 +28,7 @@ from streamer.engine.store import ERASED, MARK_VERSION, WRITTEN, Mark, Partition
 from streamer.engine.users import Users
 from streamer.engine.watermark import PartitionClock
 from streamer.events import Erasure, EventDecoder, Watermark
+from streamer.population import Deltas
 from streamer.profile import Outcome, Rules
 from streamer.settings import DAY_MS, Settings
 
@@ -46,12 +47,15 @@ class PartitionProcessor:
         rules: the compiled rules, shared by all partitions.
         store: the partition's state, recovered.
         capacity: users kept decoded.
+        deltas: where to add what seals change in the population's sums.
     """
 
-    def __init__(self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int) -> None:
+    def __init__(
+        self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas
+    ) -> None:
         self.partition = partition
         self.store = store
-        self.users = Users(rules, store, capacity)
+        self.users = Users(rules, store, capacity, deltas)
         self.clock = PartitionClock(
             _SOURCES, settings.clock, round(settings.allowed_lag * 1000), followers=(_ERASURES,)
         )

@@ -22,7 +22,8 @@ from streamer.engine.metrics import Metrics
 from streamer.engine.records import Record
 from streamer.engine.scan import Scanner, scanner
 from streamer.errors import BrokerUnavailable, StateCorrupt, StateTooNew
-from streamer.scoring.population import DEFAULT, decode
+from streamer.profile import Rules
+from streamer.scoring.population import decode
 from streamer.settings import Settings
 
 log: Final = logging.getLogger(__name__)
@@ -35,35 +36,32 @@ _TAIL: Final = 10
 
 
 class SnapshotFollower:
-    """The snapshot in force.
+    """Keeps rules up to date.
 
     Args:
+        rules: told of every new one.
         settings: where it is read, and how often.
         metrics: told of its version and age.
         now_ms: the wall clock, ms since 1970.
-
-    Attributes:
-        population: the newest good one.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, now_ms: Callable[[], int]) -> None:
+    def __init__(self, rules: Rules, settings: Settings, metrics: Metrics, now_ms: Callable[[], int]) -> None:
+        self._rules = rules
         self._settings = settings
         self._metrics = metrics
         self._now_ms = now_ms
         self._seen: int | None = None
+        self._made_ms: int | None = None
         self._is_stale = False
-        self.population = DEFAULT
 
-    async def refresh(self) -> bool:
-        """Reads what is new; True if another snapshot is in force now. Never raises for a broker that is away."""
-        before = self.population
+    async def refresh(self) -> None:
+        """Reads what is new. Never raises for a broker that is away."""
         try:
             async with scanner(self._settings, "the population snapshots") as topics:
                 await self._read(topics)
         except BrokerUnavailable as error:
-            log.warning("population snapshot %d stays in force: %s", before.version, error)
+            log.warning("population snapshot %d stays in force: %s", self._rules.population.version, error)
         self._watch_age()
-        return self.population.version != before.version
 
     async def _read(self, topics: Scanner) -> None:
         topic = self._settings.topics.snapshots
@@ -82,7 +80,10 @@ class SnapshotFollower:
         return self._take_newest(found)
 
     def _take_newest(self, records: Sequence[Record]) -> bool:
-        """Takes the last one that decodes; False if there is none."""
+        """Takes the last one that decodes; False if there is none.
+
+        One of the version in force says only that the agent lives: its time is noted.
+        """
         for record in reversed(records):
             try:
                 taken = decode(record.value or b"")
@@ -91,27 +92,34 @@ class SnapshotFollower:
             except StateCorrupt as error:
                 self._refuse("corrupt", error)
             else:
-                self._metrics.population_snapshots.labels("read").inc()
-                self.population = taken
+                self._made_ms = taken.as_of
+                if self._rules.adopt(taken):
+                    self._metrics.population_snapshots.labels("adopted").inc()
                 return True
         return False
 
     def _refuse(self, result: str, error: Exception) -> None:
         self._metrics.population_snapshots.labels(result).inc()
-        log.error("population snapshot %d stays in force: %s", self.population.version, error)
+        log.error("population snapshot %d stays in force: %s", self._rules.population.version, error)
 
     def _watch_age(self) -> None:
-        population = self.population
-        self._metrics.population_version.set(population.version)
-        if population.version == 0:
+        version = self._rules.population.version
+        self._metrics.population_version.set(version)
+        if self._made_ms is None:
             return
-        age = max(0.0, (self._now_ms() - population.as_of) / 1000)
+        now_ms = self._now_ms()
+        age = max(0.0, (now_ms - self._made_ms) / 1000)
         self._metrics.population_age.set(age)
-        stale = age > STALE_AFTER * self._settings.population_interval
+        stale = is_stale(self._made_ms, now_ms, self._settings)
         if stale and not self._is_stale:
             log.warning(
                 "population snapshot %d is %.0f s old and stays in force: does  streamer population  run?",
-                population.version,
+                version,
                 age,
             )
         self._is_stale = stale
+
+
+def is_stale(as_of: int, now_ms: int, settings: Settings) -> bool:
+    """Whether a snapshot made at ``as_of`` (ms) is so old that nobody can be making new ones."""
+    return now_ms - as_of > STALE_AFTER * settings.population_interval * 1000

@@ -6,7 +6,8 @@ some thousands), and its commit order.
 A checkpoint, after Quix Streams' ``checkpointing/checkpoint.py``; a crash between any two steps is harmless::
 
     1. take what changed and how far the source is processed      (in memory, at one instant)
-    2. wait for the broker's acks of all output written before    (else a crash could lose it)
+    2. wait for the broker's acks of all output written before,   (else a crash could lose it)
+       and of what it changes in the population's sums
     3. append to the journal what changed in open sessions; wait   (before 4: a frontier is never saved before the
                                                                     open sessions it does not cover)
     4. write the changes, all parts of a user in one batch; wait   (a tile never without its frontier)

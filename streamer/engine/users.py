@@ -24,6 +24,7 @@ from streamer.engine.results import LabelWrite
 from streamer.engine.steps import HotUser, Result, Step, Stepped, load_profile
 from streamer.engine.store import HEAD, WRITTEN, PartitionStore, UserChange
 from streamer.errors import StateTooNew, StoreFailed
+from streamer.population import Deltas
 from streamer.profile import Outcome, Profile, Rules
 from streamer.profile.labels import encode as encode_label
 from streamer.scoring.document import encode, must_write
@@ -38,12 +39,14 @@ class Users:
         rules: the compiled settings.
         store: the partition's encoded state.
         capacity: users kept decoded; those with unsaved changes are kept in any case.
+        deltas: where to add what seals change in the population's sums.
     """
 
-    def __init__(self, rules: Rules, store: PartitionStore, capacity: int) -> None:
+    def __init__(self, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas) -> None:
         self._rules = rules
         self._store = store
         self._capacity = capacity
+        self._deltas = deltas
         self._hot: OrderedDict[str, HotUser] = OrderedDict()
         self._dirty: dict[str, HotUser] = {}
         self.deadlines = Deadlines(store.deadlines.items())
@@ -146,6 +149,7 @@ class Users:
         return Result(outcomes, document, writes, raw, hot.profile.deadline(), labels)
 
     def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:
+        hot.profile.take_population(self._deltas)
         hot.steps.append(step)
         hot.dirty = True
         self._dirty[user] = hot
@@ -199,7 +203,8 @@ class Users:
         if known is not None:
             for step in known.steps:
                 self._replay(hot.profile, step)
-            hot.profile.take_labels()  # those were written when the steps were done first
+            hot.profile.take_labels()  # those were written when the steps were done first,
+            hot.profile.take_population(Deltas())  # and these were told
             hot.steps = known.steps.copy()
             hot.written, hot.written_changed, hot.dirty = known.written, known.written_changed, known.dirty
         return hot

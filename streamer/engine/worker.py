@@ -23,12 +23,14 @@ from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
 from streamer.engine.assigned import AssignedPartition, Tools
+from streamer.engine.deltas import DeltaWriter
 from streamer.engine.metrics import Metrics
 from streamer.engine.output import OutputWriter
 from streamer.engine.producer import BatchProducer
 from streamer.engine.recovery import recover
 from streamer.engine.rewriting import rewrite
 from streamer.engine.scan import scanner
+from streamer.engine.snapshots import SnapshotFollower
 from streamer.engine.stores import open_stores
 from streamer.engine.table import ChangelogWriter, JournalWriter
 from streamer.engine.transport import BatchConsumer, Delivery
@@ -71,6 +73,7 @@ class Engine:
         self._crash = crash
         self._now_ms = now_ms
         self._rules = Rules(settings)
+        self._snapshots = SnapshotFollower(self._rules, settings, metrics, now_ms)
         self._producer = BatchProducer(settings)
         self._tools: Tools | None = None
         self._assigned: dict[int, AssignedPartition] = {}
@@ -97,6 +100,7 @@ class Engine:
             ChangelogWriter(self._producer, topics.state),
             JournalWriter(self._producer, topics.journal),
             OutputWriter(self._producer, topics, self._metrics),
+            DeltaWriter(self._producer, topics.population, self._metrics),
             consumer,
             self._now_ms,
         )
@@ -165,6 +169,11 @@ class Engine:
             self._metrics.dropped.labels(cap).inc(count)
         self._rules.dropped.clear()
 
+    async def follow_population(self) -> None:
+        """Lets every user go by the newest snapshot of the population's rates, if they are on; called now and then."""
+        if self._settings.population:
+            await self._snapshots.refresh()
+
     async def truncate(self) -> None:
         """Deletes what of the journal is not needed any more; called now and then."""
         marks = {p: a.store.mark for p, a in self._assigned.items() if a.store is not None}
@@ -229,6 +238,7 @@ class Engine:
         topics = self._settings.topics
         try:
             await self._producer.claim(assigned, (topics.state, topics.journal, topics.avoid_lists))
+            await self.follow_population()
             stores = await self._stores.open(assigned)
             cut = await recover(self._settings, stores)
             for partition, begin in cut.items():
@@ -266,6 +276,7 @@ class Engine:
                 await asyncio.gather(*(self._checkpoint(assigned) for assigned in self._assigned.values()))
             except Exception:
                 log.exception("partitions go unsaved, what was processed since the last checkpoint will be read again")
+                self._ensure().deltas.forget()
             else:
                 if not await consumer.commit():
                     await consumer.commit()

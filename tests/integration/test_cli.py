@@ -84,7 +84,7 @@ def stored_documents(redis: Redis) -> dict[bytes, object]:
 
 def test_inspect_shows_every_entry_with_its_reasons_in_words(settings: Settings, redis: Redis) -> None:
     listed = document(
-        entry("tag", "true-crime", expires_at=NOW + 50 * DAY_MS, last_day=time.strftime("%Y-%m-%d", time.gmtime())),
+        entry("tag", "true-crime", expires_at=NOW + 170 * DAY_MS, last_day=time.strftime("%Y-%m-%d", time.gmtime())),
         entry("creator", "c-9", tier="hard", expires_at=None),
         entry("content", "old", expires_at=NOW - DAY_MS),
         user_id="u1",
@@ -98,7 +98,7 @@ def test_inspect_shows_every_entry_with_its_reasons_in_words(settings: Settings,
     assert "strong" in rows["true-crime"]
     assert "x 0.50" in rows["true-crime"]
     assert "ignored 40 of 40 times it was seen, in 9 sessions" in rows["true-crime"]
-    assert "in 49 d" in rows["true-crime"] or "in 50 d" in rows["true-crime"]
+    assert "in 169 d" in rows["true-crime"] or "in 170 d" in rows["true-crime"]
     assert "excluded" in rows["c-9"]
     assert "undone" in rows["c-9"]
     assert "expired" in rows["old"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +21,14 @@ from streamer.engine.scan import scanner
 from streamer.errors import SettingsError
 from streamer.population import Deltas, Key
 from streamer.population.sums import CohortSums, CreatorSums, TagSums
+from streamer.producing import SignalProducer
 from streamer.producing.connection import open_producer
 from streamer.serving import AvoidListReader, Candidate
-from streamer.settings import Settings
+from streamer.settings import DAY_MS, Settings
+from tests.backends.ports import free_port
+from tests.crowd import HATED, LOVED, crowd
 from tests.deployment import settings_of
-from tests.processes import environment_of, running, wait_for
+from tests.processes import environment_of, measured, running, wait_for
 
 
 @pytest.fixture
@@ -39,7 +43,6 @@ def settings(embedded_broker: EmbeddedBroker, embedded_redis: EmbeddedRedis, pre
         declare_topics=False,
         population=True,
         population_interval=1.0,
-        population_group=prefix + "population",
     )
 
 
@@ -141,3 +144,30 @@ def test_redis_that_is_away_gets_the_newest_figures_when_it_is_back(
 def test_an_agent_of_a_population_that_is_off_says_so(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="population"):
         agents.run_population(settings.model_copy(update={"population": False}))
+
+
+def test_from_events_to_a_newcomers_list_and_to_the_rates_that_users_are_judged_by(
+    settings: Settings, store: redis.Redis, tmp_path: Path
+) -> None:
+    """events → worker → deltas → agent → snapshot → worker, and → Redis → reader"""
+    now = time.time_ns() // 1_000_000 - DAY_MS
+    with SignalProducer(settings) as producer:
+        for event in crowd(40, now, prefix=settings.topic_prefix, cohort="de"):
+            producer.send(event)
+        producer.watermark(now + DAY_MS // 2)
+    port = free_port()
+    with (
+        running("worker", settings.model_copy(update={"metrics_port": port}), tmp_path / "worker.log") as worker,
+        running("population", settings, tmp_path / "population.log") as agent,
+    ):
+        wait_for("the cohort has a default list", lambda: store.exists("avoid:~cohort:de") == 1, agent)
+        version = told(settings).population.version
+        wait_for("the worker goes by it", lambda: measured(port, "population_version") >= version, worker)
+        wait_for("it is counted", lambda: measured(port, "population_deltas_total") > 0, worker)
+    rates = told(settings).population
+    assert rates.start_rate > 0.3  # everybody watches every second item
+    assert rates.creators[f"{HATED}-maker"] > 0.04 > rates.creators[f"{LOVED}-maker"]
+    with AvoidListReader(settings.redis_url) as reader:
+        newcomer = reader.get("new", cohort="de")
+    penalties = newcomer.penalties([Candidate("a", tags=(HATED,)), Candidate("b", tags=(LOVED,))], explore=False)
+    assert (newcomer.source, penalties) == ("cohort", [NEARLY_03, 1.0])

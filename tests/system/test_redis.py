@@ -16,7 +16,7 @@ from streamer.serving import AsyncAvoidListReader, AvoidListReader
 from streamer.sinks import AvoidListWriter, Update, Written
 from tests.avoid_lists import document
 from tests.backends.choose import RealRedis
-from tests.backends.ports import wait_until
+from tests.backends.ports import free_port, wait_until
 from tests.backends.redis import RedisServer
 
 
@@ -78,12 +78,14 @@ def cluster() -> Iterator[str]:
     if shutil.which("redis-server") is None and os.environ.get("CI") != "true":
         pytest.skip("redis-server is not installed: no Cluster")
     options = {"cluster-enabled": "yes", "cluster-node-timeout": "2000"}
-    with RedisServer(options) as one, RedisServer(options) as two:
+    buses = [str(free_port()) for _ in range(2)]  # else they are port + 10000, where outgoing connections may be
+    nodes = [RedisServer({**options, "cluster-port": bus}) for bus in buses]
+    with nodes[0] as one, nodes[1] as two:
         with Redis.from_url(one.url) as first, Redis.from_url(two.url) as second:
             first.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 8191)
             second.execute_command("CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
             second.execute_command("CLUSTER", "SET-CONFIG-EPOCH", 2)
-            first.execute_command("CLUSTER", "MEET", "127.0.0.1", two.port)
+            first.execute_command("CLUSTER", "MEET", "127.0.0.1", two.port, buses[1])
 
             def is_formed() -> bool:
                 states = [node.execute_command("CLUSTER", "INFO") for node in (first, second)]

@@ -17,6 +17,7 @@ from streamer.engine.steps import load_profile
 from streamer.engine.store import Mark, MemoryStore, PartitionStore, UserChange, decode_mark, encode_mark
 from streamer.engine.table import MARK_KEY, apply_record, group_of, journal_of
 from streamer.events import Erasure, Event, Watermark, encode
+from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.scoring import document
 from streamer.scoring.document import Document
@@ -45,6 +46,7 @@ class MemoryJob:
         self.outbox: list[Record] = []
         self.rejects: dict[tuple[str, int], str] = {}
         self._labels: list[LabelWrite] = []
+        self.deltas = Deltas()
         self.late = 0
         self.erased = 0
         self._rules = Rules(settings)
@@ -63,7 +65,7 @@ class MemoryJob:
         for record in self.outbox[0 if store.mark is None else store.mark.outbox_end :]:
             apply_outbox_record(store, record)
         self.store = store
-        self.processor = PartitionProcessor(0, self.settings, self._rules, store, self._hot_users)
+        self.processor = PartitionProcessor(0, self.settings, self._rules, store, self._hot_users, self.deltas)
         self.position = dict(self.committed)
         self._unacked: list[Entry] = []
         self._unacked_labels: list[LabelWrite] = []

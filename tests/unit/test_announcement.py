@@ -26,7 +26,7 @@ def totals() -> Totals:
 
 def test_rates_lists_and_flags_follow_from_the_totals() -> None:
     made = announce(totals(), Announcement(), NOW, SETTINGS)
-    assert (made.population.version, made.population.as_of) == (1, NOW)
+    assert (made.population.version, made.population.as_of) == (NOW // 1000, NOW)
     assert made.population.tags["gore"] > 0.04 > made.population.tags["fun"]
     assert made.population.creators["bait"] > 0.2
     everybody, germans = (document.decode(made.lists[name]) for name in (b"~all", b"~cohort:de"))
@@ -46,12 +46,12 @@ def test_a_rate_that_moves_makes_a_new_version() -> None:
     first = announce(totals(), Announcement(), NOW, SETTINGS)
     more = totals()
     more.add(Key("tag", "gore"), TagSums(users=4000))
-    assert announce(more, first, NOW, SETTINGS).population.version == 2
+    assert announce(more, first, NOW, SETTINGS).population.version == NOW // 1000 + 1
 
 
-def test_an_empty_population_is_announced_as_version_1_with_the_constants() -> None:
+def test_an_empty_population_is_announced_with_the_constants() -> None:
     made = announce(Totals(), Announcement(), NOW, SETTINGS)
-    assert (made.population.version, made.population.tags, made.lists, made.health) == (1, {}, {}, {})
+    assert (made.population.start_rate, made.population.tags, made.lists, made.health) == (0.1, {}, {}, {})
 
 
 def test_a_default_list_is_written_again_the_next_day_so_that_it_does_not_expire() -> None:

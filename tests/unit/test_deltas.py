@@ -34,7 +34,7 @@ def test_the_users_of_many_slices_are_one_record() -> None:
         producer = MemoryProducer()
         writer = DeltaWriter(producer, "population", Metrics())
         for _ in range(100):
-            writer.add(one_user())
+            writer.waiting.merge(one_user())
         await writer.flush()
         await writer.flush()
         return producer
@@ -47,7 +47,7 @@ def test_checkpoints_of_several_partitions_at_once_all_wait_for_the_broker() -> 
     async def run() -> list[int]:
         producer = MemoryProducer()
         writer = DeltaWriter(producer, "population", Metrics())
-        writer.add(one_user())
+        writer.waiting.merge(one_user())
 
         async def checkpoint() -> int:
             await writer.flush()
@@ -62,13 +62,13 @@ def test_after_a_flush_that_failed_no_checkpoint_passes_without_it() -> None:
     async def run() -> MemoryProducer:
         producer = MemoryProducer()
         writer = DeltaWriter(producer, "population", Metrics())
-        writer.add(one_user())
+        writer.waiting.merge(one_user())
         producer.fail = ConnectionError()
         for _ in range(2):
             with pytest.raises(ConnectionError):
                 await writer.flush()
         producer.fail = None
-        writer.add(one_user())
+        writer.waiting.merge(one_user())
         await writer.flush()
         return producer
 

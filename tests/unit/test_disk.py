@@ -23,6 +23,7 @@ from streamer.engine.stores import KEPT_MS, DiskStores, MemoryStores, open_store
 from streamer.engine.users import Users
 from streamer.errors import DependencyMissing, StoreFailed
 from streamer.events import Erasure
+from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import DAY_MS, Settings
 from tests.unit.memory_job import NAMES, MemoryJob
@@ -360,7 +361,7 @@ def test_a_disk_that_fails_stops_the_worker_and_blames_no_event(folder: Path) ->
     saved(store, 1, UserChange("u", {"h": b"1"}, None))
     store.close()
     with pytest.raises(StoreFailed, match="restart the worker"):
-        Users(Rules(WALL), store, 10).step("u", Step(0, [dislike("u", NOW)], 0))
+        Users(Rules(WALL), store, 10, Deltas()).step("u", Step(0, [dislike("u", NOW)], 0))
 
 
 def test_every_partition_has_a_directory_under_the_group_and_the_topics_it_belongs_to(tmp_path: Path) -> None:

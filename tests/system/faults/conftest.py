@@ -1,4 +1,8 @@
-"""The deployment of a fault case. Redis is emptied first: users have the same names in all of them."""
+"""The deployment of a fault case. Redis is emptied first: users have the same names in all of them.
+
+Workers tell what their seals change in the population's sums. But where a case starts an agent that adds it up, nobody
+does: so the constants stay in force, and documents can be compared.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,8 @@ def deploy(kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path) -
     with ExitStack() as stack:
 
         def deployed(changelog: Mapping[str, str] | None = None, **settings: object) -> Deployed:
-            given = {"worker_timeout": DEAD_AFTER_S, "checkpoint_interval": 0.2, "grace": GRACE_S, **settings}
+            given = {"worker_timeout": DEAD_AFTER_S, "checkpoint_interval": 0.2, "grace": GRACE_S, "population": True}
+            given |= settings
             found = settings_of(prefix, kafka.bootstrap, redis_server.url, tmp_path, **given)
             if changelog is not None:
                 make_topic(found, "streamer-state", found.partitions, **changelog)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from streamer.embedded.child import Child
 from streamer.settings import Settings
@@ -14,9 +13,7 @@ from streamer.simulation import oracle
 from tests.backends.choose import Kafka, RealRedis
 from tests.deployment import Story, local_documents, wrong_anywhere
 from tests.feeding import Feed
-from tests.processes import HANGS_AFTER_S, Progress, environment_of, start, wait_for
-
-Kind = Literal["worker", "publisher"]
+from tests.processes import HANGS_AFTER_S, Kind, Progress, environment_of, start, wait_for
 
 
 class Deployed:

@@ -1,4 +1,4 @@
-"""Runs a worker or publisher that harms itself at a named place:
+"""Runs a worker, publisher or population agent that harms itself at a named place:
 
     python -m tests.system.faults.faulty worker crash "changes saved" 2
 
@@ -24,6 +24,9 @@ from typing import Any, Final, Literal, NamedTuple
 import agents
 from agents import signals
 from agents.publisher import Publisher
+from streamer.engine.aggregator import Aggregator
+from streamer.engine.compacted import CompactedTopic
+from streamer.engine.deltas import DeltaWriter
 from streamer.engine.disk import DiskStore
 from streamer.engine.output import OutputWriter, Pending
 from streamer.engine.producer import BatchProducer
@@ -34,6 +37,7 @@ from streamer.engine.truncation import Truncation
 from streamer.profile import Profile
 from streamer.settings import load
 from streamer.sinks import AvoidListWriter
+from streamer.sinks.population import PopulationWriter
 
 CRASHED: Final = 77
 _TRUNCATE_S: Final = 1.0
@@ -74,6 +78,8 @@ BOUNDARIES: Final = {
         "worker", OutputWriter, "write", lambda p, out, pending: bool(out.writes), arrived=_documents_acked
     ),
     "outputs settled": Boundary("worker", OutputWriter, "settle", lambda p, taken: bool(taken.documents)),
+    "half of the deltas written": Boundary("worker", DeltaWriter, "_write", lambda entries: len(entries) > 1, halves=0),
+    "deltas written": Boundary("worker", DeltaWriter, "_write", lambda entries: len(entries) > 0),
     "half of the journal acked": Boundary("worker", JournalWriter, "write", lambda p, c: _journalled(c) > 1, halves=1),
     "journal acked": Boundary("worker", JournalWriter, "write", lambda p, c: _journalled(c) > 0),
     "half of the changes saved": Boundary("worker", ChangelogWriter, "write", lambda p, c: len(c) > 1, halves=1),
@@ -86,6 +92,16 @@ BOUNDARIES: Final = {
     "half of a batch in Redis": Boundary("publisher", AvoidListWriter, "_run", lambda u: len(u) > 1, halves=0),
     "batch in Redis": Boundary("publisher", Publisher, "publish"),
     "outbox committed": Boundary("publisher", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
+    "half of the totals saved": Boundary(
+        "population", Aggregator, "_append", lambda topic, e: topic.endswith("totals") and len(e) > 1, halves=1
+    ),
+    "totals saved": Boundary(
+        "population", Aggregator, "_append", lambda topic, e: topic.endswith("totals") and len(e) > 0
+    ),
+    "deltas committed": Boundary("population", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
+    "lists announced": Boundary("population", CompactedTopic, "replace"),
+    "snapshot announced": Boundary("population", Aggregator, "_append", lambda topic, e: topic.endswith("snapshots")),
+    "half of the figures in Redis": Boundary("population", PopulationWriter, "_run", lambda c: len(c) > 1, halves=0),
 }
 
 
@@ -164,7 +180,8 @@ def main(kind: str, fault: str, *arguments: str) -> int:
         assert fault in ("crash", "freeze")
         instead(boundary, int(arguments[1]), fault)
     signals._TRUNCATE_S = _TRUNCATE_S  # type: ignore[misc]
-    return agents.run_worker(load()) if kind == "worker" else agents.run_publisher(load())
+    runs = {"worker": agents.run_worker, "publisher": agents.run_publisher, "population": agents.run_population}
+    return runs[kind](load())
 
 
 if __name__ == "__main__":
