@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import Final
 
@@ -107,3 +108,5 @@ def _run(app: BatchApp) -> int:
         if isinstance(app.crash_reason, StreamerError):
             raise app.crash_reason from None
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    finally:
+        gc.freeze()  # the process is about to end: no search for garbage in all that it knew must hold it up

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from benchmarks import outcome
 from benchmarks.backlog import Backlog, open_admin
 from benchmarks.harness import Bench
-from benchmarks.processes import Spent, Worker, life, progress_rate, rss_mb, wait_until
+from benchmarks.processes import ASK_S, Spent, Worker, life, progress_rate, rss_mb, wait_until
 from streamer.producing import topics
 from streamer.settings import Settings
 
@@ -60,7 +61,8 @@ def process(bench: Bench, backlog: Backlog, idle_cpu_s: float) -> Processed:
     with life() as whole:
         worker = Worker(settings, bench.logs / f"{settings.group}.log")
         try:
-            wait_until("all is processed", lambda: _done(worker, points, backlog.records), worker.child, _TIMEOUT_S)
+            done = partial(_done, worker, points, backlog.records)
+            wait_until("all is processed", done, worker.child, _TIMEOUT_S, ASK_S)
             metrics, memory = worker.metrics(), rss_mb(worker.child)
         finally:
             worker.stop()

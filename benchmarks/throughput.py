@@ -6,6 +6,12 @@ Ours does the full job: from Kafka to outbox and changelog. The floor only fetch
 Faust and, in full runs, Quix Streams do the simple count of `benchmarks/peers`. Faust and Quix take so long that they
 get a smaller W, with as many events a user. In quick runs a JVM has hardly warmed up: Kafka Streams' figure is that of
 the full run.
+
+CPU seconds are those of a process's whole life, from its start to its end in order (all saved, all committed), less
+those of a life in which there was nothing to do: interpreter or JVM start, imports, joining the group, stopping. The
+same for ours and all peers but the floor, which counts from when its consumer is ready and does nothing but read. What
+a benchmark asks a process meanwhile is part of its bill, so ours is asked seldom and the peers not at all (their
+commits are read from the broker).
 """
 
 from __future__ import annotations

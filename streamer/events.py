@@ -187,14 +187,23 @@ def normal_tag(tag: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).strip().casefold())
 
 
-@lru_cache(maxsize=65_536)
 def normal_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     """Normal forms in order, empties and repeats dropped, the first 16 kept.
 
     >>> normal_tags(("News", " news", "", "Sport"))
     ('news', 'sport')
     """
-    return tuple(dict.fromkeys(n for t in tags if (n := normal_tag(t))))[:MAX_TAGS]
+    known = _normal_tags.get(tags)
+    if known is None:
+        if len(_normal_tags) >= _TAGS_KNOWN:
+            _normal_tags.clear()
+        known = _normal_tags[tags] = tuple(dict.fromkeys(n for t in tags if (n := normal_tag(t))))[:MAX_TAGS]
+    return known
+
+
+_TAGS_KNOWN: Final = 65_536
+_normal_tags: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
+"""By tags as sent; half as dear to look up as an lru_cache, and that for every event."""
 
 
 def _code(message: str) -> RejectCode:

@@ -77,6 +77,8 @@ class Engine:
         self._producer = BatchProducer(settings)
         self._tools: Tools | None = None
         self._assigned: dict[int, AssignedPartition] = {}
+        self._parted: list[AssignedPartition] = []
+        """What it had when it stopped: freed with the process in one go, while a million objects would take seconds."""
         self._stores = open_stores(settings)
         self._truncation = Truncation(settings)
         self._recovering: asyncio.Task[None] | None = None
@@ -109,6 +111,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Saves and commits what it may, and disconnects."""
+        self._parted = list(self._assigned.values())
         await self._let_go()
         await self._producer.close()
 

@@ -16,23 +16,15 @@ from streamer.settings import Settings, load
 
 
 class Contender(Struct, frozen=True):
-    """A rule under settings.
-
-    Attributes:
-        label: names it in tables.
-        rule: what it does.
-        rules: the deployment's constants.
-        among: the settings under which it goes by rates that other users give; None: it goes by the constants.
-    """
+    """A rule under settings. ``label`` names it in tables."""
 
     label: str
     rule: type[Rule]
     rules: Rules
-    among: Settings | None = None
 
-    def knowing(self, settings: Settings, population: Population) -> Contender:
+    def knowing(self, population: Population) -> Contender:
         """The same, by these rates."""
-        return replace(self, rules=Rules(settings, population))
+        return replace(self, rules=Rules(self.rules.settings, population))
 
     def of(self, user_id: str) -> Rule:
         """The rule, knowing nothing yet of this user."""
@@ -58,11 +50,11 @@ def contenders(
         raise SettingsError([f"--rules {name}: there is no such rule, there are {known}" for name in unknown])
     rules = Rules(settings)
     chosen = [RULES[name] for name in RULES if not names or name in names]
-    found = [Contender(rule.name, rule, rules, settings if rule.among else None) for rule in chosen]
+    found = [Contender(rule.name, rule, rules) for rule in chosen]
     if changed:
         told = ", ".join(f"{name}={value}" for name, value in changed.items())
         differing = load(None, **{**settings.model_dump(), **changed})
-        other = Contender(f"ours, {told}", Ours, Rules(differing), differing)
+        other = Contender(f"ours, {told}", Ours, Rules(differing))
         at = next((n + 1 for n, each in enumerate(found) if each.rule is Ours), 0)
         found.insert(at, other)
     return found

@@ -35,23 +35,18 @@ def among(contenders: Sequence[Contender], lives: Callable[[], Iterable[Life]]) 
 
     Args:
         contenders: by the constants.
-        lives: all users, in the order in which they are judged; asked for once for each setting that goes by rates.
+        lives: all users, in the order in which they are judged; asked for once for each contender that goes by rates.
     """
     even: list[Contender] = []
     odd: list[Contender] = []
-    known: dict[str, tuple[Population, Population]] = {}
     for contender in contenders:
-        settings = contender.among
-        if settings is None:
+        if contender.rule.among:
+            from_even, from_odd = rates(lives(), contender.rules.settings)
+            even.append(contender.knowing(from_odd))
+            odd.append(contender.knowing(from_even))
+        else:
             even.append(contender)
             odd.append(contender)
-            continue
-        by = settings.model_dump_json()
-        if by not in known:
-            known[by] = rates(lives(), settings)
-        from_even, from_odd = known[by]
-        even.append(contender.knowing(settings, from_odd))
-        odd.append(contender.knowing(settings, from_even))
     return even, odd
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from streamer.population.sums import CohortSums, TagSums
+from streamer.population.sums import CohortSums
 from streamer.population.totals import Totals
 from streamer.scoring.assemble import assemble
 from streamer.scoring.document import Document, Entry, Evidence
@@ -64,11 +64,11 @@ def default_lists(
         avoid_tiers: tiers whose values stand in ``avoid``.
         entries_max: entries kept.
     """
-    by_cohort: dict[str, dict[str, CohortSums]] = {}
-    for (cohort, tag), sums in totals.cohorts.items():
-        by_cohort.setdefault(cohort, {})[tag] = sums
-    groups: list[tuple[str | None, Mapping[str, TagSums | CohortSums]]] = [(None, totals.tags)]
-    groups += sorted(by_cohort.items())
+    everybody = {tag: CohortSums(sums.o, sums.e) for tag, sums in totals.tags.items()}
+    for of_cohort in totals.cohorts.values():
+        for tag, sums in of_cohort.items():
+            everybody.setdefault(tag, CohortSums()).add(sums)
+    groups: list[tuple[str | None, Mapping[str, CohortSums]]] = [(None, everybody), *sorted(totals.cohorts.items())]
     for group, tags in groups:
         entries = [entry for tag, sums in tags.items() if (entry := _entry(tag, sums, as_of)) is not None]
         if entries:
@@ -76,7 +76,7 @@ def default_lists(
             yield name, assemble(name, as_of, group, entries, {}, avoid_tiers, entries_max)
 
 
-def _entry(tag: str, sums: TagSums | CohortSums, as_of: int) -> Entry | None:
+def _entry(tag: str, sums: CohortSums, as_of: int) -> Entry | None:
     ratio = default_ratio(sums.o, sums.e)
     if ratio is None:
         return None

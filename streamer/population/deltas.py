@@ -6,12 +6,13 @@ moves the population's figures by what it repeats and no user's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from streamer.errors import StateCorrupt, StateTooNew
+from streamer.population.bins import BINS
 from streamer.population.sums import COHORT, EVERYONE, CohortSums, CreatorSums, EveryoneSums, Sums, TagSums
 from streamer.scoring.counts import CREATOR, TAG
 
@@ -27,7 +28,9 @@ class Key(NamedTuple):
     cohort: str = ""
 
 
-_K = TypeVar("_K")
+TagCount = tuple[str, int, int]
+"""A tag, and its o and e in millionths."""
+
 _S = TypeVar("_S", TagSums, CreatorSums, CohortSums, EveryoneSums)
 
 
@@ -43,7 +46,7 @@ class Deltas:
     Attributes:
         tags: by tag.
         creators: by creator.
-        cohorts: by (cohort, tag).
+        cohorts: by cohort and tag.
         everyone: of all users.
     """
 
@@ -56,12 +59,13 @@ class Deltas:
         """Forgets all sums."""
         self.tags: dict[str, TagSums] = {}
         self.creators: dict[str, CreatorSums] = {}
-        self.cohorts: dict[tuple[str, str], CohortSums] = {}
+        self.cohorts: dict[str, dict[str, CohortSums]] = {}
         self.everyone = EveryoneSums()
 
     def __len__(self) -> int:
         """How many keys have sums."""
-        return len(self.tags) + len(self.creators) + len(self.cohorts) + (not self.everyone.empty)
+        in_cohorts = sum(map(len, self.cohorts.values()))
+        return len(self.tags) + len(self.creators) + in_cohorts + (not self.everyone.empty)
 
     def add(self, key: Key, sums: Sums) -> None:
         """Adds to a key's sums; ``sums`` may be kept, and must not be used again."""
@@ -70,9 +74,42 @@ class Deltas:
         elif isinstance(sums, CreatorSums):
             _add(self.creators, key.value, sums)
         elif isinstance(sums, CohortSums):
-            _add(self.cohorts, (key.cohort, key.value), sums)
+            _add(self.cohorts.setdefault(key.cohort, {}), key.value, sums)
         else:
             self.everyone.add(sums)
+
+    def tag(self, tag: str) -> TagSums:
+        """A tag's sums, to be added to."""
+        sums = self.tags.get(tag)
+        if sums is None:
+            sums = self.tags[tag] = TagSums()
+        return sums
+
+    def creator(self, creator: str) -> CreatorSums:
+        """A creator's sums, to be added to."""
+        sums = self.creators.get(creator)
+        if sums is None:
+            sums = self.creators[creator] = CreatorSums([0] * BINS)
+        return sums
+
+    def count(self, cohort: str | None, counts: Iterable[TagCount]) -> None:
+        """Adds what users of a cohort (None: of none) add to tags."""
+        if cohort is None:
+            for tag, o, e in counts:
+                sums = self.tag(tag)
+                sums.o += o
+                sums.e += e
+            return
+        tags = self.cohorts.get(cohort)
+        if tags is None:
+            tags = self.cohorts[cohort] = {}
+        for tag, o, e in counts:
+            if tag in tags:
+                known = tags[tag]
+                known.o += o
+                known.e += e
+            else:
+                tags[tag] = CohortSums(o, e)
 
     def merge(self, other: Deltas) -> None:
         """Moves all of another's sums here."""
@@ -80,8 +117,10 @@ class Deltas:
             _add(self.tags, tag, tag_sums)
         for creator, creator_sums in other.creators.items():
             _add(self.creators, creator, creator_sums)
-        for member, cohort_sums in other.cohorts.items():
-            _add(self.cohorts, member, cohort_sums)
+        for cohort, tags in other.cohorts.items():
+            mine = self.cohorts.setdefault(cohort, {})
+            for tag, cohort_sums in tags.items():
+                _add(mine, tag, cohort_sums)
         self.everyone.add(other.everyone)
         other.clear()
 
@@ -93,8 +132,9 @@ class Deltas:
             yield Key(TAG, tag), tag_sums
         for creator, creator_sums in self.creators.items():
             yield Key(CREATOR, creator), creator_sums
-        for (cohort, tag), cohort_sums in self.cohorts.items():
-            yield Key(COHORT, tag, cohort), cohort_sums
+        for cohort, tags in self.cohorts.items():
+            for tag, cohort_sums in tags.items():
+                yield Key(COHORT, tag, cohort), cohort_sums
 
     def take(self) -> list[tuple[bytes, bytes]]:
         """All sums as records (key, value), ready for the topic ``population``, and forgets them.
@@ -106,7 +146,7 @@ class Deltas:
         return records
 
 
-def _add(into: dict[_K, _S], key: _K, sums: _S) -> None:
+def _add(into: dict[str, _S], key: str, sums: _S) -> None:
     known = into.get(key)
     if known is None:
         into[key] = sums

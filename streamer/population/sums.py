@@ -17,7 +17,10 @@ Pair = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
 class TagSums(Struct, array_like=True, gc=False):
-    """One tag's: ``users`` who have evidence of it, statements against it and for it, ``o`` and ``e`` (millionths)."""
+    """One tag's: ``users`` who have evidence of it, and statements against it and for it.
+
+    ``o`` and ``e``, millionths, are of users of no cohort; everybody's are these and all cohorts'.
+    """
 
     users: int = 0
     dislikes: int = 0

@@ -45,5 +45,5 @@ class Totals(Deltas):
         if key.kind == CREATOR:
             return self.creators.get(key.value)
         if key.kind == COHORT:
-            return self.cohorts.get((key.cohort, key.value))
+            return self.cohorts.get(key.cohort, {}).get(key.value)
         return self.everyone

@@ -11,28 +11,23 @@ from R before a change as well as after it. So whoever changes R says so beforeh
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final, TypeVar
+from collections.abc import Collection, Iterable
+from typing import Final
 
 from streamer.population.bins import EDGES, HAIR, bin_of
-from streamer.population.deltas import Deltas
-from streamer.population.sums import CohortSums, CreatorSums, TagSums
-from streamer.profile.contribution import Baseline, session_ratings
+from streamer.population.deltas import Deltas, TagCount
+from streamer.population.sums import EveryoneSums, TagSums
+from streamer.profile.contribution import Baseline
 from streamer.profile.evidence import Change
+from streamer.profile.meetings import NOWHERE, Met, meet
 from streamer.profile.records import Contribution, Record
-from streamer.profile.rollup import Rollup, Sums
+from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
+from streamer.profile.sums import Sums
 from streamer.profile.tile import Tile
 from streamer.scoring.counts import CREATOR, TAG, Cell
 from streamer.scoring.score import log_odds
-from streamer.signals.outcome import is_positive
-from streamer.signals.rounding import micro
-
-_T = TypeVar("_T", bool, int)
-
-NOWHERE: Final = -1
-"""Instead of a bin: the user does not have the creator."""
 
 EVEN: Final = 0.5
 """A prior of no weight: log odds by it are ℓ."""
@@ -52,16 +47,19 @@ def _expected_at(evidence: float) -> float:
     return high
 
 
-_FIRST_ABOVE: Final = bin_of(0.0)
+_WITHOUT_EVIDENCE: Final = bin_of(0.0)
 _EXPECTED_EDGES: Final = [_expected_at(edge - HAIR) for edge in EDGES if edge > 0]
 """Where a creator that only was passed over moves up a bin, by E: most are, and need no logarithms."""
 
 
 class Census:
-    """Says nothing: what a profile has while the population is off. See :class:`Emitting` for what each call says."""
+    """Says nothing: what a profile has while the population is off. See :class:`Emitting`."""
 
     def begin_day(self, day: int, records: Collection[Record]) -> None:
         """A seal on this day is to come: the window moves on. Before any change of that seal."""
+
+    def join(self, cohort: str | None) -> None:
+        """The user counts in this cohort from now on. Before a session's counts join R."""
 
     def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
         """A session is about to join R with these counts and changes of statements, formed against this baseline."""
@@ -81,8 +79,8 @@ class Census:
     def leave(self, records: Collection[Record]) -> None:
         """All counts and statements are about to be forgotten."""
 
-    def settle(self, cohort: str | None) -> None:
-        """The change is done; the user is of this cohort now. After every change."""
+    def settle(self) -> None:
+        """The change is done. After every change."""
 
     def take(self, into: Deltas) -> None:
         """Moves what has been said since the last call to other deltas."""
@@ -90,6 +88,8 @@ class Census:
 
 class Emitting(Census):
     """Says what one user adds to, and takes from, the sums over all users.
+
+    What is said waits in plain lists: whoever takes it adds it to sums that it has anyway.
 
     Args:
         rollup: R.
@@ -99,13 +99,20 @@ class Emitting(Census):
     """
 
     def __init__(self, rollup: Rollup, rules: Rules, last_seal: int, cohort: str | None) -> None:
-        self._deltas = Deltas()
         self._rollup = rollup
         self._rules = rules
         self._first_day = last_seal - rules.window_days + 1
         self._cohort = cohort
-        self._tags: dict[str, bool] = {}
-        self._creators: dict[str, int] = {}
+        self._tags: dict[str, bool] = {}  # that are changing, and whether the user had them
+        self._creators: list[str] = []  # that are changing
+        self._clear()
+
+    def _clear(self) -> None:
+        self._counts: list[tuple[str | None, list[TagCount]]] = []  # by cohort
+        self._users: list[tuple[str, int]] = []  # tag, more users
+        self._said: list[tuple[str, int, int]] = []  # tag, ld, how many more
+        self._met: dict[str, Met] = {}  # by creator
+        self._everyone = EveryoneSums()
 
     def begin_day(self, day: int, records: Collection[Record]) -> None:
         first_day = day - self._rules.window_days + 1
@@ -118,9 +125,17 @@ class Emitting(Census):
                 self._state(record.contributed, -1)
         self._first_day = first_day
 
+    def join(self, cohort: str | None) -> None:
+        if cohort == self._cohort:
+            return
+        counts = [(tag, cell) for tile in self._rollup.tiles.values() for tag, cell in tile.tag_totals().items()]
+        self._counts.append((self._cohort, [(tag, -cell.o, -cell.e) for tag, cell in counts]))
+        self._counts.append((cohort, [(tag, cell.o, cell.e) for tag, cell in counts]))
+        self._cohort = cohort
+
     def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
         self._count(delta, 1)
-        self._meet(session, delta, baseline)
+        meet(self._met, session, delta, baseline, self._rules)
         for change in changes:
             if change.removed is not None:
                 self.take_back(change.removed)
@@ -128,8 +143,8 @@ class Emitting(Census):
                 self._state(change.added, 1)
 
     def take_back(self, contribution: Contribution) -> None:
-        self._touch([value for kind, value, _, _ in contribution.parts if kind == TAG], self._tags, self._has)
-        self._touch([value for kind, value, _, _ in contribution.parts if kind == CREATOR], self._creators, self._bin)
+        self._touch_tags([value for kind, value, _, _ in contribution.parts if kind == TAG])
+        self._touch_creators([value for kind, value, _, _ in contribution.parts if kind == CREATOR])
         self._state(contribution, -1)
 
     def drop(self, record: Record) -> None:
@@ -139,11 +154,12 @@ class Emitting(Census):
     def before_caps(self, day: int) -> None:
         tile, caps = self._rollup.tiles[day], self._rules.tile_caps
         if sum(map(len, tile.tags.values())) > caps.tags or len(tile.creators) > caps.creators:
-            self._touch_all(tile)
+            self._touch_tags(tile.tag_totals())
+            self._touch_creators(tile.creators)
 
     def evict(self, kind: str, value: str, cell: Cell) -> None:
         if kind == TAG:
-            self._count_tags({value: cell}, -1)
+            self._counts.append((self._cohort, [(value, -cell.o, -cell.e)]))
 
     def leave(self, records: Collection[Record]) -> None:
         for tile in self._rollup.tiles.values():
@@ -151,146 +167,92 @@ class Emitting(Census):
         for record in records:
             self.drop(record)
 
+    def settle(self) -> None:
+        for tag, had in self._tags.items():
+            has = self._has(tag)
+            if has != had:
+                self._users.append((tag, 1 if has else -1))
+        self._tags.clear()
+        for creator in self._creators:
+            self._met[creator].bin = self._bin(creator)
+        self._creators.clear()
+
     def take(self, into: Deltas) -> None:
-        into.merge(self._deltas)
+        for cohort, counts in self._counts:
+            into.count(cohort, counts)
+        tags = into.tags
+        for tag, more in self._users:
+            if tag in tags:
+                tags[tag].users += more
+            else:
+                tags[tag] = TagSums(more)
+        for tag, ld, more in self._said:
+            sums = into.tag(tag)
+            if ld > 0:
+                sums.dislikes += more
+            else:
+                sums.likes += more
+        for creator, met in self._met.items():
+            met.add_to(into.creator(creator))
+        into.everyone.add(self._everyone)
+        self._clear()
 
     # --- counts -----------------------------------------------------------------------------------------------
 
-    def _touch_all(self, tile: Tile) -> None:
-        """Notes what a tile's keys count as, before they change."""
-        for cells in tile.tags.values():
-            self._touch(cells, self._tags, self._has)
-        self._touch(tile.creators, self._creators, self._bin)
-
-    @staticmethod
-    def _touch(values: Iterable[str], known: dict[str, _T], now: Callable[[str], _T]) -> None:
-        for value in values:
-            if value not in known:
-                known[value] = now(value)
-
     def _count(self, tile: Tile, sign: int) -> None:
         """Adds a tile's counts that are about to join R, or with sign −1 those that are about to leave it."""
-        self._touch_all(tile)
+        known = self._rollup.sums[TAG]
         for cells in tile.tags.values():
-            self._count_tags(cells, sign)
-        everyone = self._deltas.everyone
+            self._counts.append((self._cohort, [(tag, sign * cell.o, sign * cell.e) for tag, cell in cells.items()]))
+            if sign < 0:
+                self._touch_tags(cells)
+            else:  # a tag with expectations keeps them when more is added
+                self._touch_tags([tag for tag in cells if not isinstance(sums := known.get(tag), Sums) or sums.e <= 0])
+        self._touch_creators(tile.creators)
+        everyone = self._everyone
         everyone.starts += sign * tile.totals.starts
         everyone.theta += sign * tile.totals.theta
         for edge, (plays, abandoned) in tile.buckets.items():
             everyone.add_plays(edge, sign * plays, sign * abandoned)
 
-    def _count_tags(self, cells: Mapping[str, Cell], sign: int) -> None:
-        sums, cohorts, cohort = self._deltas.tags, self._deltas.cohorts, self._cohort
-        for tag, cell in cells.items():
-            o, e = sign * cell.o, sign * cell.e
-            known = sums.get(tag)
-            if known is None:
-                sums[tag] = TagSums(0, 0, 0, o, e)
-            else:
-                known.o += o
-                known.e += e
-            if cohort is not None:
-                in_cohort = cohorts.get((cohort, tag))
-                if in_cohort is None:
-                    cohorts[cohort, tag] = CohortSums(o, e)
-                else:
-                    in_cohort.o += o
-                    in_cohort.e += e
-
     def _state(self, contribution: Contribution, sign: int) -> None:
         """Adds what a statement says of its tags, or with sign −1 takes it back, unless it has left the window."""
-        if contribution.day < self._first_day:
-            return
-        for kind, value, _, ld in contribution.parts:
-            if kind == TAG and ld:
-                sums = self._deltas.tags.get(value)
-                if sums is None:
-                    sums = self._deltas.tags[value] = TagSums()
-                if ld > 0:
-                    sums.dislikes += sign
-                else:
-                    sums.likes += sign
+        if contribution.day >= self._first_day:
+            self._said += [(value, ld, sign) for kind, value, _, ld in contribution.parts if kind == TAG and ld]
 
-    # --- creators ---------------------------------------------------------------------------------------------
+    # --- what a key counts as ---------------------------------------------------------------------------------
 
-    def _meet(self, session: Session, delta: Tile, baseline: Baseline) -> None:
-        """Adds what a sealing session's items met with, by creator.
+    def _touch_tags(self, tags: Iterable[str]) -> None:
+        """Notes whether the user has these tags, before they change."""
+        for tag in tags:
+            if tag not in self._tags:
+                self._tags[tag] = self._has(tag)
 
-        Args:
-            session: the session.
-            delta: its counts.
-            baseline: R before it.
-        """
-        creators = self._deltas.creators
-        for creator, cell in delta.creators.items():
-            sums = creators.get(creator)
-            if sums is None:
-                sums = creators[creator] = CreatorSums()
-            sums.plays += cell.started
-            sums.abandoned += cell.abandoned
-        rate = baseline.rate(delta.totals.starts, delta.totals.theta)
-        items = session.counted(self._rules)
-        ratings = session_ratings(items, baseline.rollup)
-        long_enough = session.long_enough(self._rules)
-        for item in items:
-            if item.creator is None or item.creator not in creators:
-                continue
-            sums = creators[item.creator]
-            if long_enough and item.seen:
-                if item.started or item.clicked:
-                    sums.starts += 1
-                elif item.responded and not is_positive(item, *ratings):
-                    continue
-                sums.expected_starts += micro(rate * item.attention / 1000)
-            if item.started and item.media != "product":
-                sums.expected_abandoned += micro(baseline.usual_abandonment(item.duration_s))
-
-    # --- the end of a change ----------------------------------------------------------------------------------
-
-    def settle(self, cohort: str | None) -> None:
-        tags = self._deltas.tags
-        for tag, had in self._tags.items():
-            has = self._has(tag)
-            if has != had:
-                sums = tags.get(tag)
-                if sums is None:
-                    sums = tags[tag] = TagSums()
-                sums.users += 1 if has else -1
-        self._tags.clear()
-        creators = self._deltas.creators
-        for creator, old in self._creators.items():
-            new = self._bin(creator)
-            if new != old:
-                moved = creators.get(creator)
-                if moved is None:
-                    moved = creators[creator] = CreatorSums()
-                if old != NOWHERE:
-                    moved.bins[old] -= 1
-                if new != NOWHERE:
-                    moved.bins[new] += 1
-        self._creators.clear()
-        if cohort != self._cohort:
-            self._move(cohort)
-
-    def _move(self, cohort: str | None) -> None:
-        """The user counts in another cohort from now on."""
-        counts = [(tag, cell) for tile in self._rollup.tiles.values() for tag, cell in tile.tag_totals().items()]
-        for group, sign in ((self._cohort, -1), (cohort, 1)):
-            if group is not None:
-                for tag, cell in counts:
-                    self._deltas.cohorts.setdefault((group, tag), CohortSums()).add(
-                        CohortSums(sign * cell.o, sign * cell.e)
-                    )
-        self._cohort = cohort
+    def _touch_creators(self, creators: Collection[str]) -> None:
+        """Notes which bins these creators are in, before they change."""
+        met = self._met
+        self._creators += creators
+        for creator in creators:
+            if creator not in met:  # else it has changed before, and its bin is known
+                before = self._bin(creator)
+                met[creator] = Met(before, before)
 
     def _has(self, tag: str) -> bool:
         sums = self._rollup.sums[TAG].get(tag)
-        return sums is not None and (sums.e > 0 or any(cell.has_evidence for _, cell in self._rollup.days(TAG, tag)))
+        if sums is None:
+            return False
+        if isinstance(sums, Sums):
+            return sums.e > 0 or any(cell.has_evidence for _, cell in self._rollup.days(TAG, tag))
+        cell = self._rollup.tiles[sums].cell(TAG, tag)
+        return cell is not None and cell.has_evidence
 
     def _bin(self, creator: str) -> int:
         sums = self._rollup.sums[CREATOR].get(creator)
         if sums is None:
             return NOWHERE
+        if isinstance(sums, int):
+            cell = self._rollup.tiles[sums].creators[creator]
+            return _bin_at(cell.o / 1e6, cell.e / 1e6, cell.ld / 1e6) if cell.has_evidence else NOWHERE
         place = sums.place
         if place is None:
             place = sums.place = self._bin_of(creator, sums)
@@ -299,10 +261,13 @@ class Emitting(Census):
     def _bin_of(self, creator: str, sums: Sums) -> int:
         if sums.ld or sums.blamed or sums.last_day < 0:
             scored = self._rollup.score(CREATOR, creator, self._rules.scorer)
-            if scored is None:
-                return NOWHERE
-            return bin_of(log_odds(scored.observed, scored.expected, scored.explicit, EVEN))
+            return NOWHERE if scored is None else _bin_at(scored.observed, scored.expected, scored.explicit)
         scale = self._rollup.scale(sums.last_day)
-        if sums.o == 0:
-            return _FIRST_ABOVE + bisect_right(_EXPECTED_EDGES, sums.e * scale)
-        return bin_of(log_odds(sums.o * scale, sums.e * scale, 0.0, EVEN))
+        return _bin_at(sums.o * scale, sums.e * scale, 0.0)
+
+
+def _bin_at(observed: float, expected: float, explicit: float) -> int:
+    """The bin of ℓ from a key's decayed sums, in engagements and nats."""
+    if observed or explicit:
+        return bin_of(log_odds(observed, expected, explicit, EVEN))
+    return _WITHOUT_EVIDENCE + bisect_right(_EXPECTED_EDGES, expected)

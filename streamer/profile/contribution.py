@@ -7,7 +7,7 @@ the user's sealed sessions, never against another open session: sessions do not 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterable
 from math import prod
 from typing import Final
 
@@ -74,7 +74,7 @@ class Baseline:
         """pop_b: the same of people at large."""
         return self._population.abandonment_of(duration_s)
 
-    def rate_ratios(self, tags: tuple[str, ...], creator: str | None) -> list[float]:
+    def rate_ratios(self, tags: Iterable[str], creator: str | None) -> list[float]:
         """λ of the tags, in their order, then of the creator, if there is one; 1 for those unknown."""
         known = self._tag_ratios
         ratios = []
@@ -91,12 +91,12 @@ class Baseline:
         return ratios
 
     def _ratio(self, kind: str, value: str, alpha: float) -> float:
-        sums = self.rollup.sums[kind].get(value)
+        sums = self.rollup.sums_of(kind, value)
         return 1.0 if sums is None else rate_ratio(sums.o * self._scale, sums.e * self._scale, alpha)
 
     def disliked(self, kind: str, value: str) -> float:
         """p = σ(L): the probability that the user dislikes a key; π if unknown."""
-        sums = self.rollup.sums[kind].get(value)
+        sums = self.rollup.sums_of(kind, value)
         prior = self._population.prior_of(kind, value)
         if sums is None:
             return prior
@@ -117,27 +117,29 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
         closed: whether the session is closed.
         rules: the deployment's constants.
     """
-    items = session.counted(rules)
     long_enough = session.long_enough(rules)
+    telling = closed and long_enough  # a mere exposure says nothing before its session is closed
     passed_over: list[Interaction] = []
-    outcomes: list[tuple[Interaction, Outcome]] = []
-    ratings, rating_sum = session_ratings(items, baseline.rollup)
-    read = rules.outcomes.read
-    for item in items:
+    acted: list[Interaction] = []
+    for item in session.counted(rules):
         if item.started or item.responded:
-            outcomes.append((item, read(item, long_enough, closed, ratings, rating_sum)))
-        elif closed and long_enough and item.seen:  # a mere exposure says nothing before its session is closed
+            acted.append(item)
+        elif telling and item.seen:
             passed_over.append(item)
+    ratings, rating_sum = session_ratings(acted, baseline.rollup)
+    read = rules.outcomes.read
+    outcomes = [(item, read(item, long_enough, closed, ratings, rating_sum)) for item in acted]
     rate = baseline.rate()
     if closed:
-        starts, theta = 0, sum(item.attention for item in passed_over)
+        starts, theta = 0, sum([item.attention for item in passed_over])
         for item, outcome in outcomes:
             if outcome.resolved and outcome.exposed:
                 starts += item.clicked or item.started
                 theta += item.attention
         rate = baseline.rate(starts, theta)
     delta = Tile(session.day)
-    _add_passed_over(delta, passed_over, baseline, rate, rules)
+    if passed_over:
+        _add_passed_over(delta, passed_over, baseline, rate, rules)
     for item, outcome in outcomes:
         if outcome.counted:
             _add(delta, item, outcome, baseline, rate, rules)
@@ -158,29 +160,41 @@ def item_context(item: Interaction, rules: Rules) -> str:
     return context_name(item.daypart if rules.by_daypart else "", item.device if rules.by_device else None)
 
 
-@lru_cache(maxsize=65_536)
-def in_order(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """The tags in the order products run over them."""
-    return tuple(sorted(tags))
-
-
 def _add_passed_over(delta: Tile, items: list[Interaction], baseline: Baseline, rate: float, rules: Rules) -> None:
     """Adds ignored exposures: by far the most interactions, and all they do is raise what was expected."""
-    totals, beta = delta.totals, baseline.beta
+    beta, untried = baseline.beta, baseline.untried
+    contents, creators = delta.contents, delta.creators
+    all_theta = all_explained = 0
     for item in items:
-        tags = in_order(item.tags)
-        attention = item.attention
+        attention, creator, tags = item.attention, item.creator, sorted(item.tags)
         chosen = min(rate * (attention / 1000), 0.9)
-        totals.theta += attention
-        if baseline.untried:
+        if untried:
             explained = 1.0
             expectations = [_millionths(chosen * beta)] * (len(tags) + 1)
         else:
-            ratios = baseline.rate_ratios(tags, item.creator)
+            ratios = baseline.rate_ratios(tags, creator)
             explained = prod(ratios)
             expectations = [_millionths(chosen * beta * _others(explained, ratio)) for ratio in ratios]
-        totals.explained += _millionths(chosen * explained)
-        _spread(delta, item, tags, item_context(item, rules), expectations, _IGNORED, 0, 0, 0)
+        all_theta += attention
+        all_explained += _millionths(chosen * explained)
+        contents[item.content_id] = Cell(_IGNORED)
+        cells = delta.tags_in(item_context(item, rules))
+        for tag, expected in zip(tags, expectations, strict=False):
+            cell = cells.get(tag)
+            if cell is None:
+                cells[tag] = Cell(_IGNORED, 0, 0, expected)
+            else:
+                cell.exposures += _IGNORED
+                cell.e += expected
+        if creator is not None:
+            cell = creators.get(creator)
+            if cell is None:
+                creators[creator] = Cell(_IGNORED, 0, 0, expectations[-1])
+            else:
+                cell.exposures += _IGNORED
+                cell.e += expectations[-1]
+    delta.totals.theta += all_theta
+    delta.totals.explained += all_explained
 
 
 def _others(explained: float, ratio: float) -> float:
@@ -206,7 +220,7 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
             delta.totals.rating_sum += rating
     if not (exposures or plays or stated):
         return
-    tags = in_order(item.tags)
+    tags = sorted(item.tags)
     ratios = baseline.rate_ratios(tags, item.creator)
     explained = prod(ratios)
     chosen = min(rate * (item.attention / 1000), 0.9)
@@ -234,7 +248,7 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
 def _spread(
     delta: Tile,
     item: Interaction,
-    tags: tuple[str, ...],
+    tags: list[str],
     context: str,
     expectations: list[int],
     exposures: int,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from streamer.profile.rollup import Rollup, add_plays
+from streamer.profile.rollup import Rollup
+from streamer.profile.sums import add_plays
 from streamer.profile.tile import Tile
 from streamer.scoring.document import Entry
 from streamer.scoring.duration import LEAST_PLAYS, Plays, cap, duration_entry

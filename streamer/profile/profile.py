@@ -361,7 +361,7 @@ class Profile:
             record.contributed = None
             self._census.take_back(contributed)
             relist(self.listed, self.rollup, self.rules.scorer, self._take_back(contributed), self.frontier)
-            self._census.settle(self.cohort)
+            self._census.settle()
 
     def _speaks_for(self, event: Feedback) -> bool:
         """Whether a late rating is positive by what R knows on its arrival."""
@@ -388,6 +388,9 @@ class Profile:
         for change in changes:
             if change.added is not None:
                 add_evidence(delta, change.added, 1)
+        if session.cohort is not None and (session.cohort_at, session.cohort) > (self.cohort_at, self.cohort or ""):
+            self.cohort, self.cohort_at = session.cohort, session.cohort_at
+        census.join(self.cohort)
         census.seal(session, delta, baseline, changes)
         if not delta.empty:
             touched |= rollup.fold(delta)
@@ -401,11 +404,9 @@ class Profile:
         if session.records:
             self.settled.update(self.records, session.records)
         touched |= self._drop_beyond_caps(session)
-        if session.cohort is not None and (session.cohort_at, session.cohort) > (self.cohort_at, self.cohort or ""):
-            self.cohort, self.cohort_at = session.cohort, session.cohort_at
         self.frontier = max(self.frontier, session.last)
         self.judged_by = rules.population.version
-        census.settle(self.cohort)
+        census.settle()
         self.sessions.remove(session)
         relist(self.listed, rollup, rules.scorer, touched, session.last)
         self._dirty_head = self._fresh = True
@@ -463,7 +464,8 @@ class Profile:
         if not self.records:
             self.frontier, self.cohort, self.cohort_at = -1, None, -1
             self._fresh = True
-        self._census.settle(self.cohort)
+        self._census.join(self.cohort)
+        self._census.settle()
         self._dirty_head = True
 
     def _outlived(self) -> list[RecordKey]:

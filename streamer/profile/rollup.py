@@ -10,10 +10,9 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Collection, Iterable, Mapping
 
-from msgspec import Struct, field
-
 from streamer.profile.frame import Frame
 from streamer.profile.shelf import Shelf
+from streamer.profile.sums import DecayedTotals, Sums
 from streamer.profile.tile import Tile
 from streamer.scoring.contextual import MOST_PER_EXPECTED
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
@@ -24,84 +23,14 @@ Key = tuple[str, str]
 """(kind, value)."""
 
 
-class Sums(Struct, gc=False):
-    """Decayed o, e (engagements) and ld (nats) of one key in the rising frame.
-
-    ``blamed``: the positive ld alone, at least: no context of a tag has more.
-    ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none; ``scored``: its
-    score, once somebody asked for it; ``place``: what it counts as among all users, likewise.
-    """
-
-    days: list[int]
-    o: float = 0.0
-    e: float = 0.0
-    ld: float = 0.0
-    blamed: float = 0.0
-    last_day: int = -1
-    scored: Scored | None = None
-    place: int | None = None
-
-
-class DecayedTotals(Struct, gc=False):
-    """The user's decayed totals in the rising frame; ratings are not decayed. Units as in :class:`Totals`.
-
-    ``buckets``: upper edge of a duration bucket -> [plays, plays decayed, abandoned decayed]; ``plays``: all of them,
-    not decayed.
-    """
-
-    theta: float = 0.0
-    starts: float = 0.0
-    engaged: float = 0.0
-    explained: float = 0.0
-    abandoned: float = 0.0
-    expected_abandoned: float = 0.0
-    ratings: int = 0
-    rating_sum: int = 0
-    completions: dict[str, list[float]] = field(default_factory=dict)
-    buckets: dict[int, list[float]] = field(default_factory=dict)
-    plays: int = 0
-
-    def add(self, tile: Tile, weight: float) -> None:
-        """Adds a day's."""
-        totals = tile.totals
-        self.theta += totals.theta * weight
-        self.starts += totals.starts * weight
-        self.engaged += totals.engaged * weight
-        self.explained += totals.explained * weight
-        self.abandoned += totals.abandoned * weight
-        self.expected_abandoned += totals.expected_abandoned * weight
-        self.ratings += totals.ratings
-        self.rating_sum += totals.rating_sum
-        for media, (n, completed) in tile.completions.items():
-            sums = self.completions.setdefault(media, [0.0, 0.0])
-            sums[0] += n * weight
-            sums[1] += completed * weight
-        if tile.buckets:
-            self.plays += add_plays(self.buckets, tile.buckets, weight)
-
-
-def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], weight: float) -> int:
-    """Adds a day's plays by duration to [plays, plays decayed, abandoned decayed]; returns how many they are."""
-    added = 0
-    for edge, (plays, abandoned) in buckets.items():
-        added += plays
-        sums = into.get(edge)
-        if sums is None:
-            into[edge] = [plays, plays * weight, abandoned * weight]
-        else:
-            sums[0] += plays
-            sums[1] += plays * weight
-            sums[2] += abandoned * weight
-    return added
-
-
 class Rollup:
     """The tiles of a user's sealed sessions, and what they add up to.
 
     Attributes:
         tiles: by day.
-        sums: of tags and creators, by kind and value.
-        contents: days on which a content has counts.
+        sums: of tags and creators, by kind and value. A key that has counts on one day alone, and nothing said against
+            it, is that day until somebody asks for its sums (:meth:`sums_of`): most keys never come again.
+        contents: days on which a content has counts, one alone as itself.
         listed: (kind, value) of keys that were listed when last touched -> when that expires, ms; its owner sets it.
         totals: of the whole user.
         shelf: entries that follow from the tiles alone.
@@ -130,8 +59,8 @@ class Rollup:
         """Sums everything afresh."""
         self.version += 1
         self._trimmed: tuple[int, Rollup] | None = None
-        self.sums: dict[str, dict[str, Sums]] = {TAG: {}, CREATOR: {}}
-        self.contents: dict[str, list[int]] = {}
+        self.sums: dict[str, dict[str, Sums | int]] = {TAG: {}, CREATOR: {}}
+        self.contents: dict[str, list[int] | int] = {}
         self.totals = DecayedTotals()
         for tile in self.tiles.values():
             self.totals.add(tile, self.weight(tile.day))
@@ -256,7 +185,7 @@ class Rollup:
             value: which.
             provisional: counts of open sessions by day, on top of R.
         """
-        sums = self.sums[kind].get(value)
+        sums = self.sums_of(kind, value)
         expected, blamed, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.blamed, sums.last_day)
         for day, cell in provisional.items():
             if cell.ld and day == last_day:
@@ -285,7 +214,7 @@ class Rollup:
             provisional: its counts of open sessions by day, in which nothing was said, on top of R.
             today: the day of the newest event.
         """
-        sums = self.sums[TAG].get(tag)
+        sums = self.sums_of(TAG, tag)
         most, first_day = (0.0, today) if sums is None else (MOST_PER_EXPECTED * sums.e + sums.blamed, sums.days[0])
         for day, cell in provisional.items():
             most += MOST_PER_EXPECTED * cell.e * self.weight(day) / 1e6
@@ -295,12 +224,11 @@ class Rollup:
 
     def tag_days(self, tag: str) -> list[int]:
         """Days on which a tag has counts, ascending; not to be changed."""
-        sums = self.sums[TAG].get(tag)
-        return [] if sums is None else sums.days
+        return _listed(self._days_of(TAG, tag))
 
     def score(self, kind: str, value: str, scorer: Scorer) -> Scored | None:
         """The score of a tag or creator by its sealed counts; None if there is no evidence."""
-        sums = self.sums[kind].get(value)
+        sums = self.sums_of(kind, value)
         if sums is None:
             return None
         if sums.scored is None:
@@ -318,87 +246,101 @@ class Rollup:
         else:
             changed = [key for key in known if key in keys]
         for kind, value in changed:
-            self.sums[kind][value].scored = None
+            sums = self.sums[kind][value]
+            if isinstance(sums, Sums):
+                sums.scored = None
         self.shelf.stale.update(changed)
         return bool(changed)
 
     def days(self, kind: str, value: str) -> list[tuple[int, Cell]]:
         """A key's counts by day, ascending."""
-        if kind == CONTENT:
-            found = self.contents.get(value, [])
-        else:
-            sums = self.sums[kind].get(value)
-            found = [] if sums is None else sums.days
+        found = _listed(self._days_of(kind, value))
         return [(day, cell) for day in found if (cell := self.tiles[day].cell(kind, value)) is not None]
+
+    def sums_of(self, kind: str, value: str) -> Sums | None:
+        """The sums of a tag or creator, kept up to date from now on; None if there are no counts."""
+        known = self.sums[kind].get(value)
+        return self._summed(kind, value, known) if isinstance(known, int) else known
+
+    def _summed(self, kind: str, value: str, day: int) -> Sums:
+        """The sums of a key that has counts on one day alone."""
+        sums = self.sums[kind][value] = Sums([day])
+        cell = self.tiles[day].cell(kind, value)
+        if cell is not None:
+            sums.add(cell, 0, day, self.weight(day) / 1e6)
+        return sums
+
+    def _days_of(self, kind: str, value: str) -> list[int] | int | None:
+        if kind == CONTENT:
+            return self.contents.get(value)
+        known = self.sums[kind].get(value)
+        return known.days if isinstance(known, Sums) else known
 
     # --- sums -------------------------------------------------------------------------------------------------
 
     def _sum_tile(self, tile: Tile) -> set[Key]:
-        """Adds a tile's counts to the sums; returns the keys touched that are listed, or could be."""
+        """Adds a tile's counts, not yet among :attr:`tiles`; returns the keys touched that are listed, or could be."""
         touched: set[Key] = set()
-        for tags in tile.tags.values():
-            self._sum(TAG, tags, tile.day, touched)
-        self._sum(CREATOR, tile.creators, tile.day, touched)
-        contents, shelf = self.contents, self.shelf
+        day = tile.day
+        self._sum(TAG, tile.tag_totals(), _blamed(tile.tags.values()), day, touched)
+        self._sum(CREATOR, tile.creators, _blamed([tile.creators]), day, touched)
+        contents, stale = self.contents, self.shelf.stale
         for content_id, cell in tile.contents.items():
             days = contents.get(content_id)
             if days is None:
-                contents[content_id] = [tile.day]
+                contents[content_id] = day
                 if may_have_content_entry(cell):
-                    shelf.stale.add((CONTENT, content_id))
+                    stale.add((CONTENT, content_id))
             else:
-                _insert(days, tile.day)
-                shelf.stale.add((CONTENT, content_id))
+                contents[content_id] = _with(days, day)
+                stale.add((CONTENT, content_id))
         return touched
 
-    def _sum(self, kind: str, cells: Mapping[str, Cell], day: int, touched: set[Key]) -> None:
-        known = self.sums[kind]
+    def _sum(
+        self, kind: str, cells: Mapping[str, Cell], blamed: Mapping[str, int], day: int, touched: set[Key]
+    ) -> None:
+        known, shelf, frame = self.sums[kind], self.shelf, self.frame
         frame_weight = self.weight(day)
         weight = frame_weight / 1e6
-        least, least_blamed = (
-            self.frame.least_expected[kind] * frame_weight,
-            self.frame.least_blamed[kind] * frame_weight,
-        )
-        suspects = self.frame.suspects if kind == TAG else None
-        shelf = self.shelf
+        least, least_blamed = frame.least_expected[kind] * frame_weight, frame.least_blamed[kind] * frame_weight
+        suspects = frame.suspects if kind == TAG else None
         watching = shelf.watching
         for value, cell in cells.items():
-            o, e, ld = cell.o, cell.e, cell.ld
-            evidence = o or e or ld
             sums = known.get(value)
-            if sums is None:
-                blamed = ld * weight if ld > 0 else 0.0
-                sums = known[value] = Sums([day], o * weight, e * weight, ld * weight, blamed, day if evidence else -1)
+            against = blamed.get(value, 0) if blamed else 0
+            if sums is None and not against:
+                known[value] = last_day = day
+                e, all_against = cell.e * weight, 0.0
             else:
-                _insert(sums.days, day)
-                sums.scored = sums.place = None
-                sums.o += o * weight
-                sums.e += e * weight
-                if ld:
-                    sums.ld += ld * weight
-                    if ld > 0:
-                        sums.blamed += ld * weight
-                if evidence and day > sums.last_day:
-                    sums.last_day = day
-            if sums.last_day == day:
-                likely = sums.e >= least or sums.blamed >= least_blamed
+                if sums is None:
+                    sums = known[value] = Sums([day])
+                else:
+                    if isinstance(sums, int):
+                        sums = self._summed(kind, value, sums)
+                    _insert(sums.days, day)
+                    sums.scored = sums.place = None
+                sums.add(cell, against, day, weight)
+                e, all_against, last_day = sums.e, sums.blamed, sums.last_day
+            if last_day == day:
+                likely = e >= least or all_against >= least_blamed
                 if suspects and not likely and (suspect := suspects.get(value)) is not None:
-                    likely = MOST_PER_EXPECTED * sums.e + sums.blamed >= suspect.now * frame_weight
+                    likely = MOST_PER_EXPECTED * e + all_against >= suspect.now * frame_weight
             else:
                 likely = self.could_be_listed(kind, value, {})
             if likely or (watching and shelf.watches((kind, value))):
                 shelf.stale.add((kind, value))
-                if evidence:
+                if cell.has_evidence:
                     touched.add((kind, value))
 
     def _add_day(self, kind: str, value: str, day: int) -> None:
-        if kind == CONTENT:
-            _insert(self.contents.setdefault(value, []), day)
-            return
-        sums = self.sums[kind].get(value)
-        if sums is None:
-            self.sums[kind][value] = Sums([day])
-        else:
+        days = self._days_of(kind, value)
+        if days is None:
+            (self.contents if kind == CONTENT else self.sums[kind])[value] = day
+        elif kind == CONTENT:
+            self.contents[value] = _with(days, day)
+        elif days != day:
+            sums = self.sums_of(kind, value)
+            assert sums is not None
             _insert(sums.days, day)
 
     def _recount_key(self, kind: str, value: str) -> None:
@@ -406,20 +348,28 @@ class Rollup:
         self.version += 1
         self._trimmed = None
         self.shelf.stale.add((kind, value))
-        if kind == CONTENT:
-            days = self.contents.pop(value, [])
-        else:
-            sums = self.sums[kind].pop(value, None)
-            days = [] if sums is None else sums.days
+        days = _listed(self._days_of(kind, value))
+        (self.contents if kind == CONTENT else self.sums[kind]).pop(value, None)
         for day in days:
             tile = self.tiles.get(day)
-            cell = None if tile is None else tile.cell(kind, value)
-            if cell is None or cell.empty:
+            if tile is None or (cell := tile.cell(kind, value)) is None or cell.empty:
                 continue
             if kind == CONTENT:
                 self._add_day(kind, value, day)
             else:
-                self._sum(kind, {value: cell}, day, set())
+                groups = tile.tags.values() if kind == TAG else [tile.creators]
+                blamed = _blamed({value: own} for cells in groups if (own := cells.get(value)) is not None)
+                self._sum(kind, {value: cell}, blamed, day, set())
+
+
+def _blamed(groups: Iterable[Mapping[str, Cell]]) -> dict[str, int]:
+    """What was said against keys (positive ld), a tag in all contexts, whatever was said for it in others."""
+    found: dict[str, int] = {}
+    for cells in groups:
+        for value, cell in cells.items():
+            if cell.ld > 0:
+                found[value] = found.get(value, 0) + cell.ld
+    return found
 
 
 def _insert(days: list[int], day: int) -> None:
@@ -428,3 +378,19 @@ def _insert(days: list[int], day: int) -> None:
         days.append(day)
     elif day != last and day not in days:
         insort(days, day)
+
+
+def _with(days: list[int] | int, day: int) -> list[int] | int:
+    """The days and one more."""
+    if days == day:
+        return days
+    known = [days] if isinstance(days, int) else days
+    _insert(known, day)
+    return known
+
+
+def _listed(days: list[int] | int | None) -> list[int]:
+    """Days ascending, whichever way they are kept."""
+    if days is None:
+        return []
+    return [days] if isinstance(days, int) else days

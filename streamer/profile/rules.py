@@ -24,6 +24,7 @@ class Rules:
     """
 
     def __init__(self, settings: Settings, population: Population = DEFAULT) -> None:
+        self.settings = settings
         self.snapshots = Snapshots(population)
         self.emits = settings.population
         self.gate = Gate(settings)

@@ -28,7 +28,8 @@ CENTRES = (-2.5, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4.5, 6.5)
 Met = Counter[str]
 """What a creator's items met with: starts, expected_starts, plays, abandoned, expected_abandoned (§10)."""
 Sums = dict[tuple[str, ...], dict[str, int]]
-"""Keys: ("tag", v), ("creator", v), ("cohort", cohort, tag), ("everyone",). Numbers that are zero are left out."""
+"""Keys: ("tag", v), ("creator", v), ("cohort", cohort, tag), ("everyone",). A tag's o and e are of users of no cohort.
+Numbers that are zero are left out."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,8 @@ def _add_tags(sums: Sums, user: SealedUser) -> None:
         if user.r.last_evidence_day(key) is not None:
             _add(sums, key, "users", 1)
         for name in ("o", "e"):
-            _add(sums, key, name, user.r.total(key, name))
-            if user.cohort is not None:
-                _add(sums, ("cohort", user.cohort, key[1]), name, user.r.total(key, name))
+            group = key if user.cohort is None else ("cohort", user.cohort, key[1])
+            _add(sums, group, name, user.r.total(key, name))
     for said in user.said:
         for key, ld in said.items():
             if key[0] == "tag" and ld != 0:
@@ -161,12 +161,17 @@ def abandonments(sums: Sums) -> list[float]:
 
 def listed_by_default(sums: Sums, cohort: str | None) -> dict[str, float]:
     """Tags of a default list, with their multipliers; None: everybody's."""
+    groups = [
+        key
+        for key in sums
+        if (key[0] == "cohort" and key[1] == cohort) or (cohort is None and key[0] in ("tag", "cohort"))
+    ]
     found = {}
-    for key, own in sums.items():
-        if key[:-1] == (("tag",) if cohort is None else ("cohort", cohort)):
-            ratio = (20 + own.get("o", 0) / 1e6) / (20 + own.get("e", 0) / 1e6)
-            if ratio <= 0.5 and own.get("e", 0) >= 50_000_000:
-                found[key[-1]] = max(0.3, ratio)
+    for tag in {key[-1] for key in groups}:
+        o, e = (sum(sums[key].get(name, 0) for key in groups if key[-1] == tag) for name in ("o", "e"))
+        ratio = (20 + o / 1e6) / (20 + e / 1e6)
+        if ratio <= 0.5 and e >= 50_000_000:
+            found[tag] = max(0.3, ratio)
     return found
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streamer.events import Event
 from streamer.profile import Profile, Rules
+from streamer.scoring.population import DEFAULT, Population
 from streamer.settings import Settings
 from streamer.simulation.oracle import Oracle, same
 from tests.property.driving import Saved, contexts_in, reloaded, tiles_of, watermark_at
-from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings, statements
+from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings, snapshots, statements
 
 steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24)), min_size=1, max_size=45)
 
@@ -60,16 +65,52 @@ def test_i2_habits_of_the_hour_the_device_and_the_length_equal_the_oracle_s(
     assert_equal_after_every_step(world, steps, reload_every)
 
 
+@pytest.mark.parametrize("world", [SMALL, ROOMY], ids=["small", "roomy"])
+@settings(deadline=None, max_examples=150)
+@given(
+    arrivals=st.one_of(habits, steps.map(lambda found: [found])),
+    first=snapshots(),
+    later=st.lists(snapshots(), max_size=2),
+    reload_every=st.integers(1, 9),
+    data=st.data(),
+)
+def test_i2_by_any_snapshot_of_the_population_and_as_it_is_replaced(
+    world: Settings,
+    arrivals: list[list[Event | int]],
+    first: Population,
+    later: list[Population],
+    reload_every: int,
+    data: st.DataObject,
+) -> None:
+    taken = [step for few in arrivals for step in few]
+    turns = sorted(data.draw(st.lists(st.integers(0, len(taken)), min_size=len(later), max_size=len(later))))
+    replaced = {
+        turn: replace(population, version=number)
+        for number, (turn, population) in enumerate(zip(turns, later, strict=True), 2)
+    }
+    assert_equal_after_every_step(world, taken, reload_every, first, replaced)
+
+
 def _time(step: Event | int) -> int:
     return watermark_at(step) if isinstance(step, int) else step.ts
 
 
-def assert_equal_after_every_step(world: Settings, arrivals: list[Event | int], reload_every: int) -> None:
-    profile = Profile("u", Rules(world))
-    oracle = Oracle(world).run([])
+def assert_equal_after_every_step(
+    world: Settings,
+    arrivals: list[Event | int],
+    reload_every: int,
+    population: Population = DEFAULT,
+    replaced: Mapping[int, Population] = MappingProxyType({}),
+) -> None:
+    """``replaced``: snapshots that come into force before the step of this number."""
+    profile = Profile("u", Rules(world, population))
+    oracle = Oracle(world, population).run([])
     saved = Saved()
     watermark = -1
     for number, step in enumerate(arrivals):
+        if number in replaced:
+            assert profile.rules.adopt(replaced[number])
+            oracle.population = replaced[number]
         if isinstance(step, int):
             watermark = max(watermark, watermark_at(step))
             oracle.step(watermark)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from streamer.events import Event, Impression, Play
 from streamer.profile import Profile, Rules
 from streamer.scoring.document import Document, must_write
+from streamer.scoring.population import DEFAULT, Population
 from streamer.settings import Settings
 from tests.property.driving import Saved, take, watermark_at
-from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings
+from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings, snapshots
 
 steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24).map(watermark_at)), max_size=45)
 
@@ -22,10 +23,23 @@ def test_whoever_asks_only_stale_profiles_misses_nothing(world: Settings, arriva
     assert_nothing_missed(world, arrivals)
 
 
-def assert_nothing_missed(world: Settings, arrivals: list[Event | int]) -> None:
+@settings(deadline=None, max_examples=60)
+@given(arrivals=steps, snapshot=snapshots(), at=st.integers(0, 45))
+def test_whoever_asks_only_stale_profiles_misses_no_new_snapshot_of_the_population(
+    arrivals: list[Event | int], snapshot: Population, at: int
+) -> None:
+    assert_nothing_missed(ROOMY, arrivals, (at, snapshot))
+
+
+def assert_nothing_missed(
+    world: Settings, arrivals: list[Event | int], adopted: tuple[int, Population] = (-1, DEFAULT)
+) -> None:
+    """``adopted``: a snapshot that comes into force before the step of that number."""
     profile, saved = Profile("u", Rules(world)), Saved()
     known: Document | None = None
-    for step in arrivals:
+    for number, step in enumerate(arrivals):
+        if number == adopted[0]:
+            profile.rules.adopt(adopted[1])
         take(profile, step)
         if profile.stale:
             known = profile.document()

@@ -1,0 +1,143 @@
+"""The population's snapshot, as a profile goes by it and as it is replaced under a running worker (spec §10)."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from streamer.errors import StateCorrupt, StateTooNew
+from streamer.events import Event
+from streamer.profile import Profile, Rules
+from streamer.profile.codec import HEAD
+from streamer.profile.snapshots import ANYTHING, NOTHING, REMEMBERED, Changed, Snapshots, changes
+from streamer.scoring.document import Document
+from streamer.scoring.population import DEFAULT, Population, decode, encode
+from streamer.settings import Settings
+from streamer.simulation.oracle import Oracle, same
+from tests.steps import DAY0, HOUR, MINUTE, NOON, shown
+
+SUSPECT = Population(version=1, tags={"gore": 0.2})
+
+
+def evenings(number: int) -> list[Event | int]:
+    """So many days with ten showings each in first place that nobody acts on; then all are sealed."""
+    steps: list[Event | int] = []
+    for day in range(number):
+        start = NOON + day * 24 * HOUR
+        steps += [shown(start + n * MINUTE, f"c{day}-{n}", "gore") for n in range(10)]
+    return [*steps, NOON + number * 24 * HOUR]
+
+
+def after(steps: list[Event | int], profile: Profile) -> Profile:
+    for step in steps:
+        if isinstance(step, int):
+            profile.advance(step)
+        else:
+            profile.apply(step, profile.watermark)
+    return profile
+
+
+def log_odds_of(document: Document | None, tag: str) -> float | None:
+    return next((e.log_odds for e in document.entries if e.value == tag), None) if document else None
+
+
+def test_a_sealed_tag_is_listed_once_more_people_are_known_to_dislike_it_and_no_longer_once_fewer_are() -> None:
+    profile = after(evenings(8), Profile("u", Rules(Settings())))
+    oracle = Oracle(Settings()).run(evenings(8))
+    assert log_odds_of(profile.document(), "gore") is None
+    seen = []
+    for population in (SUSPECT, replace(SUSPECT, version=2, tags={"gore": 0.1}), replace(DEFAULT, version=3)):
+        assert profile.rules.adopt(population)
+        oracle.population = population
+        assert same(profile.document(), oracle.document()) == []
+        seen.append(log_odds_of(profile.document(), "gore"))
+    assert seen == [-0.1624, -0.9733, None]  # E = 1.61: logit of .2, of .1 (.8109 less), of .04 (1.7918 less)
+
+
+def test_a_snapshot_that_is_not_newer_is_passed_over() -> None:
+    rules = Rules(Settings(), SUSPECT)
+    assert not rules.adopt(Population(version=1, tags={"gore": 0.1}))
+    assert not rules.adopt(DEFAULT)
+    assert rules.population is SUSPECT
+
+
+def test_a_profile_whose_keys_did_not_change_stays_as_fresh_as_it_was() -> None:
+    profile = after(evenings(2), Profile("u", Rules(Settings())))
+    profile.document()
+    profile.rules.adopt(Population(version=1, tags={"other": 0.2}, creators={"gore": 0.2}))
+    profile.advance(profile.watermark)
+    baseline = profile.baseline(DAY0 + 2)
+    profile.advance(profile.watermark)
+    assert profile.baseline(DAY0 + 2) is baseline
+
+
+def test_the_state_says_which_snapshot_the_last_seal_went_by() -> None:
+    profile = after(evenings(1), Profile("u", Rules(Settings(), replace(SUSPECT, version=7))))
+    head = profile.changes().parts["h"]
+    assert head is not None and HEAD.decode(head).population == 7
+
+
+def test_a_head_from_before_there_were_snapshots_went_by_the_constants() -> None:
+    head = after(evenings(1), Profile("u", Rules(Settings()))).changes().parts["h"]
+    assert head is not None
+    version, body = msgspec.msgpack.decode(head)
+    assert HEAD.decode(msgspec.msgpack.encode((version, body[:-1]))).population == 0
+
+
+# --- what has changed ----------------------------------------------------------------------------------------
+
+
+def test_changes_name_the_keys_with_another_prior() -> None:
+    new = Population(tags={"a": 0.1, "b": 0.04}, creators={"c": 0.3})
+    assert changes(DEFAULT, new) == Changed(frozenset({("tag", "a"), ("creator", "c")}), rates=False)
+    assert changes(new, replace(new, start_rate=0.2)) == Changed(frozenset(), rates=True)
+    assert changes(new, replace(new, prior=0.05)).keys is None
+
+
+def test_what_was_missed_is_all_that_changed_in_between_and_anything_after_too_long() -> None:
+    snapshots = Snapshots(DEFAULT)
+    assert snapshots.since(0) == NOTHING
+    for version in range(1, REMEMBERED + 2):
+        snapshots.adopt(Population(version=version, tags={f"t{version}": 0.1}))
+    newest = REMEMBERED + 1
+    assert snapshots.since(newest - 1).keys == {("tag", f"t{newest - 1}"), ("tag", f"t{newest}")}
+    assert snapshots.since(1).keys == {("tag", f"t{n}") for n in range(1, newest + 1)}
+    assert snapshots.since(0) == ANYTHING
+
+
+# --- records of it -------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_survives_its_record() -> None:
+    population = Population(
+        version=3, as_of=9, start_rate=0.2, abandonment=0.3, abandonments=(0.3,) * 15, tags={"é": 0.1}, creators={}
+    )
+    assert decode(encode(population)) == population
+
+
+def test_a_newer_schema_may_add_fields_but_is_refused_by_its_number() -> None:
+    raw = msgspec.json.decode(encode(SUSPECT))
+    assert decode(msgspec.json.encode({**raw, "more": 1})) == SUSPECT
+    with pytest.raises(StateTooNew):
+        decode(msgspec.json.encode({**raw, "schema": 2, "tags": []}))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"schema":1,"prior":0}',
+        b'{"schema":1,"prior":1}',
+        b'{"schema":1,"tags":{"a":1.5}}',
+        b'{"schema":1,"abandonments":[0.3]}',
+        b'{"schema":1,"version":-1}',
+        b'{"schema":1,"start_rate":"0.1"}',
+    ],
+)
+def test_what_is_no_snapshot_is_an_error(raw: bytes) -> None:
+    with pytest.raises(StateCorrupt):
+        decode(raw)
