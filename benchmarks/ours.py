@@ -118,6 +118,8 @@ def _renewed(bench: Bench, settings: Settings) -> Settings:
     data_dir.mkdir()
     renewed = settings.model_copy(update={"group": group, "data_dir": data_dir})
     written = [settings.topics.state, settings.topics.journal, settings.topics.avoid_lists, settings.topics.rejects]
+    if settings.population:
+        written += topics.of_one_partition(settings)
     admin = open_admin(settings)
     for deleted in admin.delete_topics(written).values():
         deleted.result(30)

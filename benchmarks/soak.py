@@ -6,7 +6,7 @@ Input is produced all the time, just ahead of the worker. Event time runs fast, 
 go: after the window of 8 days nothing of those who went may be left (dislikes here exclude for 30 days at most, as
 state that has no end would only show that users add up). So once event time has passed window and dislikes, users and
 state stay as many, and memory must be flat, but for what buffers still add when they are fuller than ever before:
-Python does not give their memory back, so they ratchet. Hence a warm-up, at least a quarter of the run; printed are
+Python does not give their memory back, so they ratchet. Hence a warm-up, at least a third of the run; printed are
 the curve, and how the rest slopes.
 """
 
@@ -88,7 +88,7 @@ def run(bench: Bench, minutes: float = 10.0) -> None:
     bench.check("every event processed, none late or rejected", lost(metrics, records))
     wrong = outcome.disagreements(settings, sample.events, sealed_ms)
     bench.check(f"{len(sample)} users' documents against the oracle", wrong)
-    warm = [look for look in looks if look.days > _REMEMBERED_DAYS and look.at_s > looks[-1].at_s / 4]
+    warm = [look for look in looks if look.days > _REMEMBERED_DAYS and look.at_s > looks[-1].at_s / 3]
     if len(warm) < len(looks) // 3:
         bench.wrong.append(f"soak: {looks[-1].days:.0f} event days are too few, state still grew: take more minutes")
         return

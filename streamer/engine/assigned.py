@@ -86,6 +86,10 @@ class AssignedPartition:
         self._processor = processor
         self.due = True
 
+    def close(self) -> None:
+        """The partition goes: a checkpoint that still waits for its turn finds nothing to do."""
+        self._processor = self.store = None
+
     # --- what arrives ---------------------------------------------------------------------------------------
 
     def receive(self, topic: str, batch: Batch) -> None:

@@ -289,6 +289,8 @@ class Engine:
                     self._metrics.processed(),
                 )
                 whole = {p for p, a in self._assigned.items() if a.is_whole}
+        for assigned in self._assigned.values():
+            assigned.close()
         self._stores.let_go(whole)
         self._assigned = {}
 

@@ -42,10 +42,10 @@ class Baseline:
         self.rollup = rollup.as_of(today)
         self._scale = scale = self.rollup.scale(today)
         self._population = rules.population
-        self._tag_ratios: dict[str, float] = {}
-        self._creator_ratios: dict[str, float] = {}
         self.untried = not (self.rollup.sums[TAG] or self.rollup.sums[CREATOR])
         """No key is known, so that all rate ratios are 1."""
+        self._tag_ratios = _RateRatios(self.rollup, TAG, CREDIT_TAG, scale)
+        self._creator_ratios = _RateRatios(self.rollup, CREATOR, CREDIT_CREATOR, scale)
         totals = self.rollup.totals
         self._starts = totals.starts * scale
         self._theta = totals.theta * scale / 1000
@@ -77,22 +77,10 @@ class Baseline:
     def rate_ratios(self, tags: Iterable[str], creator: str | None) -> list[float]:
         """λ of the tags, in their order, then of the creator, if there is one; 1 for those unknown."""
         known = self._tag_ratios
-        ratios = []
-        for tag in tags:
-            ratio = known.get(tag)
-            if ratio is None:
-                ratio = known[tag] = self._ratio(TAG, tag, CREDIT_TAG)
-            ratios.append(ratio)
+        ratios = [known[tag] for tag in tags]
         if creator is not None:
-            ratio = self._creator_ratios.get(creator)
-            if ratio is None:
-                ratio = self._creator_ratios[creator] = self._ratio(CREATOR, creator, CREDIT_CREATOR)
-            ratios.append(ratio)
+            ratios.append(self._creator_ratios[creator])
         return ratios
-
-    def _ratio(self, kind: str, value: str, alpha: float) -> float:
-        sums = self.rollup.sums_of(kind, value)
-        return 1.0 if sums is None else rate_ratio(sums.o * self._scale, sums.e * self._scale, alpha)
 
     def disliked(self, kind: str, value: str) -> float:
         """p = σ(L): the probability that the user dislikes a key; π if unknown."""
@@ -102,6 +90,21 @@ class Baseline:
             return prior
         scale = self._scale
         return sigmoid(log_odds(sums.o * scale, sums.e * scale, sums.ld * scale, prior))
+
+
+class _RateRatios(dict[str, float]):
+    """λ by key, worked out when it is first asked for; 1 for keys unknown to R."""
+
+    def __init__(self, rollup: Rollup, kind: str, alpha: float, scale: float) -> None:
+        super().__init__()
+        self._of = rollup, kind, alpha, scale
+
+    def __missing__(self, value: str) -> float:
+        rollup, kind, alpha, scale = self._of
+        sums = rollup.sums_of(kind, value)
+        ratio = 1.0 if sums is None else rate_ratio(sums.o * scale, sums.e * scale, alpha)
+        self[value] = ratio
+        return ratio
 
 
 def _abandon_chance(chance: float) -> float:
@@ -161,40 +164,46 @@ def item_context(item: Interaction, rules: Rules) -> str:
 
 
 def _add_passed_over(delta: Tile, items: list[Interaction], baseline: Baseline, rate: float, rules: Rules) -> None:
-    """Adds ignored exposures: by far the most interactions, and all they do is raise what was expected."""
+    """Adds ignored exposures: by far the most interactions, and all they do is raise what was expected.
+
+    The same as :func:`_add`, of what matters here, without its calls.
+    """
     beta, untried = baseline.beta, baseline.untried
+    rate_ratios = baseline.rate_ratios
     contents, creators = delta.contents, delta.creators
-    all_theta = all_explained = 0
+    theta = explained_in_all = 0
     for item in items:
-        attention, creator, tags = item.attention, item.creator, sorted(item.tags)
+        attention, creator = item.attention, item.creator
+        tags = item.tags if untried else sorted(item.tags)
         chosen = min(rate * (attention / 1000), 0.9)
         if untried:
             explained = 1.0
-            expectations = [_millionths(chosen * beta)] * (len(tags) + 1)
+            expectations = [_millionths(chosen * beta)] * (len(tags) + (creator is not None))
         else:
-            ratios = baseline.rate_ratios(tags, creator)
+            ratios = rate_ratios(tags, creator)
             explained = prod(ratios)
             expectations = [_millionths(chosen * beta * _others(explained, ratio)) for ratio in ratios]
-        all_theta += attention
-        all_explained += _millionths(chosen * explained)
+        theta += attention
+        explained_in_all += _millionths(chosen * explained)
         contents[item.content_id] = Cell(_IGNORED)
         cells = delta.tags_in(item_context(item, rules))
-        for tag, expected in zip(tags, expectations, strict=False):
-            cell = cells.get(tag)
-            if cell is None:
-                cells[tag] = Cell(_IGNORED, 0, 0, expected)
-            else:
-                cell.exposures += _IGNORED
-                cell.e += expected
         if creator is not None:
+            millionths = expectations.pop()
             cell = creators.get(creator)
             if cell is None:
-                creators[creator] = Cell(_IGNORED, 0, 0, expectations[-1])
+                creators[creator] = Cell(_IGNORED, 0, 0, millionths)
             else:
                 cell.exposures += _IGNORED
-                cell.e += expectations[-1]
-    delta.totals.theta += all_theta
-    delta.totals.explained += all_explained
+                cell.e += millionths
+        for tag, millionths in zip(tags, expectations, strict=True):
+            cell = cells.get(tag)
+            if cell is None:
+                cells[tag] = Cell(_IGNORED, 0, 0, millionths)
+            else:
+                cell.exposures += _IGNORED
+                cell.e += millionths
+    delta.totals.theta += theta
+    delta.totals.explained += explained_in_all
 
 
 def _others(explained: float, ratio: float) -> float:

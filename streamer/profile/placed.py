@@ -39,8 +39,9 @@ class PlacedSession(Session, gc=False):
 
     def bound(self, rules: Rules) -> None:
         """Keeps memory bounded (I6)."""
+        held = len(self.interactions)
         super().bound(rules)
-        if not self.positions.keys() <= self.interactions.keys():
+        if len(self.interactions) < held:
             self.positions = {c: p for c, p in self.positions.items() if c in self.interactions}
 
     def position(self, content_id: str) -> int | None:

@@ -196,7 +196,7 @@ class Interaction(Struct, array_like=True, gc=False):
         if creator is not None:
             self._merge_creator(ts, creator)
         if event.tags:
-            tags = normal_tags(event.tags)
+            tags = self.tags if event.tags == self.tags else normal_tags(event.tags)
             if tags:
                 self._merge_tags(ts, tags)
         if event.media is not None:

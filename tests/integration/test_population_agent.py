@@ -18,10 +18,11 @@ from streamer.engine.aggregator import announced
 from streamer.engine.announcement import Announcement
 from streamer.engine.compacted import PARTITION
 from streamer.engine.scan import scanner
+from streamer.engine.snapshots import STALE_AFTER
 from streamer.errors import SettingsError
 from streamer.population import Deltas, Key
 from streamer.population.sums import CohortSums, CreatorSums, TagSums
-from streamer.producing import SignalProducer
+from streamer.producing import SignalProducer, topics
 from streamer.producing.connection import open_producer
 from streamer.serving import AvoidListReader, Candidate
 from streamer.settings import DAY_MS, Settings
@@ -66,8 +67,8 @@ def tell(settings: Settings, *changes: tuple[Key, TagSums | CreatorSums | Cohort
 
 def told(settings: Settings) -> Announcement:
     async def read() -> Announcement:
-        async with scanner(settings, "what is announced") as topics:
-            return await announced(topics, settings)
+        async with scanner(settings, "what is announced") as reading:
+            return await announced(reading, settings)
 
     return asyncio.run(read())
 
@@ -129,6 +130,25 @@ def test_deltas_become_rates_default_lists_and_flags_that_a_restart_goes_on_from
     assert second.health == {}
 
 
+def test_check_inspect_and_explain_know_of_the_population(
+    settings: Settings, store: redis.Redis, tmp_path: Path
+) -> None:
+    tell(settings, (Key("tag", "gore"), PASSED_OVER))
+    environment = environment_of(settings)
+    topics.create(settings)
+    before = CliRunner().invoke(app, ["check"], env=environment)
+    assert (before.exit_code, "no snapshot yet" in before.output) == (1, True)
+    with running("population", settings, tmp_path / "population.log") as child:
+        wait_for("it is in Redis", lambda: store.exists("avoid:~all") == 1, child)
+    version = told(settings).population.version
+    after = CliRunner().invoke(app, ["check"], env={**environment, "COLUMNS": "200"})
+    assert (after.exit_code, f"snapshot {version} of" in after.output) == (0, True), after.output
+    time.sleep(STALE_AFTER * settings.population_interval)  # an age, not a wait for anything
+    assert "it is old" in CliRunner().invoke(app, ["check"], env={**environment, "COLUMNS": "200"}).output
+    shown = CliRunner().invoke(app, ["inspect", "~all"], env={**environment, "COLUMNS": "200"})
+    assert (shown.exit_code, "people like them pass it over" in shown.output) == (0, True), shown.output
+
+
 def test_redis_that_is_away_gets_the_newest_figures_when_it_is_back(
     settings: Settings, store: redis.Redis, embedded_redis: EmbeddedRedis, tmp_path: Path
 ) -> None:
@@ -171,3 +191,7 @@ def test_from_events_to_a_newcomers_list_and_to_the_rates_that_users_are_judged_
         newcomer = reader.get("new", cohort="de")
     penalties = newcomer.penalties([Candidate("a", tags=(HATED,)), Candidate("b", tags=(LOVED,))], explore=False)
     assert (newcomer.source, penalties) == ("cohort", [NEARLY_03, 1.0])
+    explained = CliRunner().invoke(
+        app, ["explain", f"{settings.topic_prefix}0", HATED], env={**environment_of(settings), "COLUMNS": "200"}
+    )
+    assert f"judged by population snapshot {rates.version} of" in explained.output, explained.output

@@ -12,8 +12,10 @@ from redis import Redis, RedisCluster
 
 from streamer.errors import RedisUnavailable
 from streamer.scoring.document import encode
+from streamer.scoring.population import Population
 from streamer.serving import AsyncAvoidListReader, AvoidListReader
 from streamer.sinks import AvoidListWriter, Update, Written
+from streamer.sinks.population import PopulationWriter, figures_of
 from tests.avoid_lists import document
 from tests.backends.choose import RealRedis
 from tests.backends.ports import free_port, wait_until
@@ -130,3 +132,18 @@ def test_a_cluster_is_cleared(cluster: str) -> None:
     with RedisCluster.from_url(cluster.replace("+cluster", "")) as client:
         assert list(client.scan_iter()) == []
         client.disconnect_connection_pools()
+
+
+def test_a_cluster_has_the_populations_figures_and_exactly_the_newest(cluster: str) -> None:
+    first = figures_of(Population(version=1, tags={"gore": 0.2}), {b"~all": b"1", b"~cohort:de": b"1"}, {b"c": b"1"})
+    second = figures_of(Population(version=2), {b"~all": b"2"}, {})
+
+    async def run() -> None:
+        async with PopulationWriter(cluster) as writer:
+            await writer.write(first)
+            await writer.write(second)
+
+    asyncio.run(run())
+    with RedisCluster.from_url(cluster.replace("+cluster", "")) as client:
+        keys = ("avoid:~all", "avoid:~cohort:de", "creator:c", "population:tags")
+        assert [client.exists(key) for key in keys] == [1, 0, 0, 0]

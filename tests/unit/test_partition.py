@@ -131,6 +131,29 @@ def test_an_event_that_raises_is_poison_and_the_users_other_events_count(
     assert {e.value for e in job.written()["u"].entries} == {"before", "a", "b"}
 
 
+@pytest.mark.parametrize("saved", [False, True], ids=["unsaved steps", "saved state"])
+def test_what_seals_change_in_the_populations_sums_is_told_once_though_poison_makes_steps_be_done_again(
+    monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    """A session of yesterday is sealed and told; today's poison makes its step be done again, with those before it."""
+    raising_on(monkeypatch, "apply", lambda _, args: is_culprit(args[0]))
+    counting = WALL.model_copy(update={"population": True})
+    job, clean = MemoryJob(counting, NOW), MemoryJob(counting, NOW)
+    for j in (job, clean):
+        for second in (0, 10):
+            j.produce("impressions", impression("u", NOW - DAY_MS + 1000 * second))
+        j.produce("dislikes", Dislike(user_id="u", ts=NOW - DAY_MS, action="dislike", scope="tag", tag="tag"))
+        j.run()
+        if saved:
+            j.checkpoint()
+        for content in ("a", "culprit", "b") if j is job else ("a", "b"):
+            j.produce("dislikes", dislike("u", NOW - HOUR, content))
+        j.run()
+    assert job.rejects == {("dislikes", 2): "poison"}
+    assert clean.deltas.tags["tag"].users == 1
+    assert list(job.deltas.items()) == list(clean.deltas.items())
+
+
 def test_an_event_after_which_no_document_can_be_formed_is_poison(monkeypatch: pytest.MonkeyPatch) -> None:
     knows_culprit = "culprit"
     raising_on(monkeypatch, "document", lambda p, _: any(knows_culprit in str(s.interactions) for s in p.sessions))
