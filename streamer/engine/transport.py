@@ -24,7 +24,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import ConsumerRecord
 from faust.streams import Stream
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
@@ -33,6 +32,7 @@ from faust.types import TP, ConsumerMessage, Message, StreamT
 from streamer.engine.answers import date_from_asking
 from streamer.engine.pacing import ask_at_most_every
 from streamer.engine.records import Batch, Fetched, Record
+from streamer.engine.unpacking import unpack_plainly
 
 SCHEME: Final = "streamer+kafka"
 FETCH_MAX_WAIT_MS: Final = 100
@@ -45,7 +45,7 @@ Delivery: TypeAlias = dict[TP, Batch]
 """What a fetch brought of one topic, by partition."""
 
 
-class _FetchResult(dict[TP, list[ConsumerRecord]]):
+class _FetchResult(dict[TP, list[Record]]):
     """Fetched records, the group generation they were fetched in, and how far they leave every partition."""
 
     generation: int
@@ -61,6 +61,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         fetcher = self._ensure_consumer()._fetcher
         date_from_asking(fetcher)
         ask_at_most_every(FETCH_INTERVAL_S, fetcher)
+        unpack_plainly(fetcher)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -82,7 +83,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> _FetchResult:
         records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        result = _FetchResult(cast("dict[TP, list[ConsumerRecord]]", records))
+        result = _FetchResult(cast("dict[TP, list[Record]]", records))
         result.generation = self.app.consumer_generation_id
         result.snapshot = _snapshot(consumer)
         return result
@@ -144,7 +145,7 @@ class BatchConsumer(driver.Consumer):
         for found, fetched in records.items():
             if fetched:
                 tp = TP(found.topic, found.partition)
-                batch = Batch(Record(r.offset, r.key, r.value, r.timestamp, r.headers) for r in fetched)
+                batch = Batch(fetched)
                 self._last_batch[tp] = topics.setdefault(tp.topic, {})[tp] = batch
         self._fetched.update(records.snapshot)
         for delivery in topics.values():
