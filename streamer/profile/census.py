@@ -134,13 +134,14 @@ class Emitting(Census):
         self._cohort = cohort
 
     def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
-        self._count(delta, 1)
-        meet(self._met, session, delta, baseline, self._rules)
         for change in changes:
             if change.removed is not None:
                 self.take_back(change.removed)
             if change.added is not None:
                 self._state(change.added, 1)
+        self._note_first(delta)
+        self._count(delta, 1)
+        meet(self._met, session, delta, baseline, self._rules)
 
     def take_back(self, contribution: Contribution) -> None:
         self._touch_tags([value for kind, value, _, _ in contribution.parts if kind == TAG])
@@ -201,19 +202,35 @@ class Emitting(Census):
 
     def _count(self, tile: Tile, sign: int) -> None:
         """Adds a tile's counts that are about to join R, or with sign −1 those that are about to leave it."""
-        known = self._rollup.sums[TAG]
         for cells in tile.tags.values():
             self._counts.append((self._cohort, [(tag, sign * cell.o, sign * cell.e) for tag, cell in cells.items()]))
             if sign < 0:
                 self._touch_tags(cells)
-            else:  # a tag with expectations keeps them when more is added
-                self._touch_tags([tag for tag in cells if not isinstance(sums := known.get(tag), Sums) or sums.e <= 0])
-        self._touch_creators(tile.creators)
+        if sign < 0:
+            self._touch_creators(tile.creators)
         everyone = self._everyone
         everyone.starts += sign * tile.totals.starts
         everyone.theta += sign * tile.totals.theta
         for edge, (plays, abandoned) in tile.buckets.items():
             everyone.add_plays(edge, sign * plays, sign * abandoned)
+
+    def _note_first(self, delta: Tile) -> None:
+        """Notes the keys of a session, of those that the user has not met what they are going to count as: most are."""
+        tags, changing = self._rollup.sums[TAG], self._tags
+        for cells in delta.tags.values():
+            for tag, cell in cells.items():
+                known = tags.get(tag)
+                if known is None and cell.e and len(delta.tags) == 1:
+                    if tag not in changing:
+                        self._users.append((tag, 1))
+                elif not isinstance(known, Sums) or known.e <= 0:  # else it has evidence, which more does not take away
+                    self._touch_tags((tag,))
+        creators, met = self._rollup.sums[CREATOR], self._met
+        for creator, cell in delta.creators.items():
+            if creator in creators or creator in met or not cell.has_evidence:
+                self._touch_creators((creator,))
+            else:
+                met[creator] = Met(NOWHERE, _bin_at(cell.o / 1e6, cell.e / 1e6, cell.ld / 1e6))
 
     def _state(self, contribution: Contribution, sign: int) -> None:
         """Adds what a statement says of its tags, or with sign −1 takes it back, unless it has left the window."""

@@ -151,7 +151,7 @@ class Profile:
         return profile
 
     def _new_census(self) -> Census:
-        if not self.rules.emits:
+        if not self.rules.adds_up(self.user_id):
             return Census()
         return Emitting(self.rollup, self.rules, self.frontier // DAY_MS, self.cohort)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import xxhash
+
 from streamer.profile.frame import Frame
 from streamer.profile.snapshots import Snapshots
 from streamer.scoring.entries import Scorer
@@ -27,6 +29,7 @@ class Rules:
         self.settings = settings
         self.snapshots = Snapshots(population)
         self.emits = settings.population
+        self._share = settings.population_share
         self.gate = Gate(settings)
         self.attention = Attention(settings)
         self.outcomes = OutcomeReader(Abandonment(settings))
@@ -57,6 +60,10 @@ class Rules:
     def population(self) -> Population:
         """The snapshot in force."""
         return self.snapshots.current
+
+    def adds_up(self, user_id: str) -> bool:
+        """Whether what a user's seals change is added to the sums over all users: the same users at all times."""
+        return self.emits and xxhash.xxh64_intdigest(user_id.encode()) < self._share * 2**64
 
     def adopt(self, population: Population) -> bool:
         """Takes a snapshot in; every profile of these rules goes by it from its next step on.

@@ -69,7 +69,7 @@ class Demo:
 
     def wait_for_agents(self) -> None:
         deadline = time.monotonic() + LIMIT_S
-        while self.agent("worker") is None or self.agent("publisher") is None:
+        while any(self.agent(name) is None for name in ("worker", "publisher", "population")):
             assert self.process.poll() is None, self.text()
             assert time.monotonic() < deadline, self.text()
             time.sleep(0.1)
@@ -111,6 +111,7 @@ def test_the_demo_shows_an_avoid_list_with_reasons_and_leaves_nothing_behind(fol
     assert re.search(r"times it was seen|they said so|left early", text)
     assert re.search(r"\d+ strong inferences? (is|are) true", text)
     assert re.search(r"now dislikes content-\d+: \d+ ms", text)
+    assert re.search(r"All users together start\s+\d+% of what they examine", text)
     assert "python -m streamer.cli inspect USER" in text
     assert demo.nothing_left()
     assert list(folder.iterdir()) == []
@@ -151,7 +152,7 @@ def test_a_worker_that_dies_ends_the_demo_with_its_last_words(folder: Path, demo
     assert "Traceback" not in demo.text()
     assert demo.nothing_left()
     kept = [path.name for path in folder.rglob("*") if path.is_file()]
-    assert sorted(kept) == ["publisher.log", "worker.log"]
+    assert sorted(kept) == ["population.log", "publisher.log", "worker.log"]
 
 
 def test_a_kept_demo_can_be_looked_into_and_changed(folder: Path, demos: list[Demo]) -> None:

@@ -41,7 +41,7 @@ def demo(
         bool, typer.Option("--keep", help="Leave it running at the end, until Ctrl-C, to look around.")
     ] = False,
 ) -> None:
-    """Try Streamer: a broker, Redis, a worker, a publisher, and a generated city of users, all on this machine.
+    """Try Streamer: a broker, Redis, all agents, and a generated city of users, all on this machine.
 
     Needs the extra `embedded` and nothing else. Ends by itself and leaves nothing behind.
     """
@@ -58,7 +58,7 @@ def demo(
         except ValueError as error:
             raise SettingsError([f"demo: {error}"]) from None
         began = time.monotonic()
-        with console.status("starting broker, Redis, worker and publisher"):
+        with console.status("starting broker, Redis and agents"):
             from streamer.cli.demo.deployment import Deployment
 
             deployment = Deployment(given(ctx))
@@ -93,6 +93,7 @@ def _show(console: Console, deployment: Deployment, city: City, settle_ms: int) 
         return None
     _show_list(console, document, found, city)
     _show_freshness(console, deployment, document, city)
+    _show_population(console, deployment)
     return document
 
 
@@ -133,6 +134,15 @@ def _show_freshness(console: Console, deployment: Deployment, document: Document
     )
 
 
+def _show_population(console: Console, deployment: Deployment) -> None:
+    from streamer.cli.demo.report import population_in_words
+    from streamer.cli.demo.traffic import population
+
+    found = population(deployment)
+    if found is not None:
+        console.print(population_in_words(found))
+
+
 def _further(console: Console) -> None:
     program = _program()
     width = len(program) + 21
@@ -162,8 +172,8 @@ def _wait(console: Console, deployment: Deployment, shown: Document | None) -> N
     console.print("Ctrl-C ends it. The demo's broker and Redis keep nothing: for trying out only.")
     try:
         while True:
-            deployment.worker.counters()
-            deployment.publisher.counters()
+            for agent in deployment.agents:
+                agent.counters()
             time.sleep(1)
     except KeyboardInterrupt:
         console.print()

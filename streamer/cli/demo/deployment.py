@@ -1,4 +1,4 @@
-"""A broker, a Redis, a worker and a publisher that live as long as a ``with`` block."""
+"""A broker, a Redis, a worker, a publisher and a population agent that live as long as a ``with`` block."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from streamer.producing import topics
 from streamer.settings import Settings
 
 _STOP_TIMEOUT: Final = 5.0
+_POPULATION_INTERVAL: Final = 2.0
 
 
 class Process:
@@ -67,7 +68,7 @@ class Process:
 class Deployment:
     """Everything the demo needs, and nothing of it left afterwards.
 
-    The broker lives in this process, Redis, worker and publisher are its children, which cannot outlive it. All data
+    The broker lives in this process, Redis and the agents are its children, which cannot outlive it. All data
     is in a temporary folder. The children's logs are kept only if one of them failed.
 
     Args:
@@ -92,18 +93,22 @@ class Deployment:
                 clock="events",
                 checkpoint_interval=1.0,
                 metrics_port=0,
+                population=True,
+                population_interval=_POPULATION_INTERVAL,
             )
             topics.create(self.settings)
             self.logs = Path(tempfile.mkdtemp(prefix="streamer-demo-logs-"))
             stack.push(self._tidy_logs)
             self.worker = Process("worker", self.settings, self.logs)
             self.publisher = Process("publisher", self.settings, self.logs)
+            self.population = Process("population", self.settings, self.logs)
+            self.agents = (self.worker, self.publisher, self.population)
             stack.callback(self._stop)
             self._stack = stack.pop_all()
 
     def _stop(self) -> None:
-        with ThreadPoolExecutor(2) as both:
-            list(both.map(lambda process: process.child.stop(_STOP_TIMEOUT), (self.worker, self.publisher)))
+        with ThreadPoolExecutor(len(self.agents)) as all_of_them:
+            list(all_of_them.map(lambda process: process.child.stop(_STOP_TIMEOUT), self.agents))
 
     def _tidy_logs(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None

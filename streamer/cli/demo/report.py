@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from streamer.cli.words import of
-from streamer.scoring.document import Document, Entry
+from streamer.engine.announcement import Announcement
+from streamer.population.defaults import ALL
+from streamer.scoring.document import Document, Entry, decode
 from streamer.simulation.catalogue import Item
 from streamer.simulation.city import City
 from streamer.simulation.tastes import Taste
@@ -88,6 +90,19 @@ def _inferred(document: Document) -> list[Entry]:
         for entry in document.entries
         if entry.kind in ("tag", "creator") and (entry.kind, entry.value) not in named
     ]
+
+
+def population_in_words(figures: Announcement) -> str:
+    """What everybody adds up to, in a sentence."""
+    known = figures.population
+    everybody = figures.lists.get(ALL.encode())
+    spared = () if everybody is None else tuple(str(entry.value) for entry in decode(everybody).entries)
+    newcomers = f"what newcomers are spared: {', '.join(spared)}" if spared else "nothing that all newcomers are spared"
+    return (
+        f"All users together start {known.start_rate:.0%} of what they examine and leave {known.abandonment:.0%} of "
+        f"that early; {len(known.tags)} tags and {len(known.creators)} creators are disliked more or less than most; "
+        f"{newcomers}."
+    )
 
 
 def not_listed(document: Document, items: Iterable[Item]) -> Iterator[Item]:

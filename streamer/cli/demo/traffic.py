@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -10,15 +11,20 @@ from redis import Redis
 from rich.progress import Progress, TaskID
 
 from streamer.cli.demo.deployment import Deployment
+from streamer.engine.aggregator import announced
+from streamer.engine.announcement import Announcement
+from streamer.engine.scan import scanner
 from streamer.events import Dislike
 from streamer.producing import SignalProducer
 from streamer.scoring.document import Document, decode
 from streamer.serving import AvoidListReader, Candidate
 from streamer.simulation.catalogue import Item
 from streamer.simulation.city import City
+from streamer.sinks.keys import is_users
 
 _POLL_S: Final = 0.2
 _STALL_S: Final = 60.0
+_ROUND_S: Final = 10.0
 _WATERMARK_GAP_MS: Final = 12 * 3_600_000
 
 
@@ -108,7 +114,29 @@ def documents(redis_url: str) -> dict[str, Document]:
 
 def _documents(redis_url: str) -> Iterator[bytes]:
     with Redis.from_url(redis_url) as client:
-        yield from client.scan_iter(match="avoid:*", count=1000)
+        yield from (key for key in client.scan_iter(match="avoid:*", count=1000) if is_users(key.decode()))
+
+
+def population(deployment: Deployment) -> Announcement | None:
+    """What all users add up to, once the agent has counted what the worker told; None if it takes too long."""
+
+    async def read() -> Announcement:
+        async with scanner(deployment.settings, "the population's figures") as topics:
+            return await announced(topics, deployment.settings)
+
+    deadline = time.monotonic() + _ROUND_S
+    told = deployment.worker.counters().get("streamer_population_deltas_total", 0.0)
+    while deployment.population.counters().get("streamer_population_deltas_counted_total", 0.0) < told:
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(_POLL_S)
+    counted_ms = time.time_ns() // 1_000_000
+    while time.monotonic() < deadline:
+        found = asyncio.run(read())
+        if found.population.as_of >= counted_ms:
+            return found
+        time.sleep(_POLL_S)
+    return None
 
 
 def dislike(deployment: Deployment, producer: SignalProducer, user_id: str, item: Item) -> float:
