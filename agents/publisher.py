@@ -24,6 +24,9 @@ from streamer.sinks import AvoidListWriter, Update
 
 log: Final = logging.getLogger(__name__)
 
+_FETCH_INTERVAL_S: Final = 0.005
+"""Lists change far less often than events come, so there is little to wait for."""
+
 
 class Publisher:
     """Writes what comes of the outbox to Redis."""
@@ -41,6 +44,7 @@ class Publisher:
         self._writer = AvoidListWriter(settings.redis_url, timeout=settings.redis_timeout, clock=settings.clock)
         self._consumer = consumer
         consumer.before_revoked = self._before_revoked
+        consumer.fetch_interval_s = _FETCH_INTERVAL_S
 
     async def stop(self) -> None:
         """Gives up waiting; commits what Redis has."""

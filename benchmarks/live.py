@@ -14,6 +14,7 @@ more than half busy. Also what an event adds to changelog and outbox, with 5 s c
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -83,7 +84,7 @@ class Pace(NamedTuple):
 
 def run(bench: Bench) -> None:
     """Takes the figures."""
-    seconds = 15.0 if bench.options.quick else 30.0  # whole checkpoints
+    seconds = 15.0 if bench.options.quick else 30.0
     found: dict[Scene, list[Pace]] = {}
     for number in bench.runs():
         for scene in _QUICK if bench.options.quick else _WHOLE:
@@ -181,6 +182,7 @@ class _Reading:
     """Everything that grows, read at one moment."""
 
     def __init__(self, bench: Bench, worker: Worker, settings: Settings) -> None:
+        self._settings = settings
         self.at = time.monotonic()
         self.cpu_s = cpu(worker.child)
         self.metrics: Counter[str] = worker.metrics()
@@ -188,16 +190,18 @@ class _Reading:
         self.outbox = stored_bytes(bench, settings, settings.topics.avoid_lists)
 
     def since(self, earlier: _Reading, idle: float) -> Pace:
-        """Per event, from an earlier reading to this one."""
+        """Per event, from an earlier reading to this one; the changelog's bytes per event that checkpoints saved."""
         seconds = self.at - earlier.at
         cpu_s = self.cpu_s - earlier.cpu_s
         grown = {name: self.metrics[name] - earlier.metrics[name] for name in self.metrics}
         events = grown["streamer_events_total"]
+        checkpoints = grown["streamer_checkpoint_seconds_count"] / self._settings.partitions
+        saved = events / seconds * self._settings.checkpoint_interval * checkpoints
         return Pace(
             us=(cpu_s - idle * seconds) / events * 1e6,
             busy=cpu_s / seconds,
             idle=idle,
-            changelog=(self.changelog - earlier.changelog) / events,
+            changelog=(self.changelog - earlier.changelog) / saved if saved else math.nan,
             outbox=(self.outbox - earlier.outbox) / events,
             per_slice=grown["streamer_batch_events_sum"] / grown["streamer_batch_events_count"],
         )

@@ -16,7 +16,6 @@ from typing import Any
 
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import Assignment
-from aiokafka.structs import TopicPartition
 
 
 def _wall_ms() -> int:
@@ -32,13 +31,13 @@ def date_from_asking(fetcher: Fetcher, now_ms: Callable[[], int] = _wall_ms) -> 
         needs_wakeup: bool = await fetch(assignment, node_id, request)
         for topic, partitions in request.topics:
             for partition, *_ in partitions:
-                _date(assignment, TopicPartition(topic, partition), asked_ms)
+                _date(assignment, (topic, partition), asked_ms)
         return needs_wakeup
 
     fetcher._proc_fetch_request = ask
 
 
-def _date(assignment: Assignment, tp: TopicPartition, asked_ms: int) -> None:
+def _date(assignment: Assignment, tp: tuple[str, int], asked_ms: int) -> None:
     """An answer that was passed over leaves an older date, which stays."""
     state = assignment.state_value(tp)
     if state is not None and state.timestamp is not None and state.timestamp > asked_ms:

@@ -15,6 +15,7 @@ from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionManager
+from aiokafka.protocol.fetch import FetchRequest
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -48,7 +49,13 @@ SEAMS: Final = (
     Seam(AIOKafkaConsumerThread, "_ensure_consumer", "called when it has started"),
     Seam(AIOKafkaConsumer, "_max_poll_records", "handed to _fetch_records"),
     Seam(AIOKafkaConsumer, "_fetcher", "given the next"),
-    Seam(Fetcher, "_proc_fetch_request", "wrapped: asked at a measured pace, answers dated from it"),
+    Seam(Fetcher, "_proc_fetch_request", "wrapped: sessions, a measured pace, answers dated"),
+    Seam(FetchRequest, "build", "overridden: a request of a session; the next are what it is built from"),
+    Seam(FetchRequest, "_max_wait_ms", "part of a request"),
+    Seam(FetchRequest, "_min_bytes", "part of a request"),
+    Seam(FetchRequest, "_max_bytes", "part of a request"),
+    Seam(FetchRequest, "_isolation_level", "part of a request"),
+    Seam(FetchRequest, "_rack_id", "part of a request"),
     Seam(Fetcher, "_records", "answers not yet unpacked"),
     Seam(FetchResult, "_partition_records", "the records of one, likewise"),
     Seam(PartitionRecords, "_consumer_record", "replaced: makes a plain Record"),

@@ -108,6 +108,7 @@ class Engine:
         )
         consumer.before_revoked = self._before_revoked
         consumer.before_assigned = self._before_assigned
+        consumer.together = frozenset(topics.sources)
 
     async def stop(self) -> None:
         """Saves and commits what it may, and disconnects."""
@@ -164,7 +165,8 @@ class Engine:
             return
         try:
             for assigned in list(self._assigned.values()):  # one by one: taking the changes of all would block slices
-                await self._checkpoint(assigned)
+                if not self._paused:  # else they are being let go, which saves them
+                    await self._checkpoint(assigned)
         except Exception as error:
             await self._fail(error)
             raise

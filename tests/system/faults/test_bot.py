@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import Producer
 
 from streamer.engine.table import MARK_KEY
-from streamer.events import Event, Impression, Play
+from streamer.events import Event, Impression, Play, encode
+from streamer.producing import SignalProducer
 from streamer.settings import DAY_MS, Settings
 from streamer.simulation import oracle
 from tests.deployment import NOW, Story, newest_in_outbox, records_of
-from tests.feeding import Feed
-from tests.processes import wait_for
 from tests.system.faults.deployed import Deploy
 
 STATE_BYTES = 2 << 20
 DOCUMENT_BYTES = 128 << 10
+WATERMARK_EVERY = 5_000
 DAY_S = 1800.0
 """What the longest day may take on a busy machine."""
 CHANGELOG_BYTES_PER_EVENT = 400
@@ -41,6 +42,19 @@ def clicks(events: int) -> Iterator[tuple[str, Event]]:
             yield "impressions", Impression(**named, visible_ms=3000, position=number % 7)
 
 
+def produce(settings: Settings, events: list[tuple[str, Event]], end: int) -> None:
+    """Sends them as fast as can be, which `SignalProducer` is not made for, and watermarks now and then."""
+    fast = Producer({"bootstrap.servers": settings.brokers, "partitioner": "murmur2_random", "linger.ms": 20})
+    with SignalProducer(settings) as watermarks:
+        for number, (topic, event) in enumerate(events, 1):
+            fast.produce(settings.topic_prefix + topic, encode(event), event.user_id.encode())
+            if number % WATERMARK_EVERY == 0:
+                assert fast.flush() == 0
+                watermarks.watermark(event.ts)
+        assert fast.flush() == 0
+        watermarks.watermark(end)
+
+
 @pytest.mark.timeout(2 * DAY_S)
 @pytest.mark.parametrize("events", [30_000, pytest.param(1_000_000, marks=[pytest.mark.long, pytest.mark.slowest])])
 def test_i6_a_bot_s_day_leaves_bounded_state_document_and_changelog(deploy: Deploy, events: int) -> None:
@@ -49,10 +63,7 @@ def test_i6_a_bot_s_day_leaves_bounded_state_document_and_changelog(deploy: Depl
     worker = deployment.spawn("worker")
     made = list(clicks(events))
     truth = oracle.documents(Settings(clock="events"), [event for _, event in made], end)
-    feed = Feed(deployment.settings, made, end)
-    feed.start()
-    feed.allow()
-    wait_for("everything is produced", lambda: feed.finished, worker, DAY_S)
+    produce(deployment.settings, made, end)
     deployment.finish(Story(made, end, truth), None, worker, None, timeout=DAY_S)
     stored = [r for r in records_of(deployment.settings, deployment.settings.topics.state) if r.key != MARK_KEY]
     newest = {record.key: len(record.value or b"") for record in stored}
