@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import footprint, freshness, live, recovery, scaling, serving, throughput
+from benchmarks import footprint, freshness, live, population, recovery, scaling, serving, throughput
 from benchmarks.harness import main
 
 if __name__ == "__main__":
@@ -11,6 +11,7 @@ if __name__ == "__main__":
             "throughput": throughput.run,
             "live": live.run,
             "freshness": freshness.run,
+            "population": population.run,
             "recovery": recovery.run,
             "footprint": footprint.run,
             "scaling": scaling.run,

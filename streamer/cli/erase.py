@@ -60,6 +60,8 @@ def _tell_rest(settings: Settings) -> None:
         f"{topics.journal}: void at once, gone from disk a day after the workers have deleted its beginning\n"
         f"{', '.join(topics.sources)}: the user's events stay there, unread, until {settings.retention_days} days old"
     )
+    if settings.population:
+        typer.echo(f"{topics.population}, {topics.totals}: sums over all users, which say nothing of anybody, stay")
 
 
 def _seen(client: SyncClient, user: str) -> tuple[bool, object]:

@@ -122,6 +122,8 @@ class Aggregator:
         began = time.monotonic()
         try:
             async with self._turn:
+                if self._table is not table:  # let go meanwhile
+                    return None
                 await self._save(table)
                 await self._announce(table)
         except Exception as error:

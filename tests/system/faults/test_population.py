@@ -102,6 +102,32 @@ def test_a_crash_of_the_agent_at_each_boundary_in_turn_counts_every_delta_once(d
     assert told_counts(deployment.settings) == truth
 
 
+def test_a_worker_that_crashes_before_it_has_saved_what_it_told_tells_it_again_and_loses_nothing(
+    deployment: Deployed,
+) -> None:
+    story = agreeing_city()
+    truth = truth_of(story, deployment.settings)
+    telling = ["half of the deltas written", "deltas written"] * 2
+    feed = deployment.feed(story, shares=len(telling) + 4)
+    feed.allow(3)  # until sessions begin to seal
+    for name in telling:
+        worker = deployment.spawn_faulty("worker", "crash", name, "1")
+        feed.allow()
+        wait_for(f"a crash: {name}", lambda c=worker: crashed(c), None)
+    worker = deployment.spawn("worker")
+    feed.allow()
+    wait_for("everything is produced", lambda: feed.finished, worker)
+    wait_for("all events are committed", deployment.source.done, worker)
+    told = told_counts(deployment.settings)
+    assert not _lost(told, truth)
+    assert told != truth
+
+
+def _lost(told: Counts, truth: Counts) -> Counts:
+    """What is counted less often than it is true."""
+    return {key: count for key, count in truth.items() if told.get(key, 0) < count}
+
+
 def test_an_agent_that_is_frozen_while_another_takes_over_changes_nothing_when_it_is_woken(
     deployment: Deployed,
 ) -> None:
@@ -149,8 +175,7 @@ def test_kill_9_of_workers_and_agents_loses_nothing_and_repeats_no_more_than_was
     wait_for("all events are committed", deployment.source.done, worker)
     told = told_counts(deployment.settings)
     wait_for("all that was told is counted", lambda: saved_counts(deployment.settings) == told, agent)
-    lost = {key: (told.get(key, 0), count) for key, count in truth.items() if told.get(key, 0) < count}
-    assert not lost
+    assert not _lost(told, truth)
     everybody = ("all", "theta")
     print(f"theta: {told[everybody]} told, {truth[everybody]} true: {told[everybody] / truth[everybody] - 1:+.2%}")
     assert told[everybody] <= 1.1 * truth[everybody]
