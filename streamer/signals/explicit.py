@@ -93,12 +93,13 @@ def rating_nats(weight: float) -> float:
     """Evidence of one rating on every key of its item: as much for it as against it, and no key takes the blame.
 
     r' is measured from the user's own mean. Were what lies above it worth more than what lies below, or were the lower
-    half shared out among keys and the upper not, every key would look the better the more it is rated.
+    half shared out among keys and the upper not, every key would look the better the more it is rated. And since a key
+    may be rated hundreds of times, one rating says half of what a dislike of that weight would.
 
     >>> round(rating_nats(-1.2), 6), round(rating_nats(0.9), 6)
-    (1.6, -1.2)
+    (0.8, -0.6)
     """
-    return -4 / 3 * weight
+    return -2 / 3 * weight
 
 
 def blamed(v: float, disliked_other: float) -> float:

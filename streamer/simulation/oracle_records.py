@@ -306,7 +306,7 @@ def nats(mark: Mark, records: Records, r: Window) -> dict[Key, int]:
     weight = mark.ratings.weight(mark.rating) if family == "rating" else WEIGHTS[family]
     keys = item_keys(mark, records)
     if family == "rating":
-        return {key: micro(-4 / 3 * weight) for key in with_contexts(keys, mark.context)}
+        return {key: micro(-2 / 3 * weight) for key in with_contexts(keys, mark.context)}
     if weight >= 0:
         return {key: micro(-15 / 7 * weight) for key in with_contexts(keys, mark.context)}
     v = 4 / 3 * -weight

@@ -496,10 +496,10 @@ def test_the_culprit_already_known_takes_the_blame() -> None:
         (gave(NOON, "a", "comment", "x"), micro(-15 / 7 * 0.1)),
         (gave(NOON, "a", "purchase", "x"), micro(-15 / 7)),
         (gave(NOON, "a", "return", "x"), micro(4 / 3)),
-        (gave(NOON, "a", "rating", "x", value=1), micro(4 / 3 * 1.2)),
-        (gave(NOON, "a", "rating", "x", value=2), 800_000),
+        (gave(NOON, "a", "rating", "x", value=1), micro(2 / 3 * 1.2)),
+        (gave(NOON, "a", "rating", "x", value=2), 400_000),
         (gave(NOON, "a", "rating", "x", value=3), 0),
-        (gave(NOON, "a", "rating", "x", value=5), micro(-4 / 3 * 0.9)),
+        (gave(NOON, "a", "rating", "x", value=5), micro(-2 / 3 * 0.9)),
         (disliked(NOON, "a", "x", action="hide"), 2_000_000),
         (disliked(NOON, None, scope="tag", tag=" X "), 2_000_000),
         (gave(NOON, "a", "click", "x"), 0),
@@ -520,9 +520,9 @@ def test_three_ratings_in_one_session_are_measured_by_their_mean() -> None:
     tile = after(*events, NOON + DAY_MS).tiles()[DAY0]
     # mean 10/3: r' = 5/3, 2/3, -7/3; weights .75, .30, -1.05
     assert {v: tile[("tag", f"t{v}")]["ld"] for v in (5, 4, 1)} == {
-        5: micro(-4 / 3 * 0.75),
-        4: micro(-4 / 3 * 0.30),
-        1: micro(4 / 3 * 1.05),
+        5: micro(-2 / 3 * 0.75),
+        4: micro(-2 / 3 * 0.30),
+        1: micro(2 / 3 * 1.05),
     }
     assert tile[ALL] == {"ratings": 3, "rating_sum": 10}
     assert tile[("tag", "t4")]["engaged"] == 1
@@ -531,11 +531,11 @@ def test_three_ratings_in_one_session_are_measured_by_their_mean() -> None:
 
 def test_a_newer_rating_replaces_an_older_one_exactly() -> None:
     user = after(gave(NOON, "a", "rating", "x", value=1), NOON + SEALING)
-    assert user.tiles()[DAY0][("tag", "x")]["ld"] == 1_600_000
+    assert user.tiles()[DAY0][("tag", "x")]["ld"] == 800_000
     user.step(gave(NOON + DAY_MS, "a", "rating", "x", value=2))
     user.step(NOON + 2 * DAY_MS)
     assert "ld" not in user.tiles()[DAY0][("tag", "x")]
-    assert user.tiles()[DAY0 + 1][("tag", "x")]["ld"] == 800_000
+    assert user.tiles()[DAY0 + 1][("tag", "x")]["ld"] == 400_000
 
 
 def test_evidence_is_contributed_once_per_record() -> None:

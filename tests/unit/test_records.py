@@ -222,22 +222,22 @@ def test_a_purchase_contributes_until_no_order_stands() -> None:
 
 
 def test_a_newer_rating_replaces_the_older_and_an_older_one_does_not() -> None:
-    #   DAY0 rated 1 (+1.6) | DAY0 + 1: s1 rated 5, then the other session rated 2
-    #   of 1, 5, 2 the mean is 8/3: r' = -2/3, weight -.3, .4 nats
+    #   DAY0 rated 1 (+.8) | DAY0 + 1: s1 rated 5, then the other session rated 2
+    #   of 1, 5, 2 the mean is 8/3: r' = -2/3, weight -.3, .2 nats
     profile = after(gave(NOON, "a", "rating", "x", value=1), NOON + SEALING)
-    assert ld(profile) == {("tag", "x"): 1_600_000}
+    assert ld(profile) == {("tag", "x"): 800_000}
     next_day = NOON + DAY_MS
     profile.apply(gave(next_day, "a", "rating", "x", value=2), profile.watermark)
     profile.apply(gave(next_day - 1, "a", "rating", "x", value=5, session_id="s1"), profile.watermark)
     profile.advance(next_day + SEALING)
     assert ld(profile) == {}
-    assert ld(profile, DAY0 + 1) == {("tag", "x"): 400_000}
+    assert ld(profile, DAY0 + 1) == {("tag", "x"): 200_000}
 
 
 def test_three_ratings_of_one_session_are_weighed_by_their_mean() -> None:
     # 5, 4, 1: mean 10/3, r' = 5/3, 2/3, -7/3; weights .75, .3, -1.05
     profile = after(*(gave(NOON + v, f"c{v}", "rating", f"t{v}", value=v) for v in (5, 4, 1)), NOON + SEALING)
-    assert ld(profile) == {("tag", "t5"): -1_000_000, ("tag", "t4"): -400_000, ("tag", "t1"): 1_400_000}
+    assert ld(profile) == {("tag", "t5"): -500_000, ("tag", "t4"): -200_000, ("tag", "t1"): 700_000}
 
 
 # --- late ones -----------------------------------------------------------------------------------------------
