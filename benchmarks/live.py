@@ -42,7 +42,8 @@ _IN_A_HURRY: Final = {"session_gap": 10.0, "grace": 2.0}
 _CATCH_UP_S: Final = 0.3
 """Per event and second."""
 _LONGEST_CATCH_UP_S: Final = 120.0
-_WARM_UP_S: Final = 5.0
+_WARM_UP_S: Final = 12.0
+"""So that the checkpoint that saves the past is not measured: two intervals and some."""
 _IDLE_S: Final = 3.0
 _HALF: Final = 0.5
 _MOST_LEFT_OUT: Final = 0.1

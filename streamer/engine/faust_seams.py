@@ -10,7 +10,7 @@ import inspect
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
@@ -56,6 +56,9 @@ SEAMS: Final = (
     Seam(FetchRequest, "_max_bytes", "part of a request"),
     Seam(FetchRequest, "_isolation_level", "part of a request"),
     Seam(FetchRequest, "_rack_id", "part of a request"),
+    Seam(Fetcher, "_records", "answers not yet unpacked"),
+    Seam(FetchResult, "_partition_records", "the records of one, likewise"),
+    Seam(PartitionRecords, "_consumer_record", "replaced: makes a plain Record"),
     Seam(AIOKafkaConsumer, "_fetch_max_wait_ms", "set before start"),
     Seam(AIOKafkaConsumer, "_subscription", "positions and highwaters, read in the fetch thread"),
     Seam(AIOKafkaProducer, "_txn_manager", "its ids: replaced by Identities; of a claim, read"),

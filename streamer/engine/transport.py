@@ -24,7 +24,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import ConsumerRecord
 from faust.streams import Stream
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
@@ -34,6 +33,7 @@ from streamer.engine.answers import date_from_asking
 from streamer.engine.pacing import ask_at_most_every
 from streamer.engine.records import Batch, Fetched, Record
 from streamer.engine.sessions import use_sessions
+from streamer.engine.unpacking import unpack_plainly
 
 SCHEME: Final = "streamer+kafka"
 FETCH_MAX_WAIT_MS: Final = 100
@@ -47,7 +47,7 @@ Delivery: TypeAlias = dict[TP, Batch]
 """What a fetch brought of one topic, or of those that are delivered together, by partition."""
 
 
-class _FetchResult(dict[TP, list[ConsumerRecord]]):
+class _FetchResult(dict[TP, list[Record]]):
     """Fetched records, the group generation they were fetched in, and how far they leave every partition."""
 
     generation: int
@@ -64,6 +64,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         use_sessions(fetcher)
         date_from_asking(fetcher)
         ask_at_most_every(cast(BatchConsumer, self.consumer).fetch_interval_s, fetcher)
+        unpack_plainly(fetcher)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -85,7 +86,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> _FetchResult:
         records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        result = _FetchResult(cast("dict[TP, list[ConsumerRecord]]", records))
+        result = _FetchResult(cast("dict[TP, list[Record]]", records))
         result.generation = self.app.consumer_generation_id
         result.snapshot = _snapshot(consumer)
         return result
@@ -151,7 +152,7 @@ class BatchConsumer(driver.Consumer):
         for found, fetched in records.items():
             if fetched:
                 tp = TP(found.topic, found.partition)
-                batch = Batch(Record(r.offset, r.key, r.value, r.timestamp, r.headers) for r in fetched)
+                batch = Batch(fetched)
                 agent = "" if tp.topic in self.together else tp.topic
                 self._last_batch[tp] = deliveries.setdefault(agent, {})[tp] = batch
         self._fetched.update(records.snapshot)
