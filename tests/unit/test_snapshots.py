@@ -47,12 +47,12 @@ def test_a_sealed_tag_is_listed_once_more_people_are_known_to_dislike_it_and_no_
     oracle = Oracle(Settings()).run(evenings(8))
     assert log_odds_of(profile.document(), "gore") is None
     seen = []
-    for population in (SUSPECT, replace(SUSPECT, version=2, tags={"gore": 0.1}), replace(DEFAULT, version=3)):
+    for population in (SUSPECT, replace(SUSPECT, version=2, tags={"gore": 0.12}), replace(DEFAULT, version=3)):
         assert profile.rules.adopt(population)
         oracle.population = population
         assert same(profile.document(), oracle.document()) == []
         seen.append(log_odds_of(profile.document(), "gore"))
-    assert seen == [-0.1624, -0.9733, None]  # E = 1.61: logit of .2, of .1 (.8109 less), of .04 (1.7918 less)
+    assert seen == [-0.2354, -0.8416, None]  # E = 1.50: logit of .2, of .12 (.6062 less), of .04 (1.7918 less)
 
 
 def test_a_snapshot_that_is_not_newer_is_passed_over() -> None:
