@@ -25,7 +25,7 @@ class TileCaps(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tags: Annotated[int, Field(ge=1, le=4096)] = 64
+    tags: Annotated[int, Field(ge=1, le=4096)] = 128
     creators: Annotated[int, Field(ge=1, le=4096)] = 64
     contents: Annotated[int, Field(ge=1, le=4096)] = 128
 

@@ -38,7 +38,9 @@ def evaluate(
     users: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Users of each world, and at most of each set.")
     ] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another world.")] = 1,
+    seeds: Annotated[
+        str, typer.Option("--seeds", "--seed", metavar="N,N", help="A world for each; their users are pooled.")
+    ] = "1",
     rules: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Which rules; repeatable, or separated by commas. Default: all."),
@@ -85,7 +87,7 @@ def evaluate(
 
     console = Console(highlight=False, stderr=as_json)
     worlds = [name for name in worlds if name != NO_WORLD]
-    report = _run(console, found, Rules(settings), worlds, chosen, data, users, seed)
+    report = _run(console, found, Rules(settings), worlds, chosen, data, users, _numbers(seeds))
     if html is not None:
         from streamer.evaluation.html import page
 
@@ -107,6 +109,13 @@ def evaluate(
         console.print(f"the page with all figures and plots: {html}", markup=False)
 
 
+def _numbers(seeds: str) -> tuple[int, ...]:
+    parts = seeds.split(",")
+    if not all(part.isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
+        raise typer.BadParameter(f"{seeds!r} is no list of different numbers such as 1,2,3", param_hint="--seeds")
+    return tuple(map(int, parts))
+
+
 def _check(names: list[str], known: tuple[str, ...], option: str) -> None:
     for name in names:
         if name not in known:
@@ -121,7 +130,7 @@ def _run(
     sets: list[str],
     data: Path | None,
     users: int,
-    seed: int,
+    seeds: tuple[int, ...],
 ) -> Report:
     import time
 
@@ -146,12 +155,12 @@ def _run(
                 progress.advance(self._task, amount)
 
         watching = Watching()
-        world_reports = tuple(in_world(name, users, seed, found, base, watching) for name in worlds)
-        set_reports = tuple(on_set(name, data, users, seed, found, base, watching) for name in sets)
+        world_reports = tuple(in_world(name, users, seeds, found, base, watching) for name in worlds)
+        set_reports = tuple(on_set(name, data, users, seeds[0], found, base, watching) for name in sets)
     return Report(
         version=__version__,
-        command="streamer evaluate" + _options(worlds, users, seed, found, data),
-        seed=seed,
+        command="streamer evaluate" + _options(worlds, users, seeds, found, data),
+        seeds=seeds,
         users=users,
         resamples=RESAMPLES,
         seconds=round(time.monotonic() - began, 1),
@@ -174,10 +183,13 @@ def _patient_collector() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _options(worlds: list[str], users: int, seed: int, found: list[Contender], data: Path | None) -> str:
+def _options(worlds: list[str], users: int, seeds: tuple[int, ...], found: list[Contender], data: Path | None) -> str:
     from streamer.evaluation.rules import RULES
 
-    told = [f"--world {name}" for name in worlds or [NO_WORLD]] + [f"--users {users}", f"--seed {seed}"]
+    told = [f"--world {name}" for name in worlds or [NO_WORLD]] + [
+        f"--users {users}",
+        f"--seeds {','.join(map(str, seeds))}",
+    ]
     plain = [each.label for each in found if each.label in RULES]
     told += [f"--rules {','.join(plain)}"] if len(plain) < len(RULES) else []
     told += [f"--set {part}" for each in found if each.label not in RULES for part in each.label.split(", ")[1:]]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streamer.errors import SettingsError
 from streamer.evaluation.rules import RULES, Rule
 from streamer.evaluation.rules.ours import Ours
 from streamer.profile import Rules
+from streamer.scoring.population import Population
 from streamer.settings import Settings, load
 
 
@@ -19,6 +21,10 @@ class Contender(Struct, frozen=True):
     label: str
     rule: type[Rule]
     rules: Rules
+
+    def knowing(self, population: Population) -> Contender:
+        """The same, by these rates."""
+        return replace(self, rules=Rules(self.rules.settings, population))
 
     def of(self, user_id: str) -> Rule:
         """The rule, knowing nothing yet of this user."""
@@ -43,10 +49,12 @@ def contenders(
         known = ", ".join(RULES)
         raise SettingsError([f"--rules {name}: there is no such rule, there are {known}" for name in unknown])
     rules = Rules(settings)
-    found = [Contender(name, RULES[name], rules) for name in RULES if not names or name in names]
+    chosen = [RULES[name] for name in RULES if not names or name in names]
+    found = [Contender(rule.name, rule, rules) for rule in chosen]
     if changed:
         told = ", ".join(f"{name}={value}" for name, value in changed.items())
-        other = Contender(f"ours, {told}", Ours, Rules(load(None, **{**settings.model_dump(), **changed})))
+        differing = load(None, **{**settings.model_dump(), **changed})
+        other = Contender(f"ours, {told}", Ours, Rules(differing))
         at = next((n + 1 for n, each in enumerate(found) if each.rule is Ours), 0)
         found.insert(at, other)
     return found

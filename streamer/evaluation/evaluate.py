@@ -25,12 +25,12 @@ class Watcher(Protocol):
 
 
 def in_world(
-    name: str, users: int, seed: int, contenders: Sequence[Contender], base: Rules, watcher: Watcher
+    name: str, users: int, seeds: Sequence[int], contenders: Sequence[Contender], base: Rules, watcher: Watcher
 ) -> WorldReport:
-    """All contenders in the world of this regime."""
-    world = World(REGIMES[name], users, seed)
-    watcher.start(f"world {name}", sum(who.showings for who in world.residents()))
-    return world_study.study(world, contenders, base, RESAMPLES, watcher.done)
+    """All contenders in the worlds of this regime, one for each seed."""
+    worlds = [World(REGIMES[name], users, seed) for seed in seeds]
+    watcher.start(f"world {name}", sum(who.showings for world in worlds for who in world.residents()))
+    return world_study.study(worlds, contenders, base, RESAMPLES, watcher.done)
 
 
 def on_set(

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from streamer.evaluation.bootstrap import Share
+from streamer.evaluation.joining import Key
 from streamer.evaluation.measures import average_precision
 from streamer.evaluation.rules.ours import CERTAIN
 from streamer.evaluation.serving_effect import CANDIDATES, Effect, effect, relevances
@@ -50,7 +51,9 @@ KEY_MEASURES: Final = (
     _of_keys("ever", "ever found", True, "%", "of the keys ever disliked and shown, those ever listed meanwhile"),
     _of_keys("showings", "showings", False, "n", "showings of a disliked key before it was first listed, if it was"),
     _of_keys("liked", "liked, end", False, "%", "of the liked keys shown, those listed at the end"),
+    _of_keys("liked_inferred", "liked, end, inferred", False, "%", "the same without hard entries, which users named"),
     _of_keys("liked_ever", "liked, ever", False, "%", "of the liked keys shown, those ever listed"),
+    _of_keys("liked_ever_inferred", "liked, ever, inferred", False, "%", "the same without hard entries"),
     _of_keys("neutral", "neutral, end", False, "%", "of the neutral keys shown, those listed at the end"),
     _of_keys("neutral_ever", "neutral, ever", False, "%", "of the neutral keys shown, those ever listed"),
     _of_keys("stays", "days to go", False, "n", "days a listed key stays after it is disliked no more, up to the end"),
@@ -133,10 +136,9 @@ def _of_kind(trial: Trial, tale: Tale, kind: str) -> Shares:
     ever_disliked = disliked | (who.before.disliked(kind) & shown)
     listed = {value for each, value in tale.listed if each == kind}
     strong = {value for (each, value), how in tale.listed.items() if each == kind and how.tier != "soft"}
+    inferred = {value for (each, value), how in tale.listed.items() if each == kind and how.tier != "hard"}
     ranked = sorted(shown)
-    ap = average_precision(
-        [tale.scores.get((kind, value), tale.neutral) for value in ranked], [value in disliked for value in ranked]
-    )
+    ap = average_precision([_score(tale, (kind, value)) for value in ranked], [value in disliked for value in ranked])
     found_after = {value: count for (each, value), count in tale.found_after.items() if each == kind}
     from_the_start = found_after.keys() & who.before.disliked(kind)
     stayed = [how for (each, _), how in tale.stayed.items() if each == kind]
@@ -151,12 +153,19 @@ def _of_kind(trial: Trial, tale: Tale, kind: str) -> Shares:
         "ever": Share(len(found_after.keys() & ever_disliked), len(ever_disliked)),
         "showings": Share(sum(found_after[value] for value in from_the_start), len(from_the_start)),
         "liked": Share(len(listed & liked), len(liked)),
+        "liked_inferred": Share(len(inferred & liked), len(liked)),
         "liked_ever": Share(len(wronged["liked"] & fair_liked), len(fair_liked)),
+        "liked_ever_inferred": Share(len(wronged["liked_inferred"] & fair_liked), len(fair_liked)),
         "neutral": Share(len(listed & neutral), len(neutral)),
         "neutral_ever": Share(len(wronged["neutral"] & fair_neutral), len(fair_neutral)),
         "stays": Share(sum(days for days, _ in stayed), len(stayed)),
         "gone": Share(sum(gone for _, gone in stayed), len(stayed)),
     }
+
+
+def _score(tale: Tale, key: Key) -> float:
+    score = tale.scores.get(key)
+    return tale.unknown.get(key, tale.neutral) if score is None else score
 
 
 def _caps(who: Resident, now_ms: int, tale: Tale) -> Shares:

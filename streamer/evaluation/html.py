@@ -46,7 +46,8 @@ def _page(report: Report) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield "<h1>How good the lists are</h1>"
     yield (
-        f'<p class="what">Streamer {escape(report.version)}, seed {report.seed}, {report.users:,} users a world, '
+        f'<p class="what">Streamer {escape(report.version)}, seeds {", ".join(map(str, report.seeds))}, '
+        f"{report.users:,} users a world, "
         f"95 % intervals from {report.resamples} resamples of users. Made in {report.seconds:.0f} s by "
         f"<code>{escape(report.command)}</code></p>"
     )

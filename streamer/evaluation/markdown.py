@@ -12,7 +12,7 @@ from streamer.evaluation.sets.history import SET_MEASURES
 from streamer.evaluation.words import interval_in_words, value_in_words
 
 FOUND: Final = ("precision", "strong", "recall", "ever", "showings")
-HARM: Final = ("liked", "liked_ever", "neutral", "neutral_ever")
+HARM: Final = ("liked", "liked_inferred", "liked_ever", "liked_ever_inferred", "neutral", "neutral_ever")
 
 
 def figures(report: Report) -> str:

@@ -60,7 +60,7 @@ class Report(Struct, frozen=True):
 
     version: str
     command: str
-    seed: int
+    seeds: tuple[int, ...]
     users: int
     resamples: int
     seconds: float

@@ -27,20 +27,25 @@ class Tale(Struct):
     """What one contender said about one user.
 
     Attributes:
-        neutral: the score of a key that has none.
+        neutral: the score of a key of which nothing is known.
         scores: at the end.
+        unknown: scores at the end of keys that were shown and that those leave out.
         listed: at the end.
         found_after: disliked key -> how often it had been shown when it was first seen listed.
-        wronged: keys seen listed while they were liked, and while they were neutral.
+        wronged: keys seen listed while they were liked, the same of those not named by the user, and while they were
+            neutral.
         stayed: key given up in a change of taste and listed then -> days until it was seen off the list, and whether
             it was.
     """
 
     neutral: float = 0.0
     scores: Mapping[Key, float] = field(default_factory=dict)
+    unknown: Mapping[Key, float] = field(default_factory=dict)
     listed: Mapping[Key, Listed] = field(default_factory=dict)
     found_after: dict[Key, int] = field(default_factory=dict)
-    wronged: dict[str, set[Key]] = field(default_factory=lambda: {"liked": set(), "neutral": set()})
+    wronged: dict[str, set[Key]] = field(
+        default_factory=lambda: {"liked": set(), "liked_inferred": set(), "neutral": set()}
+    )
     stayed: dict[Key, tuple[float, bool]] = field(default_factory=dict)
 
 
@@ -88,6 +93,7 @@ def run(who: Resident, world: World, contenders: Sequence[Contender], base: Rule
     _look(rules, watchers, ended_ms, trial.shown)
     for rule, tale in zip(rules, trial.tales, strict=True):
         tale.scores, tale.listed = rule.scores(ended_ms), rule.listed(ended_ms)
+        tale.unknown = {key: rule.unknown(key) for key in trial.shown if key not in tale.scores}
     return trial
 
 
@@ -99,7 +105,8 @@ def _settle(joining: Joining, rules: Sequence[Rule], now_ms: int) -> None:
 
 def _look(rules: Sequence[Rule], watchers: Sequence[_Watcher], now_ms: int, shown: Counter[Key]) -> None:
     for rule, watcher in zip(rules, watchers, strict=True):
-        watcher.look({key for key in rule.listed(now_ms) if key[0] in (TAG, CREATOR)}, now_ms, shown)
+        listed = {key: how for key, how in rule.listed(now_ms).items() if key[0] in (TAG, CREATOR)}
+        watcher.look(listed, now_ms, shown)
 
 
 class Truth(Struct, frozen=True):
@@ -131,10 +138,10 @@ class _Watcher:
         self._changes_ms = changes_ms
         self._before, self._after = truths
         self._given_up = self._before.disliked - self._after.disliked
-        self._listed: set[Key] = set()
-        self._open: set[Key] | None = None
+        self._listed: frozenset[Key] = frozenset()
+        self._open: frozenset[Key] | None = None
 
-    def look(self, listed: set[Key], now_ms: int, shown: Counter[Key]) -> None:
+    def look(self, listed: Mapping[Key, Listed], now_ms: int, shown: Counter[Key]) -> None:
         """Takes in the keys listed at a time."""
         tale, changed = self._tale, self._changes_ms is not None and now_ms >= self._changes_ms
         truth = self._after if changed else self._before
@@ -143,11 +150,13 @@ class _Watcher:
                 tale.found_after.setdefault(key, shown[key])
             elif key not in self._given_up:  # how long those stay is a measure of its own
                 tale.wronged["liked" if key in truth.liked else "neutral"].add(key)
+                if key in truth.liked and listed[key].tier != "hard":
+                    tale.wronged["liked_inferred"].add(key)
         if self._changes_ms is not None and changed:
             if self._open is None:
                 self._open = self._listed & self._given_up
             days = (now_ms - self._changes_ms) / DAY_MS
             for key in self._open:
                 tale.stayed[key] = (days, key not in listed)
-            self._open &= listed
-        self._listed = listed
+            self._open &= listed.keys()
+        self._listed = frozenset(listed)

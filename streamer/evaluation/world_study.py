@@ -1,15 +1,16 @@
-"""All contenders in one world: every user's trial, added up by size of user."""
+"""All contenders in the worlds of one regime: every user's trial, added up by size of user."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from streamer.evaluation.bootstrap import Bootstrap, Share
 from streamer.evaluation.contenders import Contender
-from streamer.evaluation.everybody import informed
+from streamer.evaluation.crowd import Life, among
 from streamer.evaluation.figures import BIN_EDGES, Bin, Shares, bins_of, shares_of
 from streamer.evaluation.report import Group, Reliability, WorldReport, group_of
-from streamer.evaluation.trial import run
+from streamer.evaluation.trial import SETTLED_MS, run
 from streamer.profile import Rules
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.simulation.world import SIZES, World
@@ -18,15 +19,16 @@ KINDS = (TAG, CREATOR)
 
 
 def study(
-    world: World,
+    worlds: Sequence[World],
     contenders: Sequence[Contender],
     base: Rules,
     resamples: int,
     report: Callable[[int], None] = lambda showings: None,
 ) -> WorldReport:
-    """Runs a world and sums it up.
+    """Runs worlds of one regime and sums them up as if all users lived in one.
 
     Args:
+        worlds: at least one; they differ in their seeds.
         base: the constants by which the baselines' sessions are joined.
         resamples: of the bootstrap.
         report: called after each user with the number of showings in their life.
@@ -34,30 +36,35 @@ def study(
     shares: dict[str, list[list[Shares]]] = {size: [] for size in SIZES}
     bins: dict[tuple[int, str], list[list[Bin]]] = {}
     showings = 0
-    contenders = informed(contenders, lambda: ((who.user_id, world.life(who)) for who in world.residents()))
-    for who in world.residents():
-        trial = run(who, world, contenders, base)
-        shares[who.size].append(shares_of(trial, world))
-        for number, (contender, tale) in enumerate(zip(contenders, trial.tales, strict=True)):
-            if contender.rule.calibrated:
-                for kind in KINDS:
-                    bins.setdefault((number, kind), []).append(bins_of(trial, tale, kind))
-        showings += who.showings
-        report(who.showings)
+    for world in worlds:
+        halves = among(contenders, partial(_lives, world))
+        for place, who in enumerate(world.residents()):
+            trial = run(who, world, halves[place % 2], base)
+            shares[who.size].append(shares_of(trial, world))
+            for number, (contender, tale) in enumerate(zip(contenders, trial.tales, strict=True)):
+                if contender.rule.calibrated:
+                    for kind in KINDS:
+                        bins.setdefault((number, kind), []).append(bins_of(trial, tale, kind))
+            showings += who.showings
+            report(who.showings)
+    seed, regime = worlds[0].seed, worlds[0].regime
     labels = [contender.label for contender in contenders]
     groups = [
-        _group(size, labels, found, resamples, world.seed)
+        _group(size, labels, found, resamples, seed)
         for size, found in [*shares.items(), ("all", [each for found in shares.values() for each in found])]
         if found
     ]
     reliability = {
-        label: tuple(
-            row for kind in KINDS for row in _reliability(kind, bins.get((number, kind), []), resamples, world.seed)
-        )
+        label: tuple(row for kind in KINDS for row in _reliability(kind, bins.get((number, kind), []), resamples, seed))
         for number, label in enumerate(labels)
         if contenders[number].rule.calibrated
     }
-    return WorldReport(world.regime.name, world.regime.what, showings, tuple(groups), reliability)
+    return WorldReport(regime.name, regime.what, showings, tuple(groups), reliability)
+
+
+def _lives(world: World) -> Iterator[Life]:
+    for who in world.residents():
+        yield Life(who.user_id, world.life(who), world.end_ms + SETTLED_MS)
 
 
 def _group(name: str, labels: Sequence[str], users: list[list[Shares]], resamples: int, seed: int) -> Group:

@@ -14,7 +14,12 @@ from streamer.scoring.population import DEFAULT, Population
 from streamer.scoring.score import logit, sigmoid
 
 CREATOR_RANGE: Final = (0.005, 0.5)
-TAG_RANGE: Final = (0.01, 0.2)
+TAG_RANGE: Final = (0.02, 0.08)
+"""Half and twice the usual: what is stated depends on what is shown, and may move L by .7 nats at most."""
+
+TAG_LEAN: Final = 100
+"""Stated dislikes, as usual, that are added to a tag's own; with fewer, chance says more than the tag."""
+
 RATE_RANGE: Final = (0.005, 0.95)
 """What start and abandonment rates are kept within, so that no expectation is nothing or certain."""
 
@@ -59,7 +64,7 @@ def _creator_prior(bins: tuple[int, ...]) -> float:
 
 
 def tag_prior(dislikes: int, users: int, share: float) -> float:
-    """π of a tag: .04 · (s + 2) ÷ (n·S/N + 2), clipped to [.01, .2].
+    """π of a tag: .04 · (s + 100) ÷ (n·S/N + 100), clipped to [.02, .08].
 
     A plain share of dislikes among statements would not do: only dislikes get stated.
 
@@ -68,13 +73,13 @@ def tag_prior(dislikes: int, users: int, share: float) -> float:
         users: n, users who have evidence of it.
         share: S/N, stated dislikes per user and tag over all tags.
 
-    A tag with 8 dislikes of 100 users, where 3 in 100 are usual: .04 · 10 ÷ 5 = .08.
+    A tag with 80 dislikes of 1,000 users, where 30 are usual: .04 · 180 ÷ 130 = .0554.
 
-    >>> round(tag_prior(8, 100, 0.03), 4), tag_prior(100, 10, 0.03), tag_prior(0, 1000, 0.03)
-    (0.08, 0.2, 0.01)
+    >>> round(tag_prior(80, 1000, 0.03), 4), tag_prior(200, 10, 0.03), tag_prior(0, 10_000, 0.03)
+    (0.0554, 0.08, 0.02)
     """
     expected = max(0.0, users * share)
-    return _within(DEFAULT.prior * (max(0, dislikes) + 2) / (expected + 2), TAG_RANGE)
+    return _within(DEFAULT.prior * (max(0, dislikes) + TAG_LEAN) / (expected + TAG_LEAN), TAG_RANGE)
 
 
 def start_rate(starts: int, theta: int) -> float:

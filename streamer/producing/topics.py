@@ -124,10 +124,11 @@ def _problems(settings: Settings, cluster: Cluster) -> list[str]:
     found = cluster.partitions(list(topics))
     if cluster.embedded:  # its topics appear when first used, and have no configs
         return _partition_problems(settings, found)
-    problems = [f"topic {topic} does not exist: run  streamer topics create" for topic in topics if topic not in found]
-    problems += _partition_problems(settings, found)
     configs = cluster.configs(list(found), ["cleanup.policy", "retention.ms"]) if found else {}
-    for topic, values in configs.items():
+    there = {topic: values for topic, values in configs.items() if values}  # one may be deleted in between
+    problems = [f"topic {topic} does not exist: run  streamer topics create" for topic in topics if topic not in there]
+    problems += _partition_problems(settings, found)
+    for topic, values in there.items():
         problems += _config_problems(settings, topic, topics[topic]["cleanup.policy"], values)
     return problems
 

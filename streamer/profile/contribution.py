@@ -17,13 +17,14 @@ from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name
 from streamer.scoring.buckets import place
 from streamer.scoring.counts import CREATOR, FIRST, SECOND, TAG, THIRD, Cell
-from streamer.scoring.score import ALPHA_CREATOR, ALPHA_TAG, log_odds, rate_ratio, sigmoid
+from streamer.scoring.score import CREDIT_CREATOR, CREDIT_TAG, log_odds, rate_ratio, sigmoid
 from streamer.signals.interaction import Interaction
 from streamer.signals.outcome import Outcome
 from streamer.signals.rounding import micro
 
 PRIOR_EXPOSURES = 20
 PRIOR_PLAYS = 5
+PRIOR_STARTS = 5
 _IGNORED: Final = FIRST + SECOND
 """Shown and ignored, packed."""
 
@@ -43,14 +44,15 @@ class Baseline:
         self._population = rules.population
         self.untried = not (self.rollup.sums[TAG] or self.rollup.sums[CREATOR])
         """No key is known, so that all rate ratios are 1."""
-        self._tag_ratios = _RateRatios(self.rollup, TAG, ALPHA_TAG, scale)
-        self._creator_ratios = _RateRatios(self.rollup, CREATOR, ALPHA_CREATOR, scale)
+        self._tag_ratios = _RateRatios(self.rollup, TAG, CREDIT_TAG, scale)
+        self._creator_ratios = _RateRatios(self.rollup, CREATOR, CREDIT_CREATOR, scale)
         totals = self.rollup.totals
         self._starts = totals.starts * scale
         self._theta = totals.theta * scale / 1000
         population = rules.population
         a = population.abandonment
-        self.beta = (totals.engaged * scale + 5) / (totals.explained * scale / 1e6 + 5)
+        self.beta = (totals.engaged * scale + PRIOR_STARTS * (1 - a)) / (totals.explained * scale / 1e6 + PRIOR_STARTS)
+        """Engagements per start that rates and rate ratios foresee: what starts and ends in vain is not one."""
         abandoned = totals.abandoned * scale
         expected = totals.expected_abandoned * scale / 1e6
         ratio = (abandoned + PRIOR_PLAYS * a) / (expected + PRIOR_PLAYS * a)
@@ -167,14 +169,13 @@ def _add_passed_over(delta: Tile, items: list[Interaction], baseline: Baseline, 
     The same as :func:`_add`, of what matters here, without its calls.
     """
     beta, untried = baseline.beta, baseline.untried
-    rate_ratios, abandon_chance = baseline.rate_ratios, baseline.abandon_chance
+    rate_ratios = baseline.rate_ratios
     contents, creators = delta.contents, delta.creators
     theta = explained_in_all = 0
     for item in items:
         attention, creator = item.attention, item.creator
         tags = item.tags if untried else sorted(item.tags)
-        chance = 0.0 if item.media == "product" else abandon_chance(item.duration_s)
-        chosen = min(rate * (attention / 1000), 0.9) * (1 - chance)
+        chosen = min(rate * (attention / 1000), 0.9)
         if untried:
             explained = 1.0
             expectations = [_millionths(chosen * beta)] * (len(tags) + (creator is not None))
@@ -231,20 +232,17 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
     tags = sorted(item.tags)
     ratios = baseline.rate_ratios(tags, item.creator)
     explained = prod(ratios)
-    chance = 0.0 if outcome.media == "product" else baseline.abandon_chance(item.duration_s)
-    chosen = min(rate * (item.attention / 1000), 0.9) * (1 - chance)
+    chosen = min(rate * (item.attention / 1000), 0.9)
     trial = outcome.resolved and outcome.exposed
-    played = outcome.resolved and outcome.started
-    observed = (1_000_000 if trial and outcome.engaged else 0) + (500_000 if played and outcome.satisfied else 0)
+    observed = 0
     expectations = [0] * len(ratios)
-    if trial or played:
-        beta, started = baseline.beta, 1 - chance
-        for at, ratio in enumerate(ratios):
-            others = _others(explained, ratio)
-            if trial:
-                expectations[at] = _millionths(chosen * beta * others)
-            if played:
-                expectations[at] += micro(0.5 * min(started * min(others, 1.0), 0.9))
+    if trial:
+        observed = 1_000_000 if outcome.engaged else 0
+        expectations = [_millionths(chosen * baseline.beta * _others(explained, ratio)) for ratio in ratios]
+    elif outcome.resolved and outcome.started:  # from search, or of a showing that did not pass the gate
+        observed = 500_000 if outcome.satisfied else 0
+        stays = 1.0 if outcome.media == "product" else 1 - baseline.abandon_chance(item.duration_s)
+        expectations = [micro(0.5 * min(stays * min(_others(explained, ratio), 1.0), 0.9)) for ratio in ratios]
     _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated)
     if trial:
         totals = delta.totals

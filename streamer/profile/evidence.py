@@ -161,7 +161,11 @@ class Evidence:
             amounts = [(key.scope, key.target, explicit.nats(explicit.WEIGHTS["dislike"]))]
         else:
             keys = [(TAG, tag) for tag in sorted(chosen.tags)] + ([(CREATOR, chosen.creator)] if chosen.creator else [])
-            amounts = self._shared(keys, explicit.nats(self._weight(key, chosen)))
+            if key.family == "rating":
+                nats = self._rating_nats(chosen)
+                amounts = [(kind, value, nats) for kind, value in keys]
+            else:
+                amounts = self._shared(keys, explicit.nats(explicit.WEIGHTS[key.family]))
         return Contribution(
             chosen.statement.ts,
             chosen.session.day,
@@ -178,10 +182,9 @@ class Evidence:
             for at, (kind, value) in enumerate(keys)
         ]
 
-    def _weight(self, key: RecordKey, chosen: _Candidate) -> float:
-        if key.family == "rating":
-            return explicit.rating_weight(chosen.statement.value, *self._session_ratings(chosen.session))
-        return explicit.WEIGHTS[key.family]
+    def _rating_nats(self, chosen: _Candidate) -> float:
+        weight = explicit.rating_weight(chosen.statement.value, *self._session_ratings(chosen.session))
+        return explicit.rating_nats(weight)
 
     def _item_keys(self, key: RecordKey, statement: Statement, item: Interaction | None) -> tuple[tuple[str, ...], str]:
         tags, creator = statement.tags, statement.creator

@@ -18,6 +18,10 @@ KEPT: Final = -1.5
 STRONG: Final = 0.0
 ALPHA_TAG: Final = 2.0
 ALPHA_CREATOR: Final = 4.0
+CREDIT_TAG: Final = 4.0
+CREDIT_CREATOR: Final = 8.0
+"""What a rate ratio leans on where it explains an item's other keys: more than in a key's own multiplier, since most
+keys are neither liked nor disliked, and what little is known of three of them multiplies to noise."""
 
 
 class _Gamma:

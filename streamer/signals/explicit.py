@@ -89,6 +89,18 @@ def nats(weight: float) -> float:
     return -4 / 3 * weight if weight < 0 else -15 / 7 * weight
 
 
+def rating_nats(weight: float) -> float:
+    """Evidence of one rating on every key of its item: as much for it as against it, and no key takes the blame.
+
+    r' is measured from the user's own mean. Were what lies above it worth more than what lies below, or were the lower
+    half shared out among keys and the upper not, every key would look the better the more it is rated.
+
+    >>> round(rating_nats(-1.2), 6), round(rating_nats(0.9), 6)
+    (1.6, -1.2)
+    """
+    return -4 / 3 * weight
+
+
 def blamed(v: float, disliked_other: float) -> float:
     """What is left of ``v`` nats against one key when another may be to blame.
 

@@ -85,8 +85,14 @@ def log_odds(o: float, e: float, ld: float, pi: float = DEFAULT.prior) -> float:
 
 
 def rate_ratio(kind: str, o: float, e: float) -> float:
-    """λ of a tag or creator."""
+    """λ of a tag or creator, as it bounds its own multiplier (§7)."""
     alpha = 2 if kind == "tag" else 4
+    return (alpha + o) / (alpha + e)
+
+
+def credit(kind: str, o: float, e: float) -> float:
+    """λ of a tag or creator, as it explains what becomes of an item that carries it (§5, departure 2)."""
+    alpha = 4 if kind == "tag" else 8
     return (alpha + o) / (alpha + e)
 
 
@@ -165,7 +171,7 @@ class Window:
         """λ as of today."""
         if key not in self._ratio:
             o, e, _ = self.evidence(key)
-            self._ratio[key] = rate_ratio(key[0], o, e)
+            self._ratio[key] = credit(key[0], o, e)
         return self._ratio[key]
 
     def dislike_probability(self, key: Key) -> float:
@@ -190,8 +196,8 @@ def contributions(session: Session, closed: bool, r: Window) -> Tiles:
         starts += sum(1 for i in trials if i.clicked or i.started)
         theta += sum(i.attention or 0 for i in trials) / 1000
     own_rate = (starts + 20 * r.population.start_rate) / (theta + 20)
-    calibration = (r.decayed(ALL, "engaged") + 5) / (r.decayed(ALL, "explained") / MICRO + 5)
     a = r.population.abandonment
+    calibration = (r.decayed(ALL, "engaged") + 5 * (1 - a)) / (r.decayed(ALL, "explained") / MICRO + 5)
     abandoning = (r.decayed(ALL, "abandoned") + 5 * a) / (r.decayed(ALL, "expected_abandoned") / MICRO + 5 * a)
 
     tiles: Tiles = {}
@@ -254,7 +260,7 @@ def _add_trial(
     p = 1.0
     for key in i.keys:
         p *= r.rate_ratio(key)
-    e0 = min(own_rate * (i.attention or 0) / 1000, 0.9) * (1 - pa)
+    e0 = min(own_rate * (i.attention or 0) / 1000, 0.9)
     if out.valid:
         assert i.attention is not None
         add(
@@ -274,7 +280,7 @@ def _add_trial(
             e = micro(min(e0 * calibration * others, 0.97))
             for each in with_contexts([key], i.context):
                 add(tiles, _day(i), each, e=e, o=MICRO if out.engaged else 0)
-        if out.started:
+        elif out.started:
             e = micro(0.5 * min((1 - pa) * min(others, 1), 0.9))
             for each in with_contexts([key], i.context):
                 add(tiles, _day(i), each, e=e, o=MICRO // 2 if out.satisfied else 0)

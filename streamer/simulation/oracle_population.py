@@ -134,7 +134,7 @@ def pi_tag(sums: Sums, tag: str) -> float:
     own = sums.get(("tag", tag), {})
     if n == 0:
         return 0.04
-    return clip(0.04 * (own.get("dislikes", 0) + 2) / (own.get("users", 0) * s / n + 2), 0.01, 0.2)
+    return clip(0.04 * (own.get("dislikes", 0) + 100) / (own.get("users", 0) * s / n + 100), 0.02, 0.08)
 
 
 def start_rate(sums: Sums) -> float:

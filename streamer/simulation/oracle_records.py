@@ -305,6 +305,8 @@ def nats(mark: Mark, records: Records, r: Window) -> dict[Key, int]:
         return {(scope, target): micro(2.0)}
     weight = mark.ratings.weight(mark.rating) if family == "rating" else WEIGHTS[family]
     keys = item_keys(mark, records)
+    if family == "rating":
+        return {key: micro(-4 / 3 * weight) for key in with_contexts(keys, mark.context)}
     if weight >= 0:
         return {key: micro(-15 / 7 * weight) for key in with_contexts(keys, mark.context)}
     v = 4 / 3 * -weight

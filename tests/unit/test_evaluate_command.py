@@ -21,8 +21,8 @@ def test_json_holds_what_it_takes_to_repeat_the_run_and_every_figure_with_its_in
         "browse",
         "--users",
         "5",
-        "--seed",
-        "9",
+        "--seeds",
+        "9,10",
         "--rules",
         "ours,chance",
         "--set",
@@ -32,10 +32,11 @@ def test_json_holds_what_it_takes_to_repeat_the_run_and_every_figure_with_its_in
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["command"] == (
-        "streamer evaluate --world browse --users 5 --seed 9 --rules ours,chance --set window_days=60"
+        "streamer evaluate --world browse --users 5 --seeds 9,10 --rules ours,chance --set window_days=60"
     )
     assert list(told["contenders"]) == ["ours", "ours, window_days=60", "chance"]
     group = told["worlds"][0]["groups"][-1]
+    assert group["users"] == 10  # of both worlds
     figure = group["rows"][0]["figures"]["tag.ap"]
     assert figure["low"] <= figure["value"] <= figure["high"]
     assert "| ours, window_days=60 |" in tables.read_text()
@@ -56,6 +57,10 @@ def test_unknown_names_are_told_with_what_there_is() -> None:
         result = evaluate(option, "nonsense")
         assert result.exit_code == 2
         assert "'nonsense' is none of" in result.output
+    for seeds in ("1,x", "1,1", ""):
+        result = evaluate("--seeds", seeds)
+        assert result.exit_code == 2
+        assert "different numbers" in result.output
     result = evaluate("--rules", "nonsense")
     assert result.exit_code == 2
     assert "no such rule" in result.output

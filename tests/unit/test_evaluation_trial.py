@@ -17,6 +17,7 @@ from streamer.evaluation.report import Report, WorldReport
 from streamer.evaluation.rules import RULES, Listed, Rule
 from streamer.evaluation.trial import Tale, Trial, Truth, _Watcher, run
 from streamer.profile import Rules
+from streamer.scoring.document import Tier
 from streamer.settings import DAY_MS, Settings
 from streamer.simulation.world import REGIMES, Leanings, Resident, World
 
@@ -42,7 +43,7 @@ class Oracle(Rule):
 
 
 def study(*rules: type[Rule]) -> WorldReport:
-    return world_study.study(WORLD, [Contender(rule.name, rule, RULES_OF) for rule in rules], RULES_OF, 50)
+    return world_study.study([WORLD], [Contender(rule.name, rule, RULES_OF) for rule in rules], RULES_OF, 50)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def trial(tale: Tale) -> Trial:
 def test_precision_recall_and_harm_count_listed_keys() -> None:
     tale = Tale(listed={("tag", t): Listed("soft" if t == "e" else "strong", 0.5) for t in "bde"})
     tale.found_after = {("tag", "a"): 7, ("tag", "b"): 9}
-    tale.wronged = {"liked": {("tag", "d")}, "neutral": {("tag", "e"), ("tag", "c")}}
+    tale.wronged = {"liked": {("tag", "d")}, "liked_inferred": set(), "neutral": {("tag", "e"), ("tag", "c")}}
     (shares,) = shares_of(trial(tale), WORLD)
     assert shares["tag.precision"] == Share(1, 3)  # b of b d e
     assert shares["tag.strong"] == Share(1, 2)  # b of b d
@@ -122,7 +123,9 @@ def test_precision_recall_and_harm_count_listed_keys() -> None:
     assert shares["tag.ever"] == Share(2, 3)  # a b of a b c
     assert shares["tag.showings"] == Share(16, 2)
     assert shares["tag.liked"] == Share(1, 1)
+    assert shares["tag.liked_inferred"] == Share(1, 1)
     assert shares["tag.liked_ever"] == Share(1, 1)
+    assert shares["tag.liked_ever_inferred"] == Share(0, 1)  # named by the user, so far
     assert shares["tag.neutral"] == Share(1, 2)  # e of a e
     assert shares["tag.neutral_ever"] == Share(1, 1)  # e; a and c were disliked at some time
 
@@ -151,16 +154,18 @@ def test_a_duration_cap_is_right_near_the_truth(caps: tuple[str, ...], near: int
 
 def test_the_watcher_notes_when_dislikes_are_found_who_is_wronged_and_how_long_the_given_up_stay() -> None:
     #   day     0 ········ 7 ········ 10 changes ······ 14 ········ 21 ········ 28
-    #   listed             a b                          a b d       a b c       b c
+    #   listed             a b                          a b d       a b c       b c d
+    #   as                 named                        named       inferred    inferred
     tale = Tale()
     start = WORLD.start_ms
     truths = (Truth.of(leanings("ab", "d")), Truth.of(leanings("bc", "d")))
     watcher = _Watcher(tale, start + 10 * DAY_MS, truths)
-    for day, listed in ((7, "ab"), (14, "abd"), (21, "abc"), (28, "bc")):
+    for day, listed in ((7, "ab"), (14, "abd"), (21, "abc"), (28, "bcd")):
         seen = Counter({("tag", tag): day for tag in "abcdef"})
-        watcher.look({("tag", tag) for tag in listed}, start + day * DAY_MS, seen)
+        tier: Tier = "hard" if day < 21 else "soft"
+        watcher.look({("tag", tag): Listed(tier, 0.0) for tag in listed}, start + day * DAY_MS, seen)
     assert tale.found_after == {("tag", "a"): 7, ("tag", "b"): 7, ("tag", "c"): 21}
-    assert tale.wronged == {"liked": {("tag", "d")}, "neutral": set()}
+    assert tale.wronged == {"liked": {("tag", "d")}, "liked_inferred": {("tag", "d")}, "neutral": set()}
     assert tale.stayed == {("tag", "a"): (18.0, True)}
 
 
@@ -173,7 +178,7 @@ def test_every_contender_sees_the_same_life() -> None:
 
 
 def test_the_page_holds_every_figure_and_needs_no_network(found: WorldReport) -> None:
-    told = page(Report("0", "streamer evaluate <x>", 5, 12, 50, 1.0, {"ours": "a & b"}, (found,), ()))
+    told = page(Report("0", "streamer evaluate <x>", (5,), 12, 50, 1.0, {"ours": "a & b"}, (found,), ()))
     assert "http" not in told.replace("http://www.w3.org/2000/svg", "")
     assert "<script" not in told
     assert "&lt;x&gt;" in told

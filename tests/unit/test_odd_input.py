@@ -142,11 +142,11 @@ def test_one_look_says_nothing() -> None:
 def test_a_bot_that_looks_at_everything_is_bounded_and_lists_nothing() -> None:
     # 1,500 exposures in a sitting, no click: 1,000 count, own rate 2 ÷ 1,020, so that nothing was to be expected
     events: list[Event] = [
-        shown(NOON + i * SECOND, f"i{i}", f"t{i % 97}", creator_id=f"k{i % 89}", position=0) for i in range(1_500)
+        shown(NOON + i * SECOND, f"i{i}", f"t{i % 197}", creator_id=f"k{i % 89}", position=0) for i in range(1_500)
     ]
     profile = profile_of(events)
     (tile,) = profile.rollup.tiles.values()
-    assert (len(tile.tag_totals()), len(tile.creators), len(tile.contents)) == (64, 64, 128)
+    assert (len(tile.tag_totals()), len(tile.creators), len(tile.contents)) == (128, 64, 128)
     assert tile.totals.theta == 1_000 * 1_000
     found = profile.document()
     assert found is not None

@@ -396,35 +396,35 @@ def test_sessions_seal_in_order_of_their_end_declared_before_derived() -> None:
     ]
     events[3] = msgspec.structs.replace(events[3], session_id="s1")
     user = after(*events, NOON + DAY_MS)
-    # First: nothing known. r = (0 + 20*.1)/(1 + 20), its own exposure included; 1 - pa = 1 - .35; beta = lambda = 1.
-    first = micro(2 / 21 * 0.65)
+    # First: nothing known. r = (0 + 20*.1)/(1 + 20), its own exposure included; beta = 1 - .35; lambda = 1.
+    first, explained = micro(2 / 21 * 0.65), micro(2 / 21)
     # Second: theta 1 of R and 1 of its own; what was explained lowers beta; P/lambda_creator = lambda_x.
-    e0, beta = 2 / 22 * 0.65, 5 / (5 + first / 1e6)
+    e0, beta = 2 / 22, 5 * 0.65 / (5 + explained / 1e6)
     tile = user.tiles()[DAY0]
     assert tile[("creator", "declared")]["e"] == first
     assert tile[("tag", "x")]["e"] == first + micro(e0 * beta)
-    assert tile[("creator", "derived")]["e"] == micro(e0 * beta * 2 / (2 + first / 1e6))
-    assert tile[ALL] == {"theta": 2000, "explained": first + micro(e0 * 2 / (2 + first / 1e6))}
+    assert tile[("creator", "derived")]["e"] == micro(e0 * beta * 4 / (4 + first / 1e6))
+    assert tile[ALL] == {"theta": 2000, "explained": explained + micro(e0 * 4 / (4 + first / 1e6))}
 
 
 # --- §5: contributions ---------------------------------------------------------------------------------------
 
 
-def test_a_satisfying_play_of_something_shown_is_observed_as_a_trial_and_as_a_play() -> None:
+def test_a_satisfying_play_of_something_shown_is_one_trial() -> None:
     user = after(
         shown(NOON, "a", "x", position=3, duration_s=100),
         played(NOON + 10 * SECOND, "a", played_s=45, duration_s=100),
         NOON + DAY_MS,
     )
     tile = user.tiles()[DAY0]
-    # position 3: theta .5; r = (1 + 2)/(.5 + 20); pa = .35
-    e0 = 3 / 20.5 * 0.5 * 0.65
+    # position 3: theta .5; r = (1 + 2)/(.5 + 20); beta = 1 - .35
+    e0 = 3 / 20.5 * 0.5
     assert tile[("tag", "x")] == {
         "shown": 1,
         "started": 1,
         "engaged": 1,
-        "o": 1_500_000,
-        "e": micro(e0) + micro(0.5 * 0.65),
+        "o": 1_000_000,
+        "e": micro(e0 * 0.65),
     }
     assert tile[ALL] == {
         "theta": 500,
@@ -499,7 +499,7 @@ def test_the_culprit_already_known_takes_the_blame() -> None:
         (gave(NOON, "a", "rating", "x", value=1), micro(4 / 3 * 1.2)),
         (gave(NOON, "a", "rating", "x", value=2), 800_000),
         (gave(NOON, "a", "rating", "x", value=3), 0),
-        (gave(NOON, "a", "rating", "x", value=5), micro(-15 / 7 * 0.9)),
+        (gave(NOON, "a", "rating", "x", value=5), micro(-4 / 3 * 0.9)),
         (disliked(NOON, "a", "x", action="hide"), 2_000_000),
         (disliked(NOON, None, scope="tag", tag=" X "), 2_000_000),
         (gave(NOON, "a", "click", "x"), 0),
@@ -520,8 +520,8 @@ def test_three_ratings_in_one_session_are_measured_by_their_mean() -> None:
     tile = after(*events, NOON + DAY_MS).tiles()[DAY0]
     # mean 10/3: r' = 5/3, 2/3, -7/3; weights .75, .30, -1.05
     assert {v: tile[("tag", f"t{v}")]["ld"] for v in (5, 4, 1)} == {
-        5: micro(-15 / 7 * 0.75),
-        4: micro(-15 / 7 * 0.30),
+        5: micro(-4 / 3 * 0.75),
+        4: micro(-4 / 3 * 0.30),
         1: micro(4 / 3 * 1.05),
     }
     assert tile[ALL] == {"ratings": 3, "rating_sum": 10}

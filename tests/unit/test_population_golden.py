@@ -82,7 +82,13 @@ def test_bins_that_a_repeated_delta_made_negative_count_as_empty() -> None:
 
 @pytest.mark.parametrize(
     ("dislikes", "users", "share", "prior"),
-    [(0, 0, 0.0, 0.04), (8, 100, 0.03, 0.08), (0, 40, 0.05, 0.02), (0, 600, 0.05, 0.01), (50, 10, 0.03, 0.2)],
+    [
+        (0, 0, 0.0, 0.04),
+        (80, 1000, 0.03, 7.2 / 130),
+        (0, 1000, 0.05, 4 / 150),
+        (0, 9000, 0.05, 0.02),
+        (400, 10, 0.03, 0.08),
+    ],
 )
 def test_a_tag_s_prior_is_its_dislikes_over_those_that_so_many_users_usually_state(
     dislikes: int, users: int, share: float, prior: float

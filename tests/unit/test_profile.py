@@ -91,7 +91,7 @@ def test_a_late_undo_takes_back_on_arrival_exactly_what_was_contributed() -> Non
 
 
 def test_the_first_ignored_showing_expects_the_population_s_engagements() -> None:
-    # r = (0 + 20 * .1) / (1 + 20), its own exposure included; 1 - pa = .65; nothing else known
+    # r = (0 + 20 * .1) / (1 + 20), its own exposure included; of starts beta = 1 - a = .65; nothing else known
     tile = tiles_of(after(*SEALED))[DAY0]
     e = micro(2 / 21 * 0.65)
     counts = {"shown": 1, "ignored": 1, "sessions": 1}
@@ -99,21 +99,21 @@ def test_the_first_ignored_showing_expects_the_population_s_engagements() -> Non
         ("tag", "x"): counts | {"e": e},
         ("creator", "k"): counts | {"e": e},
         ("content", "a"): counts,
-        ("*", ""): {"theta": 1000, "explained": e},
+        ("*", ""): {"theta": 1000, "explained": micro(2 / 21)},
     }
 
 
-def test_a_satisfying_play_of_something_shown_is_observed_twice() -> None:
-    # position 3: theta .5; r = (1 + 2) / (.5 + 20), pa = .35: a trial, and half a trial of the play
+def test_a_satisfying_play_of_something_shown_is_one_trial() -> None:
+    # position 3: theta .5; r = (1 + 2) / (.5 + 20), beta = .65
     profile = after(
         shown(NOON, "a", "x", position=3, duration_s=120),
         played(NOON + 10 * SECOND, "a", played_s=60),
         NOON + DAY_MS,
     )
     tile = tiles_of(profile)[DAY0]
-    e0 = 3 / 20.5 * 0.5 * 0.65
+    e0 = 3 / 20.5 * 0.5
     assert tile["tag", "x"] == {
-        "shown": 1, "started": 1, "engaged": 1, "o": 1_500_000, "e": micro(e0) + micro(0.5 * 0.65),
+        "shown": 1, "started": 1, "engaged": 1, "o": 1_000_000, "e": micro(e0 * 0.65),
     }  # fmt: skip
     assert tile["*", ""] == {
         "theta": 500, "starts": 1, "engaged": 1, "explained": micro(e0), "expected_abandoned": 350_000,
@@ -134,7 +134,7 @@ def test_what_is_open_is_judged_by_what_is_sealed_alone() -> None:
     first, second = (tiles_of(profile)[DAY0]["tag", name]["e"] for name in ("s1", "s2"))
     assert first == tiles_of(alone)[DAY0]["tag", "s1"]["e"] == micro(2 / 21 * 0.65)
     # sealed second: R has the first's theta 1 and what was explained by it
-    assert second == micro(2 / 22 * 0.65 * 5 / (5 + first / 1e6))
+    assert second == micro(2 / 22 * 0.65 * 5 / (5 + 2 / 21))
 
 
 @pytest.mark.parametrize(("seconds", "edge"), [(30, "30"), (30.5, "45"), (2880, "2880"), (2881, "inf")])

@@ -12,7 +12,7 @@ from streamer.evaluation.rules.explicit_only import ExplicitOnly
 from streamer.evaluation.rules.feedback_fatigue import FeedbackFatigue
 from streamer.evaluation.rules.impression_discounting import ImpressionDiscounting
 from streamer.evaluation.rules.likelihood_ratio import LikelihoodRatio
-from streamer.evaluation.rules.ours import Ours
+from streamer.evaluation.rules.ours import Alone, Ours
 from streamer.evaluation.rules.weighted_sum import WeightedSum
 
 __all__ = ["RULES", "Listed", "Rule"]
@@ -21,6 +21,7 @@ RULES: Final[dict[str, type[Rule]]] = {
     each.name: each
     for each in (
         Ours,
+        Alone,
         LikelihoodRatio,
         WeightedSum,
         AbandonmentRate,

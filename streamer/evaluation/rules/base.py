@@ -41,15 +41,20 @@ class Rule(ABC):
     """One line for people."""
     calibrated: ClassVar[bool] = False
     """Whether scores are log odds, which can be compared with what is true."""
-    informed: ClassVar[bool] = False
-    """Whether it uses what is known of all users."""
+
+    among: ClassVar[bool] = False
+    """Whether it goes by rates that other users give, where there are any (spec §10)."""
 
     def __init__(self, user_id: str, rules: Rules) -> None:
         self.user_id = user_id
         self.rules = rules
 
     neutral: float = 0.0
-    """The score of a key that has none."""
+    """The score of a key of which nothing is known."""
+
+    def unknown(self, key: Key) -> float:
+        """The score of a key that :meth:`scores` leaves out."""
+        return self.neutral
 
     def see(self, event: Event) -> None:  # noqa: B027 - what a rule does not look at, it need not take
         """Takes in one event."""

@@ -26,9 +26,9 @@ class Ours(Rule):
     """Scores by the log odds L of spec §6; what the user named stands above all else."""
 
     name = "ours"
-    what = "Streamer's rule: log odds of a dislike"
+    what = "Streamer's rule: log odds of a dislike, by rates that other users give"
     calibrated = True
-    informed = True
+    among = True
 
     def __init__(self, user_id: str, rules: Rules) -> None:
         super().__init__(user_id, rules)
@@ -36,6 +36,9 @@ class Ours(Rule):
         self._profile = Profile(user_id, rules)
         self._due: int | None = None
         self._known: tuple[int, Document | None] | None = None
+
+    def unknown(self, key: Key) -> float:
+        return logit(self.rules.population.prior_of(*key))
 
     def see(self, event: Event) -> None:
         if self._due is not None and event.ts >= self._due:
@@ -87,3 +90,11 @@ class Ours(Rule):
                     keys |= {(CREATOR, item.creator)} if item.creator is not None else set()
             found = {key: scorer.score(*key, days_of(profile, *key)) for key in keys}
         return {key: scored.log_odds for key, scored in found.items() if scored is not None}
+
+
+class Alone(Ours):
+    """Ours by the constants: what a deployment has with the population off, or until there are others."""
+
+    name = "alone"
+    what = "Streamer's rule without other users' rates"
+    among = False

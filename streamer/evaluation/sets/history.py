@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from streamer.evaluation.bootstrap import Bootstrap, Share
 from streamer.evaluation.contenders import Contender
-from streamer.evaluation.everybody import informed
+from streamer.evaluation.crowd import Life, among
 from streamer.evaluation.figures import Measure
 from streamer.evaluation.joining import Joining, Key
 from streamer.evaluation.measures import auc
@@ -91,9 +91,9 @@ def study(
         report: called after each user.
     """
     shares: list[dict[str, list[Share]]] = [{each.name: [] for each in SET_MEASURES} for _ in contenders]
-    contenders = informed(contenders, lambda: ((history.user_id, history.before) for history in histories))
-    for history in histories:
-        rules = [contender.of(history.user_id) for contender in contenders]
+    halves = among(contenders, lambda: map(_life, histories))
+    for place, history in enumerate(histories):
+        rules = [contender.of(history.user_id) for contender in halves[place % 2]]
         joining = Joining(base)
         now_ms = 0
         for event in history.before:
@@ -115,20 +115,26 @@ def study(
     return group_of(name, labels, shares, len(histories), Bootstrap(len(histories), resamples, seed))
 
 
+def _life(history: History) -> Life:
+    return Life(history.user_id, history.before, (history.before[-1].ts if history.before else 0) + _SEALED_MS)
+
+
 def judge(rule: Rule, tests: Sequence[Test], now_ms: int) -> dict[str, Share]:
     """What one user adds to :data:`SET_MEASURES`. An item scores the mean of its keys."""
     scores = rule.scores(now_ms)
 
+    def score_of(key: Key) -> float:
+        score = scores.get(key)
+        return rule.unknown(key) if score is None else score
+
     def score(test: Test) -> float:
-        return sum(scores.get(key, rule.neutral) for key in test.keys) / max(1, len(test.keys))
+        return sum(map(score_of, test.keys)) / max(1, len(test.keys))
 
     unwanted = [test for test in tests if test.unwanted]
     wanted = [test for test in tests if not test.unwanted]
     items = auc([score(test) for test in unwanted], [score(test) for test in wanted])
     disliked, others = _keys(tests)
-    of_keys = auc(
-        [scores.get(key, rule.neutral) for key in disliked], [scores.get(key, rule.neutral) for key in others]
-    )
+    of_keys = auc([score_of(key) for key in disliked], [score_of(key) for key in others])
     hit_unwanted, hit_wanted = _hit(rule, unwanted, now_ms), _hit(rule, wanted, now_ms)
     both = bool(unwanted and wanted)
     return {
