@@ -15,10 +15,11 @@ NOW = 1_760_000_000_000
 
 
 def totals() -> Totals:
-    """Everybody passes `gore` over; in `de` only `news`; `bait` draws people in and loses them."""
+    """Everybody passes `gore` over, and `news` only those of `de`; `bait` draws people in and loses them."""
     found = Totals()
     found.add(Key("tag", "gore"), TagSums(users=200, dislikes=40, o=10_000_000, e=100_000_000))
     found.add(Key("tag", "fun"), TagSums(users=2000, dislikes=10, o=900_000_000, e=1_000_000_000))
+    found.add(Key("tag", "news"), TagSums(users=500, o=200_000_000, e=200_000_000))
     found.add(Key("cohort", "news", "de"), CohortSums(0, 60_000_000))
     found.add(Key("creator", "bait"), CreatorSums([0] * 8 + [60, 0, 0, 0], 130, 100_000_000, 140, 70, 50_000_000))
     return found
