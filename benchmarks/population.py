@@ -30,16 +30,20 @@ _TARGET: Final = 1.1
 def run(bench: Bench) -> None:
     """Takes the figures."""
     without = bench.backlog()
-    with_it = _with_population(without)
+    with_it, with_half = _with_population(without, share=1.0), _with_population(without, share=0.5)
     idle_cpu_s = idle_life(bench)
     cpu: list[float] = []
+    of_half: list[float] = []
     stored: list[float] = []
     for _ in bench.runs():
-        plain, told = process(bench, without, idle_cpu_s), process(bench, with_it, idle_cpu_s)
+        plain = process(bench, without, idle_cpu_s)
+        of_half.append(process(bench, with_half, idle_cpu_s).spent.per_million / plain.spent.per_million)
+        told = process(bench, with_it, idle_cpu_s)
         cpu.append(told.spent.per_million / plain.spent.per_million)
         own = _stored(bench, told.settings)
         stored.append(1 + own / (told.changelog + told.outbox))
     bench.figure("worker's CPU per event, with the population to without", "x", cpu, _TARGET)
+    bench.figure("the same, population_share = 0.5", "x", of_half, _TARGET)
     bench.figure("bytes written per event, with the population to without", "x", stored, _TARGET)
     deltas = _deltas(told)
     bench.figure("deltas", "B/event", own / told.spent.events)
@@ -47,9 +51,9 @@ def run(bench: Bench) -> None:
     _agent(bench, deltas)
 
 
-def _with_population(backlog: Backlog) -> Backlog:
+def _with_population(backlog: Backlog, share: float) -> Backlog:
     found = copy.copy(backlog)
-    found.settings = backlog.settings.model_copy(update={"population": True})
+    found.settings = backlog.settings.model_copy(update={"population": True, "population_share": share})
     topics.create(found.settings)
     return found
 

@@ -179,6 +179,8 @@ class Emitting(Census):
         self._creators.clear()
 
     def take(self, into: Deltas) -> None:
+        if not (self._counts or self._users or self._said or self._met) and self._everyone.empty:
+            return  # as after most steps: nothing has sealed
         for cohort, counts in self._counts:
             into.count(cohort, counts)
         tags = into.tags
