@@ -39,7 +39,7 @@ SCHEME: Final = "streamer+kafka"
 FETCH_MAX_WAIT_MS: Final = 100
 """How long a broker may hold a fetch that finds nothing. A partition drained while a fetch is under way waits for the
 next one: the stock 1500 ms would be the worst-case latency of a quiet topic."""
-FETCH_INTERVAL_S: Final = 0.015
+FETCH_INTERVAL_S: Final = 0.01
 """Least time between two fetches of a broker, s: what an event may wait, at most, for others to come with it. Every
 fetch that brings anything costs about 1 ms of CPU, of several threads and tasks woken, however little it brings."""
 
