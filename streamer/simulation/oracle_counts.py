@@ -91,7 +91,7 @@ def rate_ratio(kind: str, o: float, e: float) -> float:
 
 
 def credit(kind: str, o: float, e: float) -> float:
-    """λ of a tag or creator, as it explains what becomes of an item that carries it (§5, departure 2)."""
+    """λ of a tag or creator, as it explains what becomes of an item that carries it (§5, departure D3)."""
     alpha = 4 if kind == "tag" else 8
     return (alpha + o) / (alpha + e)
 

@@ -128,7 +128,7 @@ def pi_creator(sums: Sums, creator: str) -> float:
 
 
 def pi_tag(sums: Sums, tag: str) -> float:
-    """π_tag of §10."""
+    """π_tag of §10 (departure D6)."""
     tags = [own for key, own in sums.items() if key[0] == "tag"]
     s, n = (sum(own.get(name, 0) for own in tags) for name in ("dislikes", "users"))
     own = sums.get(("tag", tag), {})
@@ -140,7 +140,7 @@ def pi_tag(sums: Sums, tag: str) -> float:
 def start_rate(sums: Sums) -> float:
     """r_pop: a thousand exposures at .10 added."""
     everyone = sums.get(("everyone",), {})
-    return (everyone.get("starts", 0) + 100) / (everyone.get("theta", 0) / 1000 + 1000)
+    return clip((everyone.get("starts", 0) + 100) / (everyone.get("theta", 0) / 1000 + 1000), 0.005, 0.95)
 
 
 def abandonment(sums: Sums) -> float:

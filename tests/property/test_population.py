@@ -7,10 +7,15 @@ from hypothesis import strategies as st
 
 from streamer.events import Event
 from streamer.population import Deltas, Key, Totals
+from streamer.population.bins import BINS
+from streamer.population.rates import STEP, snapshot
 from streamer.population.sums import COHORT, CohortSums, CreatorSums, EveryoneSums, Sums, TagSums
 from streamer.profile import Profile, Rules
+from streamer.scoring.buckets import ALL_EDGES
 from streamer.scoring.population import Population
+from streamer.scoring.score import logit
 from streamer.settings import Settings
+from streamer.simulation import oracle_population
 from streamer.simulation.oracle import Oracle, UserOracle
 from streamer.simulation.oracle_population import Sums as OracleSums
 from streamer.simulation.oracle_population import totals as totals_of
@@ -67,6 +72,10 @@ class Pair:
             self.profile.apply(step, self.profile.watermark)
             self.oracle.step(step)
 
+    def adopt(self, population: Population) -> None:
+        assert self.profile.rules.adopt(population)
+        self.oracle.population = population
+
     def emitted(self) -> Deltas:
         deltas = Deltas()
         self.profile.take_population(deltas)
@@ -79,19 +88,30 @@ class Pair:
 @settings(deadline=None, max_examples=200)
 @given(
     world=st.sampled_from(EMITTING),
-    snapshot=snapshots(),
+    first=snapshots(),
+    later=snapshots(version=2),
+    replaced_at=st.integers(0, 45),
     arrivals=st.lists(steps, min_size=1, max_size=3),
     reload_every=st.integers(1, 9),
     data=st.data(),
 )
 def test_what_seals_emit_adds_up_in_any_order_to_the_totals_from_scratch(
-    world: Settings, snapshot: Population, arrivals: list[list[Event | int]], reload_every: int, data: st.DataObject
+    world: Settings,
+    first: Population,
+    later: Population,
+    replaced_at: int,
+    arrivals: list[list[Event | int]],
+    reload_every: int,
+    data: st.DataObject,
 ) -> None:
-    pairs = [Pair(world, snapshot) for _ in arrivals]
+    """``later``: the snapshot that comes into force before the step ``replaced_at`` of every user."""
+    pairs = [Pair(world, first) for _ in arrivals]
     records: list[tuple[bytes, bytes]] = []
     totals = Totals()
     for pair, own in zip(pairs, arrivals, strict=True):
         for number, step in enumerate(own):
+            if number == replaced_at:
+                pair.adopt(later)
             pair.take(step)
             emitted = pair.emitted().take()
             for record in emitted:
@@ -111,3 +131,34 @@ def test_what_seals_emit_adds_up_in_any_order_to_the_totals_from_scratch(
     for each in coalesced.take():
         again.take_in(*each)
     assert in_oracle_s_words(again) == in_oracle_s_words(totals)
+
+
+counts = st.integers(0, 400) | st.integers(0, 2_000_000)
+
+
+@st.composite
+def any_totals(draw: st.DrawFn) -> Totals:
+    totals = Totals()
+    for tag in draw(st.lists(st.sampled_from("xyz"), unique=True)):
+        users = draw(counts.filter(bool))
+        totals.add(Key("tag", tag), TagSums(users, draw(st.integers(0, users)), draw(counts)))
+    for creator in draw(st.lists(st.sampled_from("ab"), unique=True)):
+        totals.add(Key("creator", creator), CreatorSums(draw(st.lists(counts, min_size=BINS, max_size=BINS))))
+    theta = draw(st.integers(0, 2_000_000_000))
+    plays = draw(st.dictionaries(st.sampled_from(ALL_EDGES), counts, max_size=4))
+    buckets = {edge: [number, draw(st.integers(0, number))] for edge, number in plays.items()}
+    totals.add(Key("everyone"), EveryoneSums(draw(st.integers(0, theta // 1000)), theta, buckets))
+    return totals
+
+
+@settings(deadline=None)
+@given(totals=any_totals())
+def test_the_rates_of_any_totals_are_the_oracle_s_to_a_step(totals: Totals) -> None:
+    sums = in_oracle_s_words(totals)
+    made = snapshot(totals, 1, 0)
+    rates = [(made.start_rate, oracle_population.start_rate(sums))]
+    rates += [(made.abandonment, oracle_population.abandonment(sums))]
+    rates += zip(made.abandonments, oracle_population.abandonments(sums), strict=True)
+    rates += [(made.prior_of("tag", tag), oracle_population.pi_tag(sums, tag)) for tag in totals.tags]
+    rates += [(made.prior_of("creator", c), oracle_population.pi_creator(sums, c)) for c in totals.creators]
+    assert all(abs(logit(told) - logit(rate)) < STEP + 1e-3 for told, rate in rates)

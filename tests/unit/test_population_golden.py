@@ -10,7 +10,7 @@ import pytest
 from streamer.population import Totals
 from streamer.population.bins import BINS, CENTRES, bin_of
 from streamer.population.bins import EDGES as BIN_EDGES
-from streamer.population.defaults import default_lists
+from streamer.population.defaults import default_lists, default_ratio
 from streamer.population.health import health, hooks, is_hook
 from streamer.population.rates import STEP, creator_prior, snapshot, tag_prior
 from streamer.population.sums import CohortSums, CreatorSums, EveryoneSums, TagSums
@@ -102,6 +102,7 @@ def test_a_snapshot_is_the_oracle_s() -> None:
     made = snapshot(totals, 5, NOON)
     assert (made.version, made.as_of, made.prior) == (5, NOON, 0.04)
     assert made.start_rate == pytest.approx(oracle.start_rate(sums), abs=1e-6)
+    assert made.abandonment == pytest.approx(oracle.abandonment(sums), abs=1e-6)
     assert made.abandonments == pytest.approx(
         [DEFAULT.abandonment if near(rate, DEFAULT.abandonment) else rate for rate in oracle.abandonments(sums)],
         abs=1e-6,
@@ -129,7 +130,7 @@ def test_without_users_the_snapshot_is_the_constants() -> None:
 def test_a_rate_that_hardly_moved_stays_as_it_was_told() -> None:
     totals = a_world()
     before = snapshot(totals, 1, NOON)
-    totals.tags["gore"].dislikes += 0
+    totals.tags["gore"].dislikes += 1
     totals.creators["c1"].bins[8] += 1
     totals.everyone.starts += 50
     after = snapshot(totals, 2, NOON + 1, before)
@@ -171,6 +172,16 @@ def test_a_default_list_is_soft_says_why_and_expires() -> None:
 
 def test_nobody_s_list_is_written_where_nothing_is_passed_over() -> None:
     assert list(default_lists(Totals(), NOON, set(), 100)) == []
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected", "ratio"),
+    [(20_000_000, 60_000_000, 0.5), (20_000_100, 60_000_000, None), (0, 50_000_000, 2 / 7), (0, 49_999_999, None)],
+)
+def test_a_default_entry_needs_fifty_expected_engagements_and_half_of_what_was_expected_at_most(
+    observed: int, expected: int, ratio: float | None
+) -> None:
+    assert default_ratio(observed, expected) == pytest.approx(ratio)
 
 
 # --- creators ------------------------------------------------------------------------------------------------

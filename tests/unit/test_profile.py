@@ -15,6 +15,7 @@ from streamer.profile import Changes, Outcome, Profile, Rules
 from streamer.profile.profile import JOURNAL_BYTES
 from streamer.scoring.document import Document, Entry
 from streamer.settings import DAY_MS, Settings
+from streamer.simulation.oracle import Oracle
 from tests.property.driving import Saved, reloaded, state_of, tiles_of
 from tests.steps import DAY0, HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
 
@@ -120,6 +121,28 @@ def test_a_satisfying_play_of_something_shown_is_one_trial() -> None:
         "n_video": 1, "completion_video": 500_000,
     }  # fmt: skip
     assert tile["bucket", "120"] == {"plays": 1}
+
+
+def test_what_an_item_s_other_keys_explain_leans_on_four_of_a_tag_and_eight_of_a_creator() -> None:
+    #   DAY0: tag x and creator k ignored, e = 2/21 * .65 each | a day later: tag y beside x, tag z of creator k
+    next_day = NOON + DAY_MS
+    steps = [
+        *SEALED,
+        unseen(next_day - 10 * SECOND),
+        shown(next_day, "b", "x", "y"),
+        shown(next_day + SECOND, "c", "z", creator_id="k"),
+        next_day + 2 * HOUR,
+    ]
+    e = micro(2 / 21 * 0.65) / 1e6 * 2 ** (-1 / 90)
+    own_rate = 2 / (2 ** (-1 / 90) + 2 + 20)
+    beta = 5 * 0.65 / (5 + micro(2 / 21) / 1e6 * 2 ** (-1 / 90))
+    for tiles in (tiles_of(after(*steps)), Oracle(Settings()).run(steps).tiles()):
+        found = {value: tiles[DAY0 + 1]["tag", value]["e"] for value in "xyz"}
+        assert found == {
+            "x": micro(own_rate * beta),  # y explains nothing
+            "y": micro(own_rate * beta * 4 / (4 + e)),
+            "z": micro(own_rate * beta * 8 / (8 + e)),
+        }
 
 
 def test_what_is_open_is_judged_by_what_is_sealed_alone() -> None:
