@@ -55,12 +55,14 @@ class AssignedPartition:
 
     Attributes:
         due: a slice may have something to do: something has arrived, is left over, or time has passed.
+        is_leaving: it is about to go: what can be done by its next owner must not hold it up.
     """
 
     def __init__(self, partition: int, tools: Tools) -> None:
         self.partition = partition
         self.store: PartitionStore | None = None
         self.due = False
+        self.is_leaving = False
         self._tools = tools
         self._topics = (*tools.settings.topics.sources, tools.settings.topics.erasures)
         self._processor: PartitionProcessor | None = None
@@ -187,10 +189,13 @@ class AssignedPartition:
         self._measure_checkpoint(processor, store, changes)
 
     async def rewrite(self, begin: int) -> None:
-        """Writes the whole state to the changelog, which begins at an offset that it did not begin at, if so."""
+        """Writes the whole state to the changelog, if its records before this offset, now gone, were part of it."""
         async with self._saving:
-            if self.store is not None and not self._torn and begin > self.store.changelog_begin:
-                await rewrite(self.partition, self.store, self._tools.changelog, begin)
+            processor, store = self._processor, self.store
+            if processor is None or store is None or self.is_leaving or begin <= store.changelog_begin:
+                return
+            changelog = self._tools.changelog
+            await rewrite(self.partition, store, changelog, begin, processor.erasing, lambda: self.is_leaving)
 
     # --- metrics --------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ What must hold for it to be right:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Mapping, Sequence
 from typing import Final
 
 from streamer.engine.inbox import Arrival, Inbox
@@ -212,6 +212,11 @@ class PartitionProcessor:
         out.writes.append(Write(user, None, None))
         if self._labels:
             out.labels.append(LabelWrite(user, "", None))
+
+    @property
+    def erasing(self) -> Container[str]:
+        """Users whose erasure is not among changes taken yet, so not saved; follows what is erased until then."""
+        return self._erased_parts.keys()
 
     # --- checkpoint -------------------------------------------------------------------------------------------
 

@@ -133,7 +133,7 @@ def _is_cut(partition: int, store: PartitionStore, read_from: int, first: int) -
             partition,
             first,
         )
-    store.changelog_begin = first
+    store.changelog_begin = max(first, whole_from)
     return False
 
 

@@ -10,7 +10,10 @@ an answer leaves out the partitions that have no records and whose high watermar
 What must hold for it to be right:
 - A request that was not answered, or not without an error, ends its session: nobody knows what the broker makes of it.
 - A session ends with its assignment, whose partitions begin without a high watermark.
-- A partition that an answer leaves out counts as seen in it, like one that it names.
+- A partition that an answer leaves out counts as seen in it, like one that it names; but not in an answer that a
+  broker gives to slow a reader down (a quota), for which it has looked at nothing.
+- A partition whose answer was passed over, as it is read from elsewhere since, is asked for anew: the broker takes its
+  high watermark for told.
 """
 
 from __future__ import annotations
@@ -82,6 +85,7 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
     Attributes:
         wanted: offset by partition.
         is_answered: without an error.
+        is_looked_up: the broker has looked for records.
         given: number of the session that the answer is of, 0: none.
         named: the partitions in the answer.
     """
@@ -92,6 +96,7 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
             (topic, partition): offset for topic, partitions in request.topics for partition, offset, _ in partitions
         }
         self.is_answered = False
+        self.is_looked_up = False
         self.given = 0
         self.named: set[Key] = set()
         self._session = session
@@ -123,6 +128,7 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
         """Called by aiokafka with the answer."""
         response = self._response_type.decode(raw)
         self.is_answered = response.error_code == 0
+        self.is_looked_up = bool(response.topics) or not response.throttle_time_ms
         self.given = response.session_id
         self.named = {(topic, row[0]) for topic, partitions in response.topics for row in partitions}
         return response
@@ -139,13 +145,25 @@ def _row(version: int, row: tuple[int, int, int]) -> tuple[int, ...]:
 
 
 def _see(assignment: Assignment, asked: SessionRequest) -> bool:
-    """Dates what the answer leaves out; False if of some of it no high watermark is known, so it must be asked anew."""
+    """Dates what the answer leaves out; False if of something no high watermark is known, so it must be asked anew."""
+    if any(_position(assignment, key) != asked.wanted.get(key) for key in asked.named):
+        return False
+    if not asked.is_looked_up:
+        return True
     now_ms = int(1000 * time.time())
     for key, offset in asked.left_out():
-        state = assignment.state_value(key)
-        if state is None or not state.has_valid_position or state.position != offset:
+        if _position(assignment, key) != offset:
             continue
+        state = assignment.state_value(key)
         if state.highwater is None:
             return False
         state.timestamp = now_ms
     return True
+
+
+def _position(assignment: Assignment, key: Key) -> int | None:
+    state = assignment.state_value(key)
+    if state is None or not state.has_valid_position:
+        return None
+    position: int = state.position
+    return position

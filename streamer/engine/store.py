@@ -42,8 +42,8 @@ class Mark(Struct, array_like=True, frozen=True):
         outbox_end: offset after the last document written to the outbox before the checkpoint.
         journal_begin: offset of the oldest record of the journal that is still needed.
         lineage: drawn when a changelog is begun: a changelog made anew under the same name has another one.
-        changelog_begin: offset at which the changelog began when it was known to hold the whole state; if it begins
-            later now, somebody has deleted records (``engine/rewriting.py``).
+        changelog_begin: offset from which on the changelog has the whole state; if it begins later now, somebody has
+            deleted records (``engine/rewriting.py``).
     """
 
     version: int
@@ -79,7 +79,7 @@ class PartitionStore(Protocol):
     """Encoded parts by user.
 
     Attributes:
-        changelog_begin: offset at which the changelog begins, for the next mark: what lies after it is the whole state.
+        changelog_begin: offset from which on the changelog has the whole state, for the next mark.
         changelog_end: offset up to which the changelog is contained.
         mark: the newest complete checkpoint; None before the first.
         deadlines: deadlines by user as of the last changes taken, ms of event time.

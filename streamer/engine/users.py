@@ -5,7 +5,8 @@ batch when one event raises (faust-streaming #315, I9).
 
 A step is all a slice does to one user: apply the events, advance if due, form the document. If a step raises, the state
 from before it is rebuilt (stored parts, then the steps since the last checkpoint) and a binary search finds the event
-without which it does not raise.
+without which it does not raise. If what a user changed cannot be encoded at a checkpoint, that user alone stays as last
+saved.
 
 What must hold for it to be right: a profile with unsaved changes is never forgotten; the steps since the last
 checkpoint are kept in order, with the watermarks they saw.
@@ -13,9 +14,11 @@ checkpoint are kept in order, with the watermarks they saw.
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from streamer.engine import written as codec
@@ -29,6 +32,10 @@ from streamer.profile import Outcome, Profile, Rules
 from streamer.profile.labels import encode as encode_label
 from streamer.scoring.document import encode, must_write
 
+log: Final = logging.getLogger(__name__)
+
+UNSAVED: Final = "unsaved"
+"""Metric ``dropped_evidence``: events lost because what they changed cannot be encoded."""
 _DETAIL_LIMIT: Final = 8_000
 
 
@@ -89,26 +96,50 @@ class Users:
         """What the users changed since the last call; it is in the store when this returns."""
         changes = []
         for user, hot in self._dirty.items():
-            parts, journal, fresh = hot.profile.changes()
-            if hot.written_changed:
-                parts[WRITTEN] = None if hot.written is None else codec.encode(hot.written)
-            hot.dirty = hot.written_changed = False
-            hot.steps = []
-            voids = parts.get(HEAD, b"") is None
-            change = UserChange(user, parts, self.deadlines.get(user), journal, fresh, voids)
-            for name, value in parts.items():
+            try:
+                change = self._change(user, hot)
+                is_gone = hot.profile.empty and hot.written is None
+            except (StoreFailed, MemoryError):
+                raise
+            except Exception:  # noqa: BLE001 - what cannot be encoded of one user must not stop the others (I9)
+                change, is_gone = self._lose(user, hot), True
+            for name, value in change.parts.items():
                 self._store.put(user, name, value)
             if change.fresh:
                 self._store.journal.drop(user)
-            if journal is not None:
-                self._store.journal.add(user, journal)
-            if parts or journal is not None:
+            if change.journal is not None:
+                self._store.journal.add(user, change.journal)
+            if change.parts or change.journal is not None:
                 changes.append(change)
-            if hot.profile.empty and hot.written is None:
+            if is_gone:
                 self._hot.pop(user, None)
         self._dirty = {}
         self._shrink()
         return changes
+
+    def _change(self, user: str, hot: HotUser) -> UserChange:
+        """What the user changed since it was last taken."""
+        parts, journal, fresh = hot.profile.changes()
+        if hot.written_changed:
+            parts[WRITTEN] = _encoded(hot)
+        hot.dirty = hot.written_changed = False
+        hot.steps = []
+        return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None)
+
+    def _lose(self, user: str, hot: HotUser) -> UserChange:
+        """What the user changed cannot be saved: they stay as last saved, but for the document that is written."""
+        lost = sum(len(step.events) for step in hot.steps)
+        self.stuck[user] = traceback.format_exc()
+        self._rules.dropped[UNSAVED] += lost
+        log.error(
+            "%r cannot be saved and stays as last saved, %d events since are lost:\n%s", user, lost, self.stuck[user]
+        )
+        self.deadlines.set(user, None)
+        parts: dict[str, bytes | None] = {}
+        if hot.written_changed:
+            with suppress(Exception):  # it may be the one
+                parts[WRITTEN] = _encoded(hot)
+        return UserChange(user, parts, self._store.deadlines.get(user))
 
     # --- one user -----------------------------------------------------------------------------------------
 
@@ -233,6 +264,10 @@ class Users:
             if hot.dirty:
                 self._dirty[user] = hot
         return Stepped([], False, None, poisoned)
+
+
+def _encoded(hot: HotUser) -> bytes | None:
+    return None if hot.written is None else codec.encode(hot.written)
 
 
 def _label_writes(profile: Profile) -> list[LabelWrite]:

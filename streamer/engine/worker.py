@@ -269,6 +269,8 @@ class Engine:
     async def _let_go(self) -> None:
         """Saves, commits and forgets all partitions, while they are still ours. Unsaved ones are read again."""
         self._paused = True
+        for assigned in self._assigned.values():
+            assigned.is_leaving = True
         whole: set[int] = set()
         if self._recovering is not None:
             self._recovering.cancel()
@@ -277,10 +279,14 @@ class Engine:
         if self._assigned and not self._failed:
             consumer = self._ensure().consumer
             consumer.stop_flow()
-            try:
-                await asyncio.gather(*(self._checkpoint(assigned) for assigned in self._assigned.values()))
-            except Exception:
-                log.exception("partitions go unsaved, what was processed since the last checkpoint will be read again")
+            checkpoints = (self._checkpoint(assigned) for assigned in self._assigned.values())
+            ended = await asyncio.gather(*checkpoints, return_exceptions=True)  # none may go on without its claim
+            failed = next((error for error in ended if error is not None), None)
+            if failed is not None:
+                log.error(
+                    "partitions go unsaved, what was processed since the last checkpoint will be read again",
+                    exc_info=failed,
+                )
                 self._ensure().deltas.forget()
             else:
                 if not await consumer.commit():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, cast
@@ -33,6 +34,7 @@ class Broker:
     version: Any = FetchRequest_v11
     gives: int = SESSION
     fails: bool = False
+    slows_down_ms: int = 0
     ends: dict[tuple[str, int], int] = field(default_factory=dict)
     asked: list[Any] = field(default_factory=list)
     _session: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -47,11 +49,13 @@ class Broker:
         for topic, numbers in built.forgotten_topics_data:
             for number in numbers:
                 del self._session[topic, number]
-        named = [key for key in self._session if self._told.get(key) != self.ends[key]]
+        named = [] if self.slows_down_ms else [key for key in self._session if self._told.get(key) != self.ends[key]]
         self._told.update({key: self.ends[key] for key in named})
         extra = (-1,) if built.API_VERSION >= 11 else ()
         rows = [(topic, [(number, 0, self.ends[topic, number], 0, 0, [], *extra, b"")]) for topic, number in named]
-        answer = self.version.RESPONSE_TYPE(0, FAILED if self.fails else 0, self.gives, [] if self.fails else rows)
+        answer = self.version.RESPONSE_TYPE(
+            self.slows_down_ms, FAILED if self.fails else 0, self.gives, [] if self.fails else rows
+        )
         return cast(bytes, answer.encode())
 
 
@@ -60,6 +64,7 @@ class Way:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
+        self.meanwhile: Callable[[], None] = lambda: None
         broker.ends = {("plays", 0): 5, ("plays", 1): 8}
         self.fetcher = Fetcher.__new__(Fetcher)
         self.fetcher._proc_fetch_request = self._fetch
@@ -73,9 +78,12 @@ class Way:
     async def _fetch(self, assignment: Assignment, _node: int, request: FetchRequest) -> bool:
         built = request.build(self.broker.version)
         raw = self.broker.answer(built)
+        self.meanwhile()
         for topic, partitions in built.RESPONSE_TYPE.decode(BytesIO(raw)).topics:
             for number, _error, highwater, *_ in partitions:
-                self.states[topic, number].highwater, self.states[topic, number].timestamp = highwater, 1
+                state = self.states[topic, number]
+                if dict(offsets_of(request))[number] == state.position:
+                    state.highwater, state.timestamp = highwater, 1
         return False
 
     def ask(self, *numbers: int) -> Any:
@@ -89,6 +97,10 @@ class Way:
 class _Assigned:
     def __init__(self, states: dict[tuple[str, int], State]) -> None:
         self.state_value = states.get
+
+
+def offsets_of(request: FetchRequest) -> list[tuple[int, int]]:
+    return [(number, offset) for _, partitions in request.topics for number, offset, _ in partitions]
 
 
 def named(built: Any) -> dict[int, int]:
@@ -123,6 +135,32 @@ def test_a_partition_that_an_answer_leaves_out_was_seen_in_it() -> None:
     seen = way.states["plays", 0].timestamp
     assert seen is not None
     assert seen > 1
+
+
+def test_an_answer_that_only_slows_the_reader_down_says_nothing_of_what_it_leaves_out() -> None:
+    """With a quota exceeded a broker answers at once, empty, without having looked."""
+    way = Way(Broker())
+    way.ask(0, 1)
+    way.broker.slows_down_ms = 500
+    way.broker.ends["plays", 0] = 6
+    assert way.ask(0, 1).session_epoch == 1
+    assert (way.states["plays", 0].highwater, way.states["plays", 0].timestamp) == (5, 1)
+    way.broker.slows_down_ms = 0
+    assert way.ask(0, 1).session_epoch == 2
+    assert way.states["plays", 0].highwater == 6
+
+
+def test_what_was_read_from_elsewhere_meanwhile_is_asked_for_anew() -> None:
+    """The broker takes the high watermark of an answer that was passed over for told."""
+    way = Way(Broker())
+    way.ask(0, 1)
+    way.broker.ends["plays", 0] = 6
+    way.meanwhile = lambda: setattr(way.states["plays", 0], "position", 3)
+    way.ask(0, 1)
+    assert way.states["plays", 0].highwater == 5
+    way.meanwhile = lambda: None
+    assert way.ask(0, 1).session_epoch == 0
+    assert way.states["plays", 0].highwater == 6
 
 
 def test_a_session_that_fails_begins_anew() -> None:

@@ -10,7 +10,8 @@ import pytest
 from streamer import events as wire
 from streamer.engine import users as engine_users
 from streamer.engine.records import Record
-from streamer.engine.store import ERASED, MemoryStore, PartitionStore
+from streamer.engine.store import ERASED, WRITTEN, MemoryStore, PartitionStore
+from streamer.engine.users import UNSAVED
 from streamer.errors import StateCorrupt, StateTooNew
 from streamer.events import Dislike, Erasure, Event, Impression, Play
 from streamer.profile import Profile
@@ -179,6 +180,34 @@ def test_a_state_that_raises_by_itself_stops_only_its_user(monkeypatch: pytest.M
     assert set(job.processor.users.stuck) == {"u"}
     assert job.rejects == {("dislikes", 1): "poison"}
     assert set(job.written()) == {"u", "v"}
+
+
+def test_a_user_whose_changes_cannot_be_encoded_stays_as_last_saved_and_stops_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = MemoryJob(WALL, NOW)
+    job.produce("dislikes", dislike("u", NOW - HOUR, "a"))
+    job.run()
+    job.checkpoint()
+    saved = {name: value for name, value in job.store.parts("u").items() if name != WRITTEN}
+    with monkeypatch.context() as broken:
+        raising_on(broken, "changes", lambda p, _: p.user_id == "u")
+        for user in ("u", "v"):
+            job.produce("dislikes", dislike(user, NOW - HOUR, "b"))
+        job.run()
+        job.checkpoint()
+    assert set(job.processor.users.stuck) == {"u"}
+    assert "'u' cannot be saved and stays as last saved, 1 events since are lost" in caplog.text
+    assert job.processor.users._rules.dropped == {UNSAVED: 1}
+    job.crash(Random(1))
+    assert {name: value for name, value in job.store.parts("u").items() if name != WRITTEN} == saved
+    for user in ("u", "v"):
+        job.produce("dislikes", dislike(user, NOW - HOUR, "c"))
+    job.run()
+    job.checkpoint()
+    assert not job.processor.users.stuck
+    found = {user: {entry.value for entry in document.entries} for user, document in job.written().items()}
+    assert found == {"u": {"a", "c"}, "v": {"b", "c"}}
 
 
 def test_unreadable_state_is_kept_and_its_users_events_are_poison() -> None:
