@@ -30,7 +30,7 @@ class Metrics:
         self.erased = counter("erased_events", "events passed over because their user was erased", "topic")
         self.rejects = counter("rejected_events", "records sent to the rejects topic", "topic", "code")
         self.rejects_seen = counter("rejects", "records read from the rejects topic", "topic", "code")
-        self.dropped = counter("dropped_evidence", "evidence beyond a cap; unsaved: not saved for a bug", "cap")
+        self.dropped = counter("dropped_evidence", "evidence beyond a cap; unsaved: events nobody could save", "cap")
         self.labels = counter("labels_written", "labels of sealed sessions handed to their topic")
         self.lists = counter("lists_changed", "avoid lists written to the outbox")
         self.watermark_lag = gauge("watermark_lag_seconds", "wall clock minus watermark", "partition")

@@ -145,6 +145,42 @@ def test_what_an_item_s_other_keys_explain_leans_on_four_of_a_tag_and_eight_of_a
         }
 
 
+def test_no_expectation_is_certain_or_nothing() -> None:
+    #   six days alike: nine in ten ignored, tags w always clicked, n never, h found by search and always finished
+    #   | then everything is clicked, n shown once more
+    wanted, unwanted = ([f"{name}{n}" for n in range(16)] for name in "wn")
+    steps: list[Event | int] = []
+    for day in range(6):
+        at = NOON + day * DAY_MS
+        steps += [shown(at + n, f"filler-{n}") for n in range(100)]
+        for n in range(6):
+            ts = at + (1 + n) * SECOND
+            steps += [shown(ts, f"w{day}-{n}", *wanted), gave(ts + 1, f"w{day}-{n}", "click")]
+            steps += [shown(ts + 10 * k, f"n{day}-{n}-{k}", *unwanted) for k in range(6)]
+            steps += [played(ts, f"h{day}-{n}", "h", played_s=100, duration_s=100)]
+        steps.append(at + 2 * HOUR)
+    last = NOON + 6 * DAY_MS
+    for n in range(900):
+        steps += [shown(last + 10 * n, f"filler-{n}"), gave(last + 10 * n + 1, f"filler-{n}", "click")]
+    steps += [shown(last, "w", *wanted), gave(last + 1, "w", "click"), shown(last + 9_000, "n", *unwanted)]
+    steps.append(last + 2 * HOUR)
+    profile = after(*steps)
+    tiles = tiles_of(profile)
+    assert tiles == Oracle(Settings()).run(steps).tiles()
+    assert tiles[DAY0 + 6]["tag", "w0"]["e"] == 970_000
+    assert tiles[DAY0 + 5]["tag", "h"]["e"] == 6 * 450_000
+
+
+def test_what_is_sure_to_be_started_is_expected_to_nine_tenths() -> None:
+    # r = (400 + 20 * .1) / (400 + 20) = .957, beta = .65
+    steps: list[Event | int] = []
+    for n in range(400):
+        steps += [shown(NOON + 20 * n, f"c{n}", "x"), gave(NOON + 20 * n + 1, f"c{n}", "click")]
+    steps.append(NOON + 2 * HOUR)
+    for tiles in (tiles_of(after(*steps)), Oracle(Settings()).run(steps).tiles()):
+        assert tiles[DAY0]["tag", "x"]["e"] == 400 * micro(0.9 * 0.65)
+
+
 def test_what_is_open_is_judged_by_what_is_sealed_alone() -> None:
     # two open sessions of equal events: each expects the same, whatever the other shows
     def sitting(name: str) -> list[Event]:
