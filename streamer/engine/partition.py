@@ -93,7 +93,7 @@ class PartitionProcessor:
 
     def wants_more(self) -> list[str]:
         """Full names of the topics with less than half of ``buffer_events`` buffered: to be fetched again."""
-        return [inbox.topic for inbox in self._sources if len(inbox.waiting) <= self._buffer_events // 2]
+        return [inbox.topic for inbox in self._inboxes.values() if len(inbox.waiting) <= self._buffer_events // 2]
 
     @property
     def buffered(self) -> int:

@@ -1,16 +1,22 @@
-"""A partition that goes while a timer's checkpoint still waits for its turn."""
+"""A partition from its assignment on: what is held while it recovers, and what may be done once it has gone."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
+from faust.types import TP
 
 from streamer.engine.assigned import AssignedPartition, Tools
 from streamer.engine.metrics import Metrics
+from streamer.engine.output import OutputWriter
+from streamer.engine.records import Batch, Record
 from streamer.engine.store import MemoryStore
+from streamer.events import Impression, encode
 from streamer.profile import Rules
-from streamer.settings import Settings
+from streamer.settings import DAY_MS, Settings
+
+NOW = 20_400 * DAY_MS
 
 
 class Touched(Exception):
@@ -42,3 +48,32 @@ def test_a_partition_that_has_gone_is_neither_processed_nor_saved_nor_written_ag
         asyncio.run(late())
     assigned.close()
     asyncio.run(late())
+
+
+class Consumer:
+    """Knows what is held, and that nothing is at the broker which was not delivered."""
+
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+
+    def hold(self, tp: TP) -> None:
+        self.held.add(tp.topic)
+
+    def release(self, tp: TP) -> None:
+        self.held.discard(tp.topic)
+
+    def caught_up(self, _tp: TP) -> int:
+        return NOW
+
+
+def test_what_was_held_during_recovery_is_fetched_again_afterwards_erasures_too() -> None:
+    settings, consumer, never = Settings(buffer_events=100), Consumer(), Untouchable()
+    output = OutputWriter(never, settings.topics, Metrics())  # type: ignore[arg-type]
+    tools = Tools(settings, Rules(settings), Metrics(), never, never, output, Deltas(), consumer, lambda: NOW)  # type: ignore[arg-type]
+    assigned = AssignedPartition(0, tools)
+    event = encode(Impression(user_id="u", ts=NOW - 1000, content_id="c"))
+    assigned.receive("impressions", Batch(Record(offset, b"u", event, NOW) for offset in range(101)))
+    assert consumer.held == {*settings.topics.sources, settings.topics.erasures}
+    assigned.recovered(MemoryStore(), 100)
+    asyncio.run(assigned.slice())
+    assert not consumer.held
