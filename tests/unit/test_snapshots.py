@@ -57,7 +57,7 @@ def test_a_sealed_tag_is_listed_once_more_people_are_known_to_dislike_it_and_no_
 
 
 def test_who_leaves_as_others_do_is_expected_to_stay_as_they_do_and_nobody_to_leave_for_sure() -> None:
-    #   DAY0: plays from search, of unknown length, of a bucket that nine in ten leave, and ten left that three in ten do
+    #   DAY0: plays from search: of unknown length, of a bucket that nine in ten leave, ten left of one that three do
     #   | a day later: one more of the first bucket; abandoned 10, expected 3 + .5 + .9, both less a day's decay
     population = Population(version=1, abandonment=0.5, abandonments=(0.3,) * 14 + (0.9,))
     next_day = NOON + 24 * HOUR
