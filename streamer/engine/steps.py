@@ -2,7 +2,7 @@
 
 Faust seam: none; pure.
 
-What must hold for it to be right: done again to the state from before it, by the same rules, a step gives the same, so that
+What must hold for it to be right: done again to the state from before it, by the same rules, a step gives the same. So
 one that raised can be taken apart (``engine/users.py``).
 """
 
