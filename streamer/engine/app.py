@@ -1,13 +1,15 @@
-"""The Faust app of a worker or publisher: settings translated, and its life tied to what it carries.
+"""The Faust app of a worker, publisher or population agent: settings translated, its life tied to what it carries.
 
 Faust seam: ``faust.App`` with ``on_start``/``on_stop`` overridden (public), and its settings.
 
+What must hold for it to be right: the cargo stops while the partitions are still ours.
+
 Settings that matter, and why:
-- ``stream_wait_empty=False``: held acks are never empty; the engine saves before partitions go.
+- ``stream_wait_empty=False``: nothing is ever acked; the engine saves before partitions go.
 - ``table_standby_replicas=1`` (the default) keeps Faust's own assignor, which gives partition p of all topics with
   equal partition counts to one worker; the alternative, round robin, does not.
 - ``broker_max_poll_interval``: a publisher waiting for Redis does not poll, and must not be thrown out for it.
-- ``stream_buffer_maxsize`` counts batches here.
+- ``stream_buffer_maxsize`` counts deliveries here: all that one fetch brought an agent.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from streamer.settings import Settings
 _DAY_S: Final = 86_400.0
 _HEARTBEATS: Final = 5
 """A process must miss this many to count as dead."""
-_BUFFERED_BATCHES: Final = 64
+_BUFFERED_DELIVERIES: Final = 64
 STOP_LIMIT_S: Final = 10.0
 
 log: Final = logging.getLogger(__name__)
@@ -104,7 +106,7 @@ def create_app(name: str, settings: Settings, **overrides: Any) -> BatchApp:
         "topic_allow_declare": settings.declare_topics,
         "topic_disable_leader": True,
         "stream_wait_empty": False,
-        "stream_buffer_maxsize": _BUFFERED_BATCHES,
+        "stream_buffer_maxsize": _BUFFERED_DELIVERIES,
         "broker_commit_interval": min(1.0, settings.checkpoint_interval),
         "broker_max_poll_interval": _DAY_S,
         "broker_session_timeout": settings.worker_timeout,

@@ -1,7 +1,9 @@
 """Every attribute of Faust and aiokafka that the engine uses and that is not public, in one place.
 
-A release that takes one away is found by ``tests/unit/test_faust_seams.py``, not by a worker that quietly commits the
-wrong thing.
+Faust seam: all of them; what each module replaces by them, and what it gains, is told at its head.
+
+What must hold for it to be right: whoever reaches for another one names it here. A release that takes one away is found
+by ``tests/unit/test_faust_seams.py``, not by a worker that quietly commits the wrong thing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
-"""What an operator sees: Prometheus metrics of workers and publishers.
+"""What an operator sees: Prometheus metrics of workers, publishers and population agents.
 
-Faust seam: none; Faust's own monitor counts batches, not events.
+Faust seam: none. Takes the place of Faust's monitor, which would count deliveries, not events.
+
+What must hold for it to be right: a process has one registry of its own; whatever is left out, refused or lost is
+counted in one of these.
 """
 
 from __future__ import annotations

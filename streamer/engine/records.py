@@ -1,6 +1,9 @@
 """Records as the engine sees them: what a fetch of one partition brought, and how far it left it.
 
 Faust seam: none. Replaces a Faust message, event and future per record with a tuple.
+
+What must hold for it to be right: whoever receives a batch sets ``taken`` at once, or its partition never counts as
+caught up (``BatchConsumer.caught_up``).
 """
 
 from __future__ import annotations

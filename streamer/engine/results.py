@@ -1,6 +1,8 @@
 """What a slice of a partition produced.
 
-Faust seam: none.
+Faust seam: none; pure.
+
+What must hold for it to be right: it is written, all of it, before the state behind it is saved (``engine/output.py``).
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 Faust seam: none. A consumer group would give each snapshot to one worker, ``faust.GlobalTable`` is unreliable
 (faust-streaming #283); so once an interval what is new is read outside any group.
 
+What must hold for it to be right: the rules change between steps only, as all runs on one event loop, and never to a
+snapshot older than the one in force.
+
 =====================================  ===============================================================================
 no snapshot yet                        the constants hold (version 0)
 older than ``STALE_AFTER`` intervals   it still holds, a warning says so once: old rates are better than none

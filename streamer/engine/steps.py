@@ -1,6 +1,9 @@
 """The work unit of one user: a step, what it is done to, and what it gives.
 
 Faust seam: none; pure.
+
+What must hold for it to be right: done again to the state from before it, by the same rules, a step gives the same. So
+one that raised can be taken apart (``engine/users.py``).
 """
 
 from __future__ import annotations
