@@ -1,6 +1,6 @@
 """The oracle, spec §5 and §6: day tiles, the roll-up R, a session's contributions, and the score.
 
-Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec alone.
+Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec and our readings of it alone.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ def _add_trial(
     calibration: float,
     abandoning: float,
 ) -> None:
-    """Observed against expected, of a resolved interaction."""
+    """Observed against expected, of a resolved interaction: one trial, of what was shown or else of the play (D1, D2)."""
     pop_b = usual_abandonment(i, r)
     pa = 0.0 if i.media == "product" else clip(pop_b * abandoning, 0.03, 0.95)
     p = 1.0

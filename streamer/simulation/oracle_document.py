@@ -1,6 +1,6 @@
 """The oracle, spec §7 and §9: entries, and the document.
 
-Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec alone.
+Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec and our readings of it alone.
 """
 
 from __future__ import annotations
