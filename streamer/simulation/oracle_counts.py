@@ -254,7 +254,7 @@ def _add_trial(
     calibration: float,
     abandoning: float,
 ) -> None:
-    """Observed against expected, of a resolved interaction: one trial, of what was shown or else of the play (D1, D2)."""
+    """Observed against expected of a resolved interaction: one trial, of the showing or else the play (D1, D2)."""
     pop_b = usual_abandonment(i, r)
     pa = 0.0 if i.media == "product" else clip(pop_b * abandoning, 0.03, 0.95)
     p = 1.0
