@@ -29,8 +29,8 @@ PRIOR_PLAYS: Final = 200
 deployment do not decide for all."""
 
 STEP: Final = 0.05
-"""Nats that a probability must move by to be told anew: L, which thresholds are half a nat apart on, moves by no more,
-and users untouched by a snapshot need not be scored again."""
+"""Nats that a probability must move by to be told anew: by π, L moves by no more, and its thresholds lie half a nat
+apart; and users untouched by a snapshot need not be scored again."""
 
 KEYS: Final = 10_000
 """Tags, and creators, that a snapshot names at most: those with the most users."""

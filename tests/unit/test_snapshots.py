@@ -15,7 +15,8 @@ from streamer.scoring.document import Document
 from streamer.scoring.population import DEFAULT, Population, decode, encode
 from streamer.settings import Settings
 from streamer.simulation.oracle import Oracle, same
-from tests.steps import DAY0, HOUR, MINUTE, NOON, shown
+from tests.property.driving import tiles_of
+from tests.steps import DAY0, HOUR, MINUTE, NOON, played, shown
 
 SUSPECT = Population(version=1, tags={"gore": 0.2})
 
@@ -53,6 +54,27 @@ def test_a_sealed_tag_is_listed_once_more_people_are_known_to_dislike_it_and_no_
         assert same(profile.document(), oracle.document()) == []
         seen.append(log_odds_of(profile.document(), "gore"))
     assert seen == [-0.2354, -0.8416, None]  # E = 1.50: logit of .2, of .12 (.6062 less), of .04 (1.7918 less)
+
+
+def test_who_leaves_as_others_do_is_expected_to_stay_as_they_do_and_nobody_to_leave_for_sure() -> None:
+    #   DAY0: plays from search: of unknown length, of a bucket that nine in ten leave, ten left of one that three do
+    #   | a day later: one more of the first bucket; abandoned 10, expected 3 + .5 + .9, both less a day's decay
+    population = Population(version=1, abandonment=0.5, abandonments=(0.3,) * 14 + (0.9,))
+    next_day = NOON + 24 * HOUR
+    steps: list[Event | int] = [
+        played(NOON, "unknown", "u", played_s=100),
+        played(NOON, "long", "l", duration_s=3600, played_s=3600),
+        *(played(NOON + n, f"left-{n}", duration_s=600, played_s=1) for n in range(10)),
+        NOON + 2 * HOUR,
+        played(next_day, "again", "a", duration_s=3600, played_s=3600),
+        next_day + 2 * HOUR,
+    ]
+    profile = after(steps, Profile("u", Rules(Settings(), population)))
+    tiles = tiles_of(profile)
+    assert tiles == Oracle(Settings(), population).run(steps).tiles()
+    assert tiles[DAY0]["tag", "u"]["e"] == 250_000  # half a trial, of which half stay
+    assert tiles[DAY0]["tag", "l"]["e"] == 50_000
+    assert tiles[DAY0 + 1]["tag", "a"]["e"] == 25_000  # .9 x (10 + 2.5) / (4.4 + 2.5) = 1.6, at most .95
 
 
 def test_a_snapshot_that_is_not_newer_is_passed_over() -> None:
