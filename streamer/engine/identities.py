@@ -5,7 +5,8 @@ account of ids by partition, so one connection and one request may carry batches
 claim, every partition's few records went in requests, over connections and through tasks of their own.
 
 What must hold for it to be right: aiokafka asks for a batch's sequence number first, and then, without letting anything
-else run, for the id and epoch to send it with; a claim's first sequence number is 0.
+else run, for the id and epoch to send it with; a claim's first sequence number is 0. A claim is never given up, even if
+its partition goes: whatever is still sent to it then must be refused, not go under an id that nobody fences.
 """
 
 from __future__ import annotations
@@ -35,16 +36,10 @@ class Identities(TransactionManager):  # type: ignore[misc]
         return own
 
     def claim(self, tps: Iterable[TopicPartition], identity: PidAndEpoch) -> None:
-        """What is sent to these partitions has this id from now on."""
+        """What is sent to these partitions has this id from now on; nothing sent to them before may be under way."""
         for tp in tps:
             self._claimed[tp] = identity
             self._sequence_numbers[tp] = 0
-
-    def give_up(self) -> None:
-        """Forgets all claims; nothing that was sent under them may be under way."""
-        for tp in self._claimed:
-            del self._sequence_numbers[tp]
-        self._claimed.clear()
 
     def sequence_number(self, tp: TopicPartition) -> int:
         """Asked by aiokafka of a batch that it is about to send."""

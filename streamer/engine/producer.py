@@ -131,14 +131,15 @@ class BatchProducer:
     # --- fencing ------------------------------------------------------------------------------------------
 
     async def claim(self, partitions: Iterable[int], topics: Sequence[str]) -> None:
-        """Makes this process the only one that can write to these partitions of these topics; earlier claims end.
+        """Makes this process the only one that can write to these partitions of these topics.
+
+        What it claimed earlier stays claimed: once another process has claimed it too, it is refused.
 
         Raises:
             BrokerUnavailable: no broker answered in time, or it gives no producer id.
         """
         for sender in self._senders():
             await sender.producer.flush()
-            sender.identities.give_up()
         await asyncio.gather(*(self._claim(partition, topics) for partition in partitions))
 
     async def _claim(self, partition: int, topics: Sequence[str]) -> None:

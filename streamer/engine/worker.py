@@ -280,7 +280,7 @@ class Engine:
             consumer = self._ensure().consumer
             consumer.stop_flow()
             checkpoints = (self._checkpoint(assigned) for assigned in self._assigned.values())
-            ended = await asyncio.gather(*checkpoints, return_exceptions=True)  # none may go on without its claim
+            ended = await asyncio.gather(*checkpoints, return_exceptions=True)  # none may go on afterwards
             failed = next((error for error in ended if error is not None), None)
             if failed is not None:
                 log.error(

@@ -1,4 +1,4 @@
-"""Partitions that are let go: nothing of them may still be written when their claims end."""
+"""Partitions that are let go: nothing of them may still be written afterwards."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Tools:
         self.forgot = True
 
 
-def test_when_one_partition_is_fenced_the_others_checkpoints_end_before_their_claims_do(
+def test_when_one_partition_is_fenced_the_others_checkpoints_end_before_they_are_gone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def crash(_: BaseException) -> None: ...
 
     async def revoked() -> None:
         await engine._before_revoked(set())
-        assert slow.ended, "else it goes on when the next claim has taken its id away, and nobody refuses it"
+        assert slow.ended
 
     engine = Engine(Settings(), Metrics(), crash)
     slow, tools = Slow(), Tools()
