@@ -89,7 +89,7 @@ async def _rules(settings: Settings) -> Rules:
 
 def _show_user(console: Console, profile: Profile, store: PartitionStore) -> None:
     from streamer.cli.words import moment
-    from streamer.profile.contribution import Baseline
+    from streamer.profile.baseline import Baseline
     from streamer.settings import DAY_MS
 
     saved = (

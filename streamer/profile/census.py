@@ -17,7 +17,7 @@ from typing import Final
 from streamer.population.bins import EDGES, HAIR, bin_of
 from streamer.population.deltas import Deltas, TagCount
 from streamer.population.sums import EveryoneSums, TagSums
-from streamer.profile.contribution import Baseline
+from streamer.profile.baseline import Baseline
 from streamer.profile.evidence import Change
 from streamer.profile.meetings import NOWHERE, Met, meet
 from streamer.profile.records import Contribution, Record

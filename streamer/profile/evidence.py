@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-from streamer.profile.contribution import Baseline, session_ratings
+from streamer.profile.baseline import Baseline
+from streamer.profile.contribution import session_ratings
 from streamer.profile.records import Acts, Contribution, ItemKeys, Record, RecordKey, SessionRecord, Statement
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session

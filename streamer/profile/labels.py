@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from streamer.events import Media
-from streamer.profile.contribution import Baseline, session_ratings
+from streamer.profile.baseline import Baseline
+from streamer.profile.contribution import session_ratings
 from streamer.profile.placed import PlacedSession
 from streamer.profile.records import RecordKey
 from streamer.profile.rules import Rules

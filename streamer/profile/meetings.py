@@ -7,7 +7,8 @@ from typing import Final
 from msgspec import Struct
 
 from streamer.population.sums import CreatorSums
-from streamer.profile.contribution import Baseline, session_ratings
+from streamer.profile.baseline import Baseline
+from streamer.profile.contribution import session_ratings
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile

@@ -14,8 +14,9 @@ from streamer.errors import StateCorrupt
 from streamer.events import Dislike, Event, Feedback
 from streamer.population.deltas import Deltas
 from streamer.profile import codec
+from streamer.profile.baseline import Baseline
 from streamer.profile.census import Census, Emitting
-from streamer.profile.contribution import Baseline, contributions
+from streamer.profile.contribution import contributions
 from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
 from streamer.profile.journal import increment, restored, snapshot
 from streamer.profile.labels import Label, labels

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from streamer.profile.baseline import Baseline
 from streamer.profile.contexts import contexts_of, disliked_in
-from streamer.profile.contribution import Baseline, contributions
+from streamer.profile.contribution import contributions
 from streamer.profile.durations import capped, plays_by_duration
 from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
 from streamer.profile.records import Record, RecordKey
