@@ -41,12 +41,19 @@ class Feed(threading.Thread):
         self._pause_s = 0.0 if rate is None else _BURST / rate
         self._lateness_ms = lateness_ms
         self._allowed = threading.Semaphore(0)
+        self._shares_allowed = self._shares_sent = 0
         self._error: BaseException | None = None
         self.sent = 0
 
     def allow(self, shares: int = 1) -> None:
         """Lets the next shares go."""
+        self._shares_allowed += shares
         self._allowed.release(shares)
+
+    @property
+    def idle(self) -> bool:
+        """Every share that was allowed is at the broker."""
+        return self.finished or self._shares_sent >= self._shares_allowed
 
     @property
     def finished(self) -> bool:
@@ -64,6 +71,7 @@ class Feed(threading.Thread):
                 for first in range(0, len(self._events), self._share):
                     self._allowed.acquire()
                     self._feed(producer, self._events[first : first + self._share])
+                    self._shares_sent += 1
                 producer.watermark(self._end)
         except BaseException as error:  # noqa: BLE001 - told to the test by `finished`
             self._error = error

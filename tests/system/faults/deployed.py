@@ -53,6 +53,10 @@ class Deployed:
         feed.start()
         return feed
 
+    def is_through(self, feed: Feed) -> bool:
+        """Everything that a feed was allowed is processed, committed and published."""
+        return feed.idle and self.source.done() and self.outbox.done()
+
     def await_more(self, worker: Child, events: int = 1) -> None:
         """Waits until this many more events are committed."""
         before = self.source.committed()
