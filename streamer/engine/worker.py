@@ -86,6 +86,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._paused = True
         self._failed = False
+        self._stopping = False
 
     async def start(self, consumer: BatchConsumer) -> None:
         """Connects to the broker and listens for assignments.
@@ -111,7 +112,8 @@ class Engine:
         consumer.together = frozenset(topics.sources)
 
     async def stop(self) -> None:
-        """Saves and commits what it may, and disconnects."""
+        """Saves and commits what it may, and disconnects. What is assigned from now on is another worker's to do."""
+        self._stopping = True
         self._parted = list(self._assigned.values())
         await self._let_go()
         await self._producer.close()
@@ -217,6 +219,8 @@ class Engine:
     # --- assignment -------------------------------------------------------------------------------------------
 
     async def _before_assigned(self, tps: set[TP]) -> None:
+        if self._stopping:  # a worker that leaves may be given the partitions of one that has just left
+            return
         tools = self._ensure()
         sources = (*self._settings.topics.sources, self._settings.topics.erasures)
         partitions = {tp.partition for tp in tps if tp.topic in sources}

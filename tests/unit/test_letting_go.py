@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from aiokafka.errors import ProducerFenced
+from faust.types import TP
 
 from streamer.engine.metrics import Metrics
 from streamer.engine.worker import Engine
@@ -67,3 +68,23 @@ def test_when_one_partition_is_fenced_the_others_checkpoints_end_before_they_are
     assert tools.forgot
     assert slow.is_leaving
     assert "partitions go unsaved" in caplog.text
+
+
+def test_a_worker_that_has_stopped_takes_no_partitions_that_another_leaves_to_it() -> None:
+    crashes: list[BaseException] = []
+
+    async def crash(error: BaseException) -> None:
+        crashes.append(error)
+
+    async def run() -> None:
+        await engine.stop()
+        await engine._before_assigned({TP(topic, 0) for topic in (*topics.sources, topics.erasures)})
+        await asyncio.gather(*filter(None, [engine._recovering]))
+
+    settings = Settings()
+    topics = settings.topics
+    engine = Engine(settings, Metrics(), crash)
+    engine._tools = Tools()  # type: ignore[assignment]
+    asyncio.run(run())
+    assert engine._assigned == {}
+    assert not crashes
