@@ -138,7 +138,7 @@ def test_what_seals_change_in_the_populations_sums_is_told_once_though_poison_ma
 ) -> None:
     """A session of yesterday is sealed and told; today's poison makes its step be done again, with those before it."""
     raising_on(monkeypatch, "apply", lambda _, args: is_culprit(args[0]))
-    counting = WALL.model_copy(update={"population": True})
+    counting = WALL.model_copy(update={"population": True, "population_share": 1.0})
     job, clean = MemoryJob(counting, NOW), MemoryJob(counting, NOW)
     for j in (job, clean):
         for second in (0, 10):
