@@ -33,13 +33,13 @@ def run(bench: Bench) -> None:
     """Takes the figures."""
     without = bench.backlog()
     counting = {share: _with_population(without, share) for share in (_SHARE, _ALL)}
-    idle_cpu_s = idle_life(bench)
+    idle_cpu_s, idle_counting_s = idle_life(bench), idle_life(bench, population=True)
     cpu: dict[float, list[float]] = {share: [] for share in counting}
     stored: dict[float, list[float]] = {share: [] for share in counting}
     for _ in bench.runs():
         plain = process(bench, without, idle_cpu_s)
         for share, backlog in counting.items():
-            told = process(bench, backlog, idle_cpu_s)
+            told = process(bench, backlog, idle_counting_s)
             cpu[share].append(told.spent.per_million / plain.spent.per_million)
             own = _stored(bench, told.settings)
             stored[share].append(1 + own / (told.changelog + told.outbox))
