@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Document, Entry, Kind
 from streamer.scoring.duration import Plays
 from streamer.scoring.entries import Scored, content_entry, is_listed
+from streamer.scoring.taken_back import engaged_since
 from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
 
@@ -123,13 +124,13 @@ class _View:
         found: list[Entry] = []
         followed: set[str] = set()
         excluded: set[str | int] = set()
+        provisional = self._provisional_keys()
         if self._records or any(session.records for session in self._sessions):
             settled = profile.settled if self._records is profile.records else None
             standing = Standing(self._records, self._sessions, settled)
-            found += _hard_entries(standing, as_of)
+            found += [entry for entry in _hard_entries(standing, as_of) if not self._taken_back(entry, provisional)]
             excluded = {entry.value for entry in found if entry.kind == TAG}
             followed = standing.followed()
-        provisional = self._provisional_keys()
         for (kind, value), sealed in self._rollup.shelf.entries(as_of, self._sealed_entries).items():
             if (kind, value) not in provisional and not (kind == CREATOR and value in followed):
                 found += sealed
@@ -144,6 +145,13 @@ class _View:
         if not found and self._theta() < KNOWN_THETA:
             return None
         return _assemble(profile, as_of, found, self._completion())
+
+    def _taken_back(self, entry: Entry, provisional: Mapping[tuple[str, str], dict[int, Cell]]) -> bool:
+        """Whether what the user did since they named a tag says the opposite; block and report stand."""
+        if entry.kind != TAG or entry.expires_at is None:
+            return False
+        tag = str(entry.value)
+        return engaged_since(self._days(TAG, tag, provisional.get((TAG, tag), {})), entry.since // DAY_MS)
 
     def days_of(self, kind: str, value: str) -> entries.Days:
         """A key's counts by day."""
