@@ -17,25 +17,10 @@ from streamer.scoring.document import Document, Entry
 from streamer.settings import DAY_MS, Settings
 from streamer.simulation.oracle import Oracle
 from tests.property.driving import Saved, reloaded, state_of, tiles_of
-from tests.steps import DAY0, HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
+from tests.steps import DAY0, HOUR, MINUTE, NOON, SECOND, after, and_then, disliked, gave, played, shown, unseen
 
 SEALING = 90 * MINUTE + 1
 WEEK = Settings(window_days=7)
-
-
-def after(*steps: Event | int, settings: Settings | None = None) -> Profile:
-    """The profile after events and watermarks."""
-    profile = Profile("u", Rules(settings or Settings()))
-    return and_then(profile, *steps)
-
-
-def and_then(profile: Profile, *steps: Event | int) -> Profile:
-    for step in steps:
-        if isinstance(step, int):
-            profile.advance(step)
-        else:
-            profile.apply(step, profile.watermark)
-    return profile
 
 
 def entries(document: Document | None, kind: str) -> dict[str, Entry]:
