@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect_right
-from collections.abc import Container, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 from streamer.engine.inbox import Arrival, Inbox
@@ -28,7 +29,7 @@ from streamer.engine.steps import Step
 from streamer.engine.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
 from streamer.engine.users import Users
 from streamer.engine.watermark import PartitionClock
-from streamer.events import Erasure, EventDecoder, Watermark
+from streamer.events import Erasure, Event, EventDecoder, Watermark
 from streamer.population import Deltas
 from streamer.profile import Outcome, Rules
 from streamer.settings import DAY_MS, Settings
@@ -179,7 +180,7 @@ class PartitionProcessor:
 
         Else the topic taken first would fill a slice alone, and a session be gone through again for each of the others.
         """
-        waiting = [(inbox.waiting, bisect_right(inbox.waiting, aligned_to, key=_ts)) for inbox in self._sources]
+        waiting = [(inbox.waiting, bisect_right(inbox.waiting, aligned_to, key=_ts_of)) for inbox in self._sources]
         total = sum(count for _, count in waiting)
         if total <= limit:
             return aligned_to
@@ -187,7 +188,7 @@ class PartitionProcessor:
         return max(end, min(lane[0][0] for lane, count in waiting if count))  # out of order or not, one can be taken
 
     def _step(self, user: str, arrivals: Sequence[Arrival], before: int, after: int, out: Output) -> None:
-        done = self.users.step(user, Step(before, [arrival[1] for arrival in arrivals], after))  # type: ignore[misc]
+        done = self.users.step(user, Step(before, list(map(_event_of, arrivals)), after))
         for position, why in done.poisoned.items():
             _, _, record, inbox = arrivals[position]
             out.rejects.append(Reject(inbox.topic, self.partition, record, "poison", why))
@@ -197,7 +198,7 @@ class PartitionProcessor:
         if done.labels:
             out.labels += done.labels
         if done.writes:
-            newest = max((arrival[0] for arrival in applied), default=None)
+            newest = max(map(_ts_of, applied), default=None)
             out.writes.append(Write(user, done.document, newest))
 
     # --- erasure ----------------------------------------------------------------------------------------------
@@ -275,5 +276,6 @@ class PartitionProcessor:
         return {topic: inbox.processed_to for topic, inbox in self._inboxes.items()}
 
 
-def _ts(arrival: Arrival) -> int:
-    return arrival[0]
+_ts_of: Final[Callable[[Arrival], int]] = itemgetter(0)
+_event_of: Final[Callable[[Arrival], Event]] = itemgetter(1)
+"""Of an arrival that is no watermark and no erasure."""
