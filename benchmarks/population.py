@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
+from collections import deque
 from typing import Final
 
 from benchmarks.backlog import Backlog
@@ -27,29 +28,34 @@ from streamer.settings import Settings
 _TARGET: Final = 1.1
 _SHARE: Final = Settings().population_share
 _ALL: Final = 1.0
+_NOBODY: Final = 0.0
 
 
 def run(bench: Bench) -> None:
     """Takes the figures."""
     without = bench.backlog()
-    counting = {share: _with_population(without, share) for share in (_SHARE, _ALL)}
-    idle_cpu_s, idle_counting_s = idle_life(bench), idle_life(bench, population=True)
-    cpu: dict[float, list[float]] = {share: [] for share in counting}
-    stored: dict[float, list[float]] = {share: [] for share in counting}
-    for _ in bench.runs():
-        plain = process(bench, without, idle_cpu_s)
-        for share, backlog in counting.items():
-            told = process(bench, backlog, idle_counting_s)
-            cpu[share].append(told.spent.per_million / plain.spent.per_million)
-            own = _stored(bench, told.settings)
-            stored[share].append(1 + own / (told.changelog + told.outbox))
+    backlogs = {_NOBODY: without} | {share: _with_population(without, share) for share in (_SHARE, _ALL)}
+    idle = {share: idle_life(bench, population=share != _NOBODY) for share in (_NOBODY, _SHARE)}
+    cpu: dict[float, list[float]] = {share: [] for share in backlogs}
+    stored: dict[float, list[float]] = {share: [] for share in backlogs}
+    deltas: list[Record] = []
+    for number in bench.runs():
+        order = deque(backlogs)
+        order.rotate(number)  # what comes first or last is not always the same
+        for share in order:
+            done = process(bench, backlogs[share], idle[min(share, _SHARE)])
+            cpu[share].append(done.spent.per_million)
+            own = 0 if share == _NOBODY else _stored(bench, done.settings)
+            stored[share].append(1 + own / (done.changelog + done.outbox))
+            if share == _ALL:
+                deltas, of_deltas, events = _deltas(done), own, done.spent.events
     for share, target in ((_SHARE, _TARGET), (_ALL, None)):
         users = "all users counted" if target is None else f"{share:.0%} of users counted, as by default"
-        bench.figure(f"worker's CPU per event, with the population to without, {users}", "x", cpu[share], target)
+        ratios = [of / plain for of, plain in zip(cpu[share], cpu[_NOBODY], strict=True)]
+        bench.figure(f"worker's CPU per event, with the population to without, {users}", "x", ratios, target)
         bench.figure(f"bytes written per event, with the population to without, {users}", "x", stored[share], target)
-    deltas = _deltas(told)
-    bench.figure("deltas, all users counted", "B/event", own / told.spent.events)
-    bench.figure("deltas, all users counted", "records/event", len(deltas) / told.spent.events)
+    bench.figure("deltas, all users counted", "B/event", of_deltas / events)
+    bench.figure("deltas, all users counted", "records/event", len(deltas) / events)
     _agent(bench, deltas)
 
 
