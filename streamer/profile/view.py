@@ -163,12 +163,12 @@ class View:
         found = self._hard.copy()
         excluded = {entry.value for entry in found if entry.kind == TAG}
         tiles, followed = self._provisional.tiles, self._followed
-        for (kind, value), entries in self._sealed().items():
+        for (kind, value), made in self._sealed().items():
             if not (kind == CREATOR and value in followed) and not cells_of(tiles, kind, value):
-                found += entries
-        for (kind, value), entries in self._made.items():
+                found += made
+        for (kind, value), made in self._made.items():
             if not (kind == CREATOR and value in followed):
-                found += entries
+                found += made
         if excluded:
             found = [entry for entry in found if entry.context is None or entry.value not in excluded]
         if self._cap is not None:
