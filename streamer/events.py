@@ -197,7 +197,8 @@ def normal_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     if known is None:
         if len(_normal_tags) >= _TAGS_KNOWN:
             _normal_tags.clear()
-        known = _normal_tags[tags] = tuple(dict.fromkeys(n for t in tags if (n := normal_tag(t))))[:MAX_TAGS]
+        known = tuple(dict.fromkeys(n for t in tags if (n := normal_tag(t))))[:MAX_TAGS]
+        _normal_tags[known if known == tags else tags] = known  # few strings, shared by all, are compared sooner
     return known
 
 

@@ -162,7 +162,7 @@ class Users:
 
     @staticmethod
     def _replay(profile: Profile, step: Step) -> list[Outcome]:
-        outcomes = [profile.apply(event, step.before) for event in step.events]
+        outcomes = profile.apply_all(step.events, step.before)
         deadline = profile.deadline()
         if deadline is not None and deadline <= step.after:
             profile.advance(step.after)

@@ -31,7 +31,7 @@ class Baseline:
         self._population = rules.population
         self.untried = not (self.rollup.sums[TAG] or self.rollup.sums[CREATOR])
         """No key is known, so that all rate ratios are 1."""
-        self._tag_ratios = _RateRatios(self.rollup, TAG, CREDIT_TAG, scale)
+        self._tag_ratio = _RateRatios(self.rollup, TAG, CREDIT_TAG, scale).__getitem__
         self._creator_ratios = _RateRatios(self.rollup, CREATOR, CREDIT_CREATOR, scale)
         totals = self.rollup.totals
         self._starts = totals.starts * scale
@@ -63,8 +63,7 @@ class Baseline:
 
     def rate_ratios(self, tags: Iterable[str], creator: str | None) -> list[float]:
         """λ of the tags, in their order, then of the creator, if there is one; 1 for those unknown."""
-        known = self._tag_ratios
-        ratios = [known[tag] for tag in tags]
+        ratios = list(map(self._tag_ratio, tags))
         if creator is not None:
             ratios.append(self._creator_ratios[creator])
         return ratios
@@ -84,12 +83,16 @@ class _RateRatios(dict[str, float]):
 
     def __init__(self, rollup: Rollup, kind: str, alpha: float, scale: float) -> None:
         super().__init__()
+        self._known = rollup.sums[kind]
         self._of = rollup, kind, alpha, scale
 
     def __missing__(self, value: str) -> float:
-        rollup, kind, alpha, scale = self._of
-        sums = rollup.sums_of(kind, value)
-        ratio = 1.0 if sums is None else rate_ratio(sums.o * scale, sums.e * scale, alpha)
+        ratio = 1.0
+        if value in self._known:
+            rollup, kind, alpha, scale = self._of
+            sums = rollup.sums_of(kind, value)
+            if sums is not None:
+                ratio = rate_ratio(sums.o * scale, sums.e * scale, alpha)
         self[value] = ratio
         return ratio
 

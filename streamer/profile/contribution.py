@@ -7,6 +7,7 @@ the user's sealed sessions, never against another open session: sessions do not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Final
 
@@ -15,13 +16,14 @@ from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name
-from streamer.scoring.counts import FIRST, SECOND, THIRD, Cell
+from streamer.scoring.counts import FIRST, SECOND, SHOWN, THIRD, Cell
 from streamer.signals.interaction import Interaction
 from streamer.signals.outcome import Outcome
 from streamer.signals.rounding import micro
 
 _IGNORED: Final = FIRST + SECOND
 """Shown and ignored, packed."""
+_IGNORED_IN_A_SESSION: Final = _IGNORED + THIRD
 
 
 def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rules) -> Tile:
@@ -81,25 +83,30 @@ def _add_passed_over(delta: Tile, items: list[Interaction], baseline: Baseline, 
 
     The same as :func:`_add`, of what matters here, without its calls.
     """
-    beta, untried = baseline.beta, baseline.untried
-    rate_ratios = baseline.rate_ratios
+    beta, untried, rate_ratios = baseline.beta, baseline.untried, baseline.rate_ratios
     contents, creators = delta.contents, delta.creators
+    part: str = ""
+    device: str | None = None
+    cells: dict[str, Cell] = {}
     theta = explained_in_all = 0
     for item in items:
         attention, creator = item.attention, item.creator
-        tags = item.tags if untried else sorted(item.tags)
         chosen = min(rate * (attention / 1000), 0.9)
+        tags: Sequence[str] = item.tags
         if untried:
             explained = 1.0
             expectations = [_millionths(chosen * beta)] * (len(tags) + (creator is not None))
         else:
+            tags = sorted(tags)
             ratios = rate_ratios(tags, creator)
             explained = prod(ratios)
-            expectations = [_millionths(chosen * beta * _others(explained, ratio)) for ratio in ratios]
+            expectations = _expectations(chosen * beta, explained, ratios)
         theta += attention
         explained_in_all += _millionths(chosen * explained)
-        contents[item.content_id] = Cell(_IGNORED)
-        cells = delta.tags_in(item_context(item, rules))
+        contents[item.content_id] = Cell(_IGNORED_IN_A_SESSION)
+        if item.daypart != part or item.device != device:  # no daypart is empty
+            part, device = item.daypart, item.device
+            cells = delta.tags_in(item_context(item, rules))
         if creator is not None:
             millionths = expectations.pop()
             cell = creators.get(creator)
@@ -117,6 +124,26 @@ def _add_passed_over(delta: Tile, items: list[Interaction], baseline: Baseline, 
                 cell.e += millionths
     delta.totals.theta += theta
     delta.totals.explained += explained_in_all
+
+
+def _expectations(chosen: float, explained: float, ratios: list[float]) -> list[int]:
+    """What is expected of each of an item's keys, millionths.
+
+    Args:
+        chosen: the chance of an engagement were no key known.
+        explained: the product of the rate ratios.
+        ratios: of each key.
+    """
+    found = []
+    for ratio in ratios:  # as by _others and _millionths, without their calls
+        others = explained / ratio
+        if others < 0.05:
+            others = 0.05
+        elif others > 5.0:
+            others = 5.0
+        expected = chosen * others
+        found.append(970_000 if expected > 0.97 else int(expected * 1e6 + 0.5))
+    return found
 
 
 def _others(explained: float, ratio: float) -> float:
@@ -151,7 +178,7 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
     expectations = [0] * len(ratios)
     if trial:
         observed = 1_000_000 if outcome.engaged else 0
-        expectations = [_millionths(chosen * baseline.beta * _others(explained, ratio)) for ratio in ratios]
+        expectations = _expectations(chosen * baseline.beta, explained, ratios)
     elif outcome.resolved and outcome.started:  # from search, or of a showing that did not pass the gate
         observed = 500_000 if outcome.satisfied else 0
         stays = 1.0 if outcome.media == "product" else 1 - baseline.abandon_chance(item.duration_s)
@@ -212,14 +239,13 @@ def _add_sessions(
     """Counts the session for every key it exposed without engagement, a tag in the context of its first exposure."""
     engaged_tags: set[str] = set()
     engaged_creators: set[str] = set()
-    engaged_contents: set[str] = set()
     for item, outcome in outcomes:
         if outcome.engaged:
-            engaged_contents.add(item.content_id)
             engaged_tags.update(item.tags)
             if item.creator is not None:
                 engaged_creators.add(item.creator)
-    _count_session(delta.contents, engaged_contents)
+        elif outcome.exposed and outcome.counted:
+            delta.contents[item.content_id].exposures += THIRD
     _count_session(delta.creators, engaged_creators)
     if len(delta.tags) == 1:
         for tags in delta.tags.values():
@@ -237,5 +263,5 @@ def _add_sessions(
 
 def _count_session(cells: dict[str, Cell], engaged: set[str]) -> None:
     for value, cell in cells.items():
-        if cell.shown and value not in engaged:
+        if cell.exposures & SHOWN and value not in engaged:
             cell.exposures += THIRD

@@ -6,7 +6,7 @@ position: far down the page many share one, and a table may repeat values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import field
 
@@ -20,6 +20,14 @@ class PlacedSession(Session, gc=False):
     """A session that knows, per content, the position of its most attended viewable impression (ties: the least)."""
 
     positions: dict[str, int] = field(default_factory=dict)
+
+    def add_run(self, events: Sequence[Event], begin: int, rules: Rules) -> tuple[int, bool]:
+        """Joins events from a place in their list on; see :meth:`Session.add_run`."""
+        taken, speaks = 0, False
+        while begin + taken < len(events) and self.takes(events[begin + taken], rules.gap_ms):
+            speaks = self.add(events[begin + taken], rules) or speaks
+            taken += 1
+        return taken, speaks
 
     def add(self, event: Event, rules: Rules) -> bool:
         """Joins an event that falls in this session; see :meth:`Session.add`."""

@@ -170,6 +170,24 @@ class Profile:
         self._has_snapshot = sessions is not None
         self._journal_room = max(JOURNAL_BYTES, len(sessions or b"")) - sum(map(len, journal))
 
+    def apply_all(self, events: Sequence[Event], watermark: int) -> list[Outcome]:
+        """Takes in events one after the other, those that fall in the one open session at one go; see :meth:`apply`."""
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(events):
+            outcomes.append(self.apply(events[len(outcomes)], watermark))
+            if len(self.sessions) == 1:
+                outcomes += [Outcome.COUNTED] * self._add_run(self.sessions[0], events, len(outcomes))
+        return outcomes
+
+    def _add_run(self, session: Session, events: Sequence[Event], begin: int) -> int:
+        """Adds events to the one open session as long as they fall in it; returns how many."""
+        rules = self.rules
+        before = (session.long_enough(rules), self.watermark >= session.last + rules.gap_ms)
+        taken, speaks = session.add_run(events, begin, rules)
+        if taken and (speaks or before != (session.long_enough(rules), False)):
+            self._stale = True
+        return taken
+
     def apply(self, event: Event, watermark: int) -> Outcome:
         """Takes in one event, in any order and any number of times.
 

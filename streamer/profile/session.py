@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 
 from msgspec import Struct, field
 
@@ -58,6 +59,49 @@ class Session(Struct, gc=False):
     def long_enough(self, rules: Rules) -> bool:
         """Whether the session lasted long enough for its exposures to count."""
         return self.last - self.start >= rules.min_session_ms
+
+    def add_run(self, events: Sequence[Event], begin: int, rules: Rules) -> tuple[int, bool]:
+        """Joins events from a place in their list on, up to the first that does not fall in this session.
+
+        Returns:
+            How many were joined, and whether one of them may change anything; see :meth:`add`.
+        """
+        taken, speaks = 0, False
+        session_id, gap_ms, most = self.session_id, rules.gap_ms, rules.session_items
+        passes, attention_at, opened_by = rules.gate.passes, rules.attention.at, Interaction.opened_by
+        interactions, note_changed = self.interactions, self.changed.add
+        start, last, cohort_at = self.start, self.last, self.cohort_at
+        day_begin = self.day * DAY_MS
+        day_end = day_begin + DAY_MS
+        for event in islice(events, begin, None):
+            ts = event.ts
+            if not (start - gap_ms <= ts <= last + gap_ms and day_begin <= ts < day_end):
+                break
+            if event.session_id != session_id:
+                break
+            taken += 1
+            if type(event) is not Impression or event.content_id in interactions or len(interactions) >= most:
+                if self.add(event, rules):
+                    speaks = True
+                start, last, cohort_at = self.start, self.last, self.cohort_at
+                continue
+            # the same as what `add` does with the first impression of an item, without its calls: most events are one
+            if ts > last:
+                self.last = last = ts
+            elif ts < start:
+                self.start = start = ts
+            cohort = event.cohort
+            if cohort is not None and ts >= cohort_at:
+                self._merge_cohort(ts, cohort)
+                cohort_at = self.cohort_at
+            seen = passes(event)
+            theta = attention_at(event.position) if seen else 0
+            content_id = event.content_id
+            interactions[content_id] = opened_by(content_id, event, seen, theta)
+            note_changed(content_id)
+        if taken:
+            self.dirty = True
+        return taken, speaks
 
     def add(self, event: Event, rules: Rules) -> bool:
         """Joins an event that falls in this session.

@@ -44,7 +44,7 @@ class Sums(Struct, gc=False):
             self.ld += cell.ld * weight
         if against:
             self.blamed += against * weight
-        if day > self.last_day and cell.has_evidence:
+        if day > self.last_day and (cell.e or cell.o or cell.ld):
             self.last_day = day
 
 

@@ -120,11 +120,11 @@ class Tile(Struct, array_like=True, gc=False):
         _add_pairs(self.buckets, other.buckets)
 
     def add_completion(self, media: str, millionths: int) -> None:
-        _add_pairs(self.completions, {media: [1, millionths]})
+        _add_pair(self.completions, media, 1, millionths)
 
     def add_play(self, duration_s: float, abandoned: bool) -> None:
         """Counts a play in its duration bucket."""
-        _add_pairs(self.buckets, {bucket(duration_s): [1, int(abandoned)]})
+        _add_pair(self.buckets, bucket(duration_s), 1, int(abandoned))
 
     def evict(self, caps: TileCaps) -> list[tuple[str, str, Cell]]:
         """Drops the lightest keys beyond the caps and returns them.
@@ -179,9 +179,13 @@ def _lightest(cells: Mapping[str, Cell], cap: int) -> list[str]:
 
 def _add_pairs(into: dict[_K, list[int]], other: dict[_K, list[int]]) -> None:
     for key, (first, second) in other.items():
-        pair = into.get(key)
-        if pair is None:
-            into[key] = [first, second]
-        else:
-            pair[0] += first
-            pair[1] += second
+        _add_pair(into, key, first, second)
+
+
+def _add_pair(into: dict[_K, list[int]], key: _K, first: int, second: int) -> None:
+    pair = into.get(key)
+    if pair is None:
+        into[key] = [first, second]
+    else:
+        pair[0] += first
+        pair[1] += second

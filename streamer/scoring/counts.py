@@ -19,6 +19,8 @@ _MASK: Final = (1 << _BITS) - 1
 FIRST: Final = 1
 SECOND: Final = 1 << _BITS
 THIRD: Final = 1 << 2 * _BITS
+SHOWN: Final = _MASK
+"""What of ``exposures`` is ``shown``."""
 
 
 class Cell(Struct, array_like=True, gc=False):

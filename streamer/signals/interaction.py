@@ -122,8 +122,15 @@ class Interaction(Struct, array_like=True, gc=False):
     given: Given | None = None
 
     @classmethod
-    def opened_by(cls, content_id: str, event: Event) -> Interaction:
-        """An interaction with the context and the item fields of ``event``, which has yet to act on it."""
+    def opened_by(cls, content_id: str, event: Event, seen: bool = False, attention: int = 0) -> Interaction:
+        """An interaction with the context and the item fields of ``event``, which has yet to act on it.
+
+        Args:
+            content_id: of what.
+            event: the first to name it.
+            seen: whether it is an impression that passes the gate; it need not act then.
+            attention: what an impression that does gives it, thousandths.
+        """
         ts, creator, media, duration_s = event.ts, event.creator_id, event.media, event.duration_s
         tags = normal_tags(event.tags) if event.tags else ()
         return cls(
@@ -139,6 +146,8 @@ class Interaction(Struct, array_like=True, gc=False):
             -1 if media is None else ts,
             duration_s,
             -1 if duration_s is None else ts,
+            seen,
+            attention,
         )
 
     def merge(self, event: Event, gate: Gate, attention: Attention) -> None:
