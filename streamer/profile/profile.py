@@ -185,7 +185,8 @@ class Profile:
         before = (session.long_enough(rules), self.watermark >= session.last + rules.gap_ms)
         taken, speaks = session.add_run(events, begin, rules)
         if taken and (speaks or before != (session.long_enough(rules), False)):
-            self._stale = True
+            self._stale = self._restated = True
+            self._seen = False
         return taken
 
     def apply(self, event: Event, watermark: int) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from streamer.profile.baseline import Baseline
@@ -125,13 +125,34 @@ class View:
         if not self._is_whole:
             return
         made, after, sealed = self._made, self._provisional.tiles, self._sealed()
-        for key in changed(before, after):
+        for key in self._doubtful(changed(before, after)):
             was = made.pop(key, None) or (() if cells_of(before, *key) else sealed.get(key, ()))
             cells = cells_of(after, *key)
             entries = self._entries(*key, cells) if cells else sealed.get(key, ())
             if entries and cells:
                 made[key] = entries
             self._differs |= entries != was
+
+    def _doubtful(self, keys: Collection[Key]) -> Collection[Key]:
+        """Of keys whose counts have changed those that had entries, or could have some now."""
+        tiles = self._provisional.tiles
+        if len(tiles) != 1:
+            return keys
+        ((day, tile),) = tiles.items()
+        made, listed, sealed, spoken = self._made, self._listed, self._sealed(), self._provisional.spoken
+        rollup, tags, creators, contents = self._rollup, tile.tag_totals(), tile.creators, tile.contents
+        found = []
+        for key in keys:
+            kind, value = key
+            if kind == CONTENT:
+                cell = contents.get(value)
+                could = cell is not None and (value in rollup.contents or may_have_content_entry(cell))
+            else:
+                cell = (tags if kind == TAG else creators).get(value)
+                could = cell is not None and (value in spoken or rollup.could_join(kind, value, day, cell))
+            if could or key in made or key in sealed or key in listed:
+                found.append(key)
+        return found
 
     def differs(self) -> bool:
         """Whether what is written of the document may be another than when it was last asked for."""
