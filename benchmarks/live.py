@@ -4,9 +4,9 @@
 
 Users with a history of W visit the app now. At life's own speed a visitor does something every 18 s or so; when
 measuring begins visits are under way, others begin, those of half an hour ago are closed and those of an hour and a
-half ago sealed, all at the same rate, with the settings of production but for `allowed_lag`. Rates that would take more people than a machine can make
-up in a minute have people ten times as fast, with sessions that seal after 13 s: a user's events still come one a
-slice, but several to a checkpoint, so bytes are not counted then.
+half ago sealed, all at the same rate, with the settings of production but for `allowed_lag`. Rates that would take more
+people than a machine can make up in a minute have people ten times as fast, with sessions that seal after 13 s: a
+user's events still come one a slice, but several to a checkpoint, so bytes are not counted then.
 
 The cost of the job itself, by events of different users that come a thousand at a time and not through Kafka, is the
 first figure (`benchmarks.live_in_memory`): the target of design §8 is about that.

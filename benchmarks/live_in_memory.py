@@ -7,10 +7,11 @@ a batch itself costs is shared by a thousand. `benchmarks.live` has the whole wo
 brings an event or two to a partition and most of what they cost is the fetch.
 
 A third of the users have a history in W, which the worker has processed and saved. A thousand events happen a second of
-event time; some 18,000 visits are under way, others begin, those of half an hour ago are closed and those of an hour and
-a half ago sealed, all at the same rate. In the figure: decoding raw bytes, alignment, joins, seals, forming and comparing documents, encoding those
-to be written and, every 5 s of event time, taking what changed (journal, heads, tiles, written documents: encoded and
-put into the store in memory). Not in it: what Kafka's client does to fetch and send.
+event time; some 18,000 visits are under way, others begin, those of half an hour ago are closed and those of an hour
+and a half ago sealed, all at the same rate. In the figure: decoding raw bytes, alignment, joins, seals, forming and
+comparing documents, encoding those to be written and, every 5 s of event time, taking what changed (journal, heads,
+tiles, written documents: encoded and put into the store in memory). Not in it: what Kafka's client does to fetch and
+send.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ class Profile:
         outcomes: list[Outcome] = []
         while len(outcomes) < len(events):
             outcomes.append(self.apply(events[len(outcomes)], watermark))
-            if len(self.sessions) == 1:
+            if len(self.sessions) == 1 and len(outcomes) < len(events):
                 outcomes += [Outcome.COUNTED] * self._add_run(self.sessions[0], events, len(outcomes))
         return outcomes
 
@@ -264,10 +264,12 @@ class Profile:
     def deadline(self) -> int | None:
         """The least watermark (ms) at which :meth:`advance` would change anything; None: there is none."""
         if self.sessions:
-            return min(
-                closes if (closes := session.last + self.rules.gap_ms) > self.watermark else self._sealed_at(session)
-                for session in self.sessions
-            )
+            gap_ms, watermark = self.rules.gap_ms, self.watermark
+            found = []
+            for session in self.sessions:
+                closes = session.last + gap_ms
+                found.append(closes if closes > watermark else self._sealed_at(session))
+            return min(found)
         if self.frontier < 0:
             return None
         if not self.past_window:
@@ -339,7 +341,11 @@ class Profile:
     @property
     def newest(self) -> int:
         """ts of the newest event counted, −1 if there is none."""
-        return max([self.frontier] + [session.last for session in self.sessions])
+        newest = self.frontier
+        for session in self.sessions:
+            if session.last > newest:
+                newest = session.last
+        return newest
 
     @property
     def past_window(self) -> bool:
@@ -354,9 +360,11 @@ class Profile:
     def changes(self) -> Changes:
         """What changed since the last call."""
         parts: dict[str, bytes | None] = {}
-        for day in sorted(self._dirty_days):
-            tile = self.rollup.tiles.get(day)
-            parts[f"t{day}"] = None if tile is None else codec.TILE.encode(tile)
+        if self._dirty_days:
+            for day in sorted(self._dirty_days):
+                tile = self.rollup.tiles.get(day)
+                parts[f"t{day}"] = None if tile is None else codec.TILE.encode(tile)
+            self._dirty_days.clear()
         changed = [session for session in self.sessions if session.dirty]
         fresh = self._fresh or (bool(changed) and self._journal_room < 0)
         journal = None
@@ -367,7 +375,6 @@ class Profile:
             self._journal_room -= len(journal)
         if self._dirty_head:
             parts["h"] = None if self.empty else codec.HEAD.encode(self._head())
-        self._dirty_days.clear()
         self._fresh = self._dirty_head = False
         return Changes(parts, journal, fresh)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -101,14 +101,15 @@ def cells_of(tiles: Mapping[int, Tile], kind: str, value: str) -> dict[int, Cell
     return {day: cell for day, tile in tiles.items() if (cell := tile.cell(kind, value)) is not None}
 
 
-_NOTHING = Tile(-1)
+NOTHING: Final = Tile(-1)
+"""No counts; not to be changed."""
 
 
 def changed(before: Mapping[int, Tile], after: Mapping[int, Tile]) -> set[Key]:
     """The keys in which tiles differ from those of the same days, tags in any context."""
     found: set[Key] = set()
     for day in before.keys() | after.keys():
-        old, new = before.get(day, _NOTHING), after.get(day, _NOTHING)
+        old, new = before.get(day, NOTHING), after.get(day, NOTHING)
         for context in old.tags.keys() | new.tags.keys():
             _compare_cells(TAG, old.tags.get(context, {}), new.tags.get(context, {}), found)
         _compare_cells(CREATOR, old.creators, new.creators, found)
