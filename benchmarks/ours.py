@@ -39,9 +39,9 @@ class Processed:
     state: int
 
 
-def idle_life(bench: Bench) -> float:
+def idle_life(bench: Bench, *, population: bool = False) -> float:
     """CPU seconds of a worker that starts, has nothing to do, and stops."""
-    settings = bench.settings()
+    settings = bench.settings(population=population)
     topics.create(settings)
     with life() as idle:
         worker = Worker(settings, bench.logs / f"{settings.group}.log")

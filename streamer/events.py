@@ -261,7 +261,8 @@ class EventDecoder:
             raise InvalidEvent("malformed_json", str(error)) from None
         if key is not None and key != event.user_id.encode():
             raise InvalidEvent("key_mismatch", f"record key {key[:300]!r}, user_id {event.user_id!r}")
-        self._check_future(event.ts, now_ms)
+        if event.ts > now_ms + self._max_future_ms:
+            raise self._from_the_future(event.ts, now_ms)
         return event
 
     def _watermark_or_reject(self, value: bytes, message: str, now_ms: int) -> Watermark:
@@ -271,13 +272,14 @@ class EventDecoder:
             except msgspec.MsgspecError:
                 pass
             else:
-                self._check_future(mark.watermark, now_ms)
+                if mark.watermark > now_ms + self._max_future_ms:
+                    raise self._from_the_future(mark.watermark, now_ms)
                 return mark
         raise InvalidEvent(_code(message), message)
 
-    def _check_future(self, ts: int, now_ms: int) -> None:
-        if ts > now_ms + self._max_future_ms:
-            raise InvalidEvent("from_the_future", f"ts {ts} is {(ts - now_ms) // 1000} s ahead of the worker's clock")
+    @staticmethod
+    def _from_the_future(ts: int, now_ms: int) -> InvalidEvent:
+        return InvalidEvent("from_the_future", f"ts {ts} is {(ts - now_ms) // 1000} s ahead of the worker's clock")
 
 
 def encode(event: Event | Erasure | Watermark) -> bytes:

@@ -111,7 +111,10 @@ class Settings(BaseSettings):
     )
     population_interval: float = Field(60.0, ge=1, le=86_400, description="s between snapshots of those rates")
     population_share: float = Field(
-        1.0, gt=0, le=1, description="share of users who are added up, by a hash of their ids; less costs less"
+        0.25,
+        gt=0,
+        le=1,
+        description="share of users who are added up, by a hash of their ids; 1 below some 10,000 users",
     )
     population_keys: int = Field(
         10_000, ge=0, le=1_000_000, description="tags, and creators, whose own rate a snapshot names"

@@ -4,6 +4,7 @@
     embedded_redis    Redis of the `embedded` extra: .url, .flush()                        quick tier
     kafka             real Apache Kafka: .bootstrap, .kill(), .start(), .stop()            tests/system
     redis_server      real Redis: .url, .flush(), .kill(), .start(), .stop()               tests/system
+    source, outbox    how far workers and publishers of the fixture `settings` are
     prefix            a topic prefix no other test has: tests share brokers, never topics
 
 A server that a test killed is started again before the next test. Tests share each Redis: use user ids made from
@@ -27,8 +28,10 @@ import hypothesis
 import pytest
 
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
+from streamer.settings import Settings
 from tests.backends.choose import KAFKA_ADDRESS, REDIS_ADDRESS, Kafka, RealRedis, open_kafka, open_redis
 from tests.backends.ports import NotHere
+from tests.processes import Progress
 
 hypothesis.settings.register_profile("streamer", deadline=None)  # a slow machine is no failure
 hypothesis.settings.load_profile("streamer")
@@ -96,6 +99,22 @@ def _servers_up(request: pytest.FixtureRequest) -> None:
 def prefix() -> str:
     """Put before every topic name of a test; also good for user ids."""
     return f"t{uuid.uuid4().hex[:10]}-"
+
+
+@pytest.fixture
+def source(settings: Settings) -> Iterator[Progress]:
+    """How far the workers of a deployment are; whoever asks for it has a fixture of its settings."""
+    progress = Progress(settings, settings.group, (*settings.topics.sources, settings.topics.erasures))
+    yield progress
+    progress.close()
+
+
+@pytest.fixture
+def outbox(settings: Settings) -> Iterator[Progress]:
+    """How far its publishers are."""
+    progress = Progress(settings, settings.publisher_group, (settings.topics.avoid_lists,))
+    yield progress
+    progress.close()
 
 
 @contextmanager

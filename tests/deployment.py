@@ -43,6 +43,7 @@ def settings_of(prefix: str, brokers: str, redis_url: str, data_dir: Path, **mor
         "checkpoint_interval": 0.5,
         "clock": "events",
         "population": False,
+        "population_share": 1.0,
         **more,
     }
     return Settings(**values)  # type: ignore[arg-type]

@@ -85,7 +85,11 @@ class Progress:
 
     def committed(self) -> int:
         """Records committed by the group."""
-        return self._ask(lambda: sum(self._consumer.committed(tp) or 0 for tp in self._tps))
+        return sum(self.positions().values())
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """Up to where the group has committed each partition."""
+        return self._ask(lambda: {tp: self._consumer.committed(tp) or 0 for tp in self._tps})
 
     def _ask(self, question: Callable[[], T]) -> T:
         """The broker's answer, when it gives one: it may be away."""

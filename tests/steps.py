@@ -1,11 +1,12 @@
-"""A user's events in few words, for worked examples: ``shown(NOON, "a", "news")``."""
+"""A user's events in few words, for worked examples: ``after(shown(NOON, "a", "news"), NOON + HOUR)``."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from streamer.events import Dislike, Feedback, Impression, Play
-from streamer.settings import DAY_MS
+from streamer.events import Dislike, Event, Feedback, Impression, Play
+from streamer.profile import Profile, Rules
+from streamer.settings import DAY_MS, Settings
 
 DAY0 = 20_000
 NOON = DAY0 * DAY_MS + DAY_MS // 2
@@ -32,3 +33,19 @@ def disliked(ts: int, content: str | None, *tags: str, action: Any = "dislike", 
 
 def gave(ts: int, content: str | None, kind: Any, *tags: str, **more: Any) -> Feedback:
     return Feedback(user_id="u", ts=ts, content_id=content, kind=kind, tags=tags, **more)
+
+
+def after(*steps: Event | int, settings: Settings | None = None) -> Profile:
+    """The profile after events and watermarks."""
+    profile = Profile("u", Rules(settings or Settings()))
+    return and_then(profile, *steps)
+
+
+def and_then(profile: Profile, *steps: Event | int) -> Profile:
+    """The same profile after more of them."""
+    for step in steps:
+        if isinstance(step, int):
+            profile.advance(step)
+        else:
+            profile.apply(step, profile.watermark)
+    return profile

@@ -16,6 +16,7 @@ from streamer.profile.view import contexts_in, days_of, plays_in
 from streamer.scoring import entries, score
 from streamer.scoring.document import Entry
 from streamer.scoring.entries import Days, Scored
+from streamer.scoring.taken_back import ENGAGED_DAYS, engaged_since
 from streamer.settings import DAY_MS
 from streamer.signals.explicit import DISLIKE_FAMILY
 
@@ -87,15 +88,23 @@ def _key(profile: Profile, kind: AccountKind, value: str, days: Days, scored: Sc
     """What a tag or creator lacks for a soft or strong entry."""
     if kind == "creator" and value in Standing(profile.records, profile.sessions).followed():
         yield "they follow this creator: so it gets no soft or strong entry"
+    if kind == "tag" and _named_and_taken_back(profile, value, days):
+        yield (
+            f"they named it, but since then have engaged with it on {ENGAGED_DAYS} days or more and as much as was "
+            "expected, which takes that back"
+        )
     if not days:
         yield "in the window nothing of it was really seen, played or rated, and nothing was said about it"
         return
     if scored is None:
         yield "it was seen, but not long or often enough to expect an engagement"
         return
-    if scored.expected < entries.LISTED_EXPECTED and scored.explicit < entries.LISTED_EXPLICIT:
+    if scored.taken_back:
+        yield "it is engaged with as much as was expected, in all or since something was said against it"
+    least = entries.LISTED_EXPECTED[scored.kind]
+    if scored.expected < least and scored.explicit < entries.LISTED_EXPLICIT:
         yield (
-            f"too little evidence: E = {scored.expected:.2f} of the {entries.LISTED_EXPECTED:.2f} expected engagements "
+            f"too little evidence: E = {scored.expected:.2f} of the {least:.2f} expected engagements "
             f"needed (or {scored.explicit:+.2f} of the {entries.LISTED_EXPLICIT:+.2f} that they must have said)"
         )
     if scored.log_odds < score.LISTED:
@@ -108,6 +117,13 @@ def _key(profile: Profile, kind: AccountKind, value: str, days: Days, scored: Sc
         yield f"it was listed, but that expired on {entries.iso_day(scored.expires_at // DAY_MS)}"
     if kind == "creator":
         yield from _one_and_done(days)
+
+
+def _named_and_taken_back(profile: Profile, tag: str, days: Days) -> bool:
+    named = Standing(profile.records, profile.sessions).hard_entry(RecordKey("tag", tag, DISLIKE_FAMILY))
+    if named is None or named.until is None or not named.live(profile.newest):
+        return False
+    return engaged_since(days, named.since // DAY_MS)
 
 
 def _one_and_done(days: Days) -> Iterator[str]:

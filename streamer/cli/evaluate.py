@@ -69,7 +69,8 @@ def evaluate(
     """Measure the avoid lists in worlds with known tastes and on public data, next to other rules.
 
     Runs in this process alone: no Kafka, no Redis. Every figure comes with its 95 % interval over users; the same
-    seed gives the same figures.
+    seed gives the same figures. Rates are of all users of a world, whatever population_share is;
+    --set measures a share.
     """
     from streamer.evaluation.contenders import contenders
     from streamer.evaluation.sets import SETS
@@ -79,7 +80,7 @@ def evaluate(
     worlds = world or ["feed", "browse"]
     _check(worlds, (*REGIMES, NO_WORLD), "--world")
     _check(sets or [], tuple(SETS), "--dataset")
-    settings = given(ctx).settings()
+    settings = given(ctx).settings().model_copy(update={"population_share": 1.0})  # a world is small
     names = [name for each in rules or [] for name in each.split(",")]
     found = contenders(names, settings, parse_overrides(tuple(changed or ())))
     chosen = (sets or list(SETS)) if sets or data is not None else []

@@ -1,6 +1,7 @@
 """The population agent's work: deltas in, totals saved, and once a round what follows from them announced.
 
-Faust seam: ``BatchConsumer``'s hooks for assignment and revocation, ``hold`` and ``saved``. Replaces ``faust.Table``.
+Faust seam: ``BatchConsumer``'s hooks for assignment and revocation (``engine/member.py``), ``hold`` and ``saved``.
+Replaces ``faust.Table``.
 
 Whoever is assigned partition 0 of the deltas adds all of them up, for rates are of everybody; further processes of the
 group stand by. A round, in this order::
@@ -27,14 +28,14 @@ from faust.types import TP
 
 from streamer.engine.announcement import Announcement, announce
 from streamer.engine.compacted import PARTITION, CompactedTopic, newest_values
+from streamer.engine.member import Member, wall_ms
 from streamer.engine.metrics import Metrics
-from streamer.engine.producer import BatchProducer, Entry
+from streamer.engine.producer import Entry
 from streamer.engine.records import Batch, Record
 from streamer.engine.scan import Scanner, scanner
 from streamer.engine.snapshots import KEY
 from streamer.engine.totals import TotalsTable
 from streamer.engine.transport import BatchConsumer
-from streamer.engine.worker import wall_ms
 from streamer.errors import StateCorrupt, TakenOver
 from streamer.population import health
 from streamer.scoring import document, population
@@ -43,15 +44,8 @@ from streamer.settings import Settings
 log: Final = logging.getLogger(__name__)
 
 
-class Aggregator:
-    """Adds everybody up, while the deltas are assigned to this process.
-
-    Args:
-        settings: the deployment's settings.
-        metrics: where to count.
-        crash: told of an error that the process cannot survive.
-        now_ms: the wall clock, ms since 1970.
-    """
+class Aggregator(Member):
+    """Adds everybody up, while the deltas are assigned to this process. Takes what every member takes."""
 
     def __init__(
         self,
@@ -60,35 +54,17 @@ class Aggregator:
         crash: Callable[[BaseException], Awaitable[None]],
         now_ms: Callable[[], int] = wall_ms,
     ) -> None:
-        self._settings = settings
-        self._metrics = metrics
-        self._crash = crash
-        self._now_ms = now_ms
+        super().__init__(settings, metrics, crash, now_ms)
         self._deltas = TP(settings.topics.population, PARTITION)
-        self._producer = BatchProducer(settings)
         self._consumer: BatchConsumer | None = None
         self._table: TotalsTable | None = None
         self._early: list[Record] = []
         self._announced = Announcement()
         self._topics: list[CompactedTopic] = []
-        self._recovering: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
 
-    async def start(self, consumer: BatchConsumer) -> None:
-        """Connects to the broker and listens for assignments.
-
-        Raises:
-            BrokerUnavailable: no broker answered in time.
-        """
-        await self._producer.start()
+    def _join(self, consumer: BatchConsumer) -> None:
         self._consumer = consumer
-        consumer.before_revoked = self._before_revoked
-        consumer.before_assigned = self._before_assigned
-
-    async def stop(self) -> None:
-        """Saves and commits, and disconnects."""
-        await self._let_go()
-        await self._producer.close()
 
     async def receive(self, tp: TP, batch: Batch) -> None:
         """Counts a batch of deltas; it is committed by the next round."""
@@ -214,15 +190,9 @@ class Aggregator:
             found.population, _readable(found.lists, document.decode), _readable(found.health, health.decode)
         )
 
-    async def _before_revoked(self, _revoked: set[TP]) -> None:
-        await self._let_go()
-
     async def _let_go(self) -> None:
         """Saves and commits, while the deltas are still ours. What is not saved is read again by the next owner."""
-        if self._recovering is not None:
-            self._recovering.cancel()
-            await asyncio.gather(self._recovering, return_exceptions=True)
-            self._recovering = None
+        await self._end_recovery()
         table, self._table, self._early = self._table, None, []
         if table is None or self._consumer is None:
             return

@@ -144,6 +144,11 @@ class AssignedPartition:
         return self._processor is not None and not self._torn
 
     @property
+    def is_behind(self) -> bool:
+        """More than a slice waits."""
+        return self._processor is not None and self._processor.buffered > _SLICE_EVENTS
+
+    @property
     def crowded(self) -> bool:
         """So many users have changed that they should be saved now."""
         return self._processor is not None and self._processor.users.crowded

@@ -1,8 +1,9 @@
 """With which producer id a batch is sent: that of its partition's claim, or the process's own.
 
 Faust seam: ``TransactionManager`` of aiokafka, which gives a producer one id for everything it sends. A broker keeps
-account of ids by partition, so one connection and one request may carry batches of many ids; with a producer for each
-claim, every partition's few records went in requests, over connections and through tasks of their own.
+account of ids by partition, so one connection and one request may carry batches of many ids. With a producer for each
+claim, every partition's few records go in requests, over connections and through tasks of their own: five records to
+each of eight partitions of outbox and changelog took 2.0 to 3.1 ms of CPU in alternating runs, like this 1.1 to 1.5.
 
 What must hold for it to be right: aiokafka asks for a batch's sequence number first, and then, without letting anything
 else run, for the id and epoch to send it with; a claim's first sequence number is 0. A claim is never given up, even if

@@ -17,7 +17,9 @@ What must hold for it to be right:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Container, Generator, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 from streamer.engine.inbox import Arrival, Inbox
@@ -27,7 +29,7 @@ from streamer.engine.steps import Step
 from streamer.engine.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
 from streamer.engine.users import Users
 from streamer.engine.watermark import PartitionClock
-from streamer.events import Erasure, EventDecoder, Watermark
+from streamer.events import Erasure, Event, EventDecoder, Watermark
 from streamer.population import Deltas
 from streamer.profile import Outcome, Rules
 from streamer.settings import DAY_MS, Settings
@@ -146,12 +148,13 @@ class PartitionProcessor:
 
     def _take(self, limit: int, out: Output) -> tuple[dict[str, list[Arrival]], bool]:
         aligned_to = self.clock.aligned_to()
+        end = self._slice_end(aligned_to, limit)
         by_user: dict[str, list[Arrival]] = {}
         erased = self.store.erased
         room = limit
         for inbox in self._sources:
             waiting, newest, before = inbox.waiting, inbox.lane.newest, room
-            while room and waiting and waiting[0][0] <= aligned_to:
+            while room and waiting and waiting[0][0] <= end:
                 arrival = waiting.popleft()
                 ts, event = arrival[0], arrival[1]
                 room -= 1
@@ -172,8 +175,20 @@ class PartitionProcessor:
             inbox.lane.newest, inbox.lane.waiting = newest, len(waiting)
         return by_user, any(inbox.waiting and inbox.waiting[0][0] <= aligned_to for inbox in self._sources)
 
+    def _slice_end(self, aligned_to: int, limit: int) -> int:
+        """T, or about the time at which a slice is full, if more than that waits up to T: one time for all topics.
+
+        Else the topic taken first would fill a slice alone, and a session be gone through again for each of the others.
+        """
+        waiting = [(inbox.waiting, bisect_right(inbox.waiting, aligned_to, key=_ts_of)) for inbox in self._sources]
+        total = sum(count for _, count in waiting)
+        if total <= limit:
+            return aligned_to
+        end = min(lane[count * limit // total][0] for lane, count in waiting if count)
+        return max(end, min(lane[0][0] for lane, count in waiting if count))  # out of order or not, one can be taken
+
     def _step(self, user: str, arrivals: Sequence[Arrival], before: int, after: int, out: Output) -> None:
-        done = self.users.step(user, Step(before, [arrival[1] for arrival in arrivals], after))  # type: ignore[misc]
+        done = self.users.step(user, Step(before, list(map(_event_of, arrivals)), after))
         for position, why in done.poisoned.items():
             _, _, record, inbox = arrivals[position]
             out.rejects.append(Reject(inbox.topic, self.partition, record, "poison", why))
@@ -183,7 +198,7 @@ class PartitionProcessor:
         if done.labels:
             out.labels += done.labels
         if done.writes:
-            newest = max((arrival[0] for arrival in applied), default=None)
+            newest = max(map(_ts_of, applied), default=None)
             out.writes.append(Write(user, done.document, newest))
 
     # --- erasure ----------------------------------------------------------------------------------------------
@@ -259,3 +274,8 @@ class PartitionProcessor:
     def progress(self) -> dict[str, int]:
         """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""
         return {topic: inbox.processed_to for topic, inbox in self._inboxes.items()}
+
+
+_ts_of: Final[Callable[[Arrival], int]] = itemgetter(0)
+_event_of: Final[Callable[[Arrival], Event]] = itemgetter(1)
+"""Of an arrival that is no watermark and no erasure."""

@@ -24,9 +24,9 @@ from faust.types import TP
 
 from streamer.engine.assigned import AssignedPartition, Tools
 from streamer.engine.deltas import DeltaWriter
+from streamer.engine.member import Member, wall_ms
 from streamer.engine.metrics import Metrics
 from streamer.engine.output import OutputWriter
-from streamer.engine.producer import BatchProducer
 from streamer.engine.recovery import recover
 from streamer.engine.rewriting import rewrite
 from streamer.engine.scan import scanner
@@ -46,20 +46,8 @@ _GC_THRESHOLDS: Final = (1_000_000, 50, 100)
 """State holds no reference cycles, so looking for them often finds nothing (design §5: 17.7 to 11.6 us an event)."""
 
 
-def wall_ms() -> int:
-    """The wall clock, ms since 1970."""
-    return time.time_ns() // 1_000_000
-
-
-class Engine:
-    """Processes all partitions assigned to this worker.
-
-    Args:
-        settings: the deployment's settings.
-        metrics: where to count.
-        crash: told of an error that the worker cannot survive.
-        now_ms: the wall clock, ms since 1970.
-    """
+class Engine(Member):
+    """Processes all partitions assigned to this worker. Takes what every member takes."""
 
     def __init__(
         self,
@@ -68,33 +56,22 @@ class Engine:
         crash: Callable[[BaseException], Awaitable[None]],
         now_ms: Callable[[], int] = wall_ms,
     ) -> None:
-        self._settings = settings
-        self._metrics = metrics
-        self._crash = crash
-        self._now_ms = now_ms
+        super().__init__(settings, metrics, crash, now_ms)
         self._rules = Rules(settings)
         self._snapshots = SnapshotFollower(self._rules, settings, metrics, now_ms)
-        self._producer = BatchProducer(settings)
         self._tools: Tools | None = None
         self._assigned: dict[int, AssignedPartition] = {}
         self._parted: list[AssignedPartition] = []
         """What it had when it stopped: freed with the process in one go, while a million objects would take seconds."""
         self._stores = open_stores(settings)
         self._truncation = Truncation(settings)
-        self._recovering: asyncio.Task[None] | None = None
         self._failing: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._paused = True
         self._failed = False
         self._stopping = False
 
-    async def start(self, consumer: BatchConsumer) -> None:
-        """Connects to the broker and listens for assignments.
-
-        Raises:
-            BrokerUnavailable: no broker answered in time.
-        """
-        await self._producer.start()
+    def _join(self, consumer: BatchConsumer) -> None:
         topics = self._settings.topics
         self._tools = Tools(
             self._settings,
@@ -107,16 +84,13 @@ class Engine:
             consumer,
             self._now_ms,
         )
-        consumer.before_revoked = self._before_revoked
-        consumer.before_assigned = self._before_assigned
         consumer.together = frozenset(topics.sources)
 
     async def stop(self) -> None:
         """Saves and commits what it may, and disconnects. What is assigned from now on is another worker's to do."""
         self._stopping = True
         self._parted = list(self._assigned.values())
-        await self._let_go()
-        await self._producer.close()
+        await super().stop()
 
     # --- work -----------------------------------------------------------------------------------------------
 
@@ -148,6 +122,8 @@ class Engine:
             while not self._paused and (due := [a for a in self._assigned.values() if a.due]):
                 for assigned in due:
                     await self._slice(assigned)
+                if any(assigned.is_behind for assigned in due):
+                    gc.freeze()  # what a backlog leaves is state: looking through it took 5 % of CPU and found nothing
                 await asyncio.sleep(0)
 
     async def _slice(self, assigned: AssignedPartition) -> None:
@@ -267,19 +243,13 @@ class Engine:
         log.info("recovered partitions %s: %d users in %.1f s", sorted(assigned), users, took)
         self._wake.set()
 
-    async def _before_revoked(self, _tps: set[TP]) -> None:
-        await self._let_go()
-
     async def _let_go(self) -> None:
         """Saves, commits and forgets all partitions, while they are still ours. Unsaved ones are read again."""
         self._paused = True
         for assigned in self._assigned.values():
             assigned.is_leaving = True
         whole: set[int] = set()
-        if self._recovering is not None:
-            self._recovering.cancel()
-            await asyncio.gather(self._recovering, return_exceptions=True)
-            self._recovering = None
+        await self._end_recovery()
         if self._assigned and not self._failed:
             consumer = self._ensure().consumer
             consumer.stop_flow()

@@ -1,7 +1,7 @@
 """What users are judged by when there are others: rates that the other half of them give (spec §10).
 
-A deployment's snapshot comes from everybody. Here nobody may be judged by their own evidence twice, so users are cut
-into two halves, and each is judged by what the other one's seals add up to in the end.
+A deployment's snapshot comes from a share of its users. Here nobody may be judged by their own evidence twice, so users
+are cut into two halves, and each is judged by what the other one's seals add up to in the end.
 """
 
 from __future__ import annotations

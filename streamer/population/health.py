@@ -25,8 +25,9 @@ Flag = Literal["hook"]
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """How a creator does with everybody; times ms, expectations in starts and abandonments.
+    """How a creator does with the users who are added up; times ms, expectations in starts and abandonments.
 
+    Those are a share of everybody (setting ``population_share``), and no figure is scaled up to all.
     ``prior``: π, the share of its users who dislike it by their evidence.
     """
 

@@ -109,6 +109,7 @@ class Emitting(Census):
 
     def _clear(self) -> None:
         self._counts: list[tuple[str | None, list[TagCount]]] = []  # by cohort
+        self._first: list[str] = []  # tags that the user has from now on
         self._users: list[tuple[str, int]] = []  # tag, more users
         self._said: list[tuple[str, int, int]] = []  # tag, ld, how many more
         self._met: dict[str, Met] = {}  # by creator
@@ -179,16 +180,18 @@ class Emitting(Census):
         self._creators.clear()
 
     def take(self, into: Deltas) -> None:
-        if not (self._counts or self._users or self._said or self._met) and self._everyone.empty:
+        if not (self._counts or self._first or self._users or self._said or self._met) and self._everyone.empty:
             return  # as after most steps: nothing has sealed
         for cohort, counts in self._counts:
             into.count(cohort, counts)
         tags = into.tags
-        for tag, more in self._users:
+        for tag in self._first:
             if tag in tags:
-                tags[tag].users += more
+                tags[tag].users += 1
             else:
-                tags[tag] = TagSums(more)
+                tags[tag] = TagSums(1)
+        for tag, more in self._users:
+            into.tag(tag).users += more
         for tag, ld, more in self._said:
             sums = into.tag(tag)
             if ld > 0:
@@ -220,19 +223,27 @@ class Emitting(Census):
         """Notes the keys of a session, of those that the user has not met what they are going to count as: most are."""
         tags, changing = self._rollup.sums[TAG], self._tags
         for cells in delta.tags.values():
-            for tag, cell in cells.items():
+            first: list[str] = []
+            if len(delta.tags) == 1:
+                first = [tag for tag, cell in cells.items() if cell.e and tag not in tags and tag not in changing]
+                self._first += first
+            if len(first) == len(cells):
+                continue
+            noted = set(first)
+            for tag in cells:
                 known = tags.get(tag)
-                if known is None and cell.e and len(delta.tags) == 1:
-                    if tag not in changing:
-                        self._users.append((tag, 1))
-                elif not isinstance(known, Sums) or known.e <= 0:  # else it has evidence, which more does not take away
+                if tag not in noted and (not isinstance(known, Sums) or known.e <= 0):  # more evidence takes none away
                     self._touch_tags((tag,))
         creators, met = self._rollup.sums[CREATOR], self._met
         for creator, cell in delta.creators.items():
-            if creator in creators or creator in met or not cell.has_evidence:
+            if creator in creators or creator in met:
                 self._touch_creators((creator,))
-            else:
+            elif cell.o or cell.ld:
                 met[creator] = Met(NOWHERE, _bin_at(cell.o / 1e6, cell.e / 1e6, cell.ld / 1e6))
+            elif cell.e:
+                met[creator] = Met(NOWHERE, _WITHOUT_EVIDENCE + bisect_right(_EXPECTED_EDGES, cell.e / 1e6))
+            else:
+                self._touch_creators((creator,))
 
     def _state(self, contribution: Contribution, sign: int) -> None:
         """Adds what a statement says of its tags, or with sign −1 takes it back, unless it has left the window."""

@@ -47,14 +47,15 @@ class Frame:
         self._growths: dict[int, float] = {}
         most_decay = 2 ** (-window_days / half_life_days)
         one_and_done = ONE_AND_DONE_EXPECTED / 1e6 * most_decay
-        self.least_expected = {TAG: LISTED_EXPECTED * MARGIN, CREATOR: min(LISTED_EXPECTED, one_and_done) * MARGIN}
+        least = {TAG: LISTED_EXPECTED[TAG], CREATOR: min(LISTED_EXPECTED[CREATOR], one_and_done)}
+        self.least_expected = {kind: expected * MARGIN for kind, expected in least.items()}
         """Decayed e below which a key of this kind can be neither listed nor one-and-done."""
         self.adopt(population)
 
     def adopt(self, population: Population) -> None:
         """Takes over what is known of everybody."""
         usual = StandOut.of(population.prior)
-        in_context = usual.now - MOST_PER_EXPECTED * LISTED_EXPECTED
+        in_context = usual.now - MOST_PER_EXPECTED * LISTED_EXPECTED[TAG]
         self.least_blamed = {TAG: min(LISTED_EXPLICIT * MARGIN, in_context), CREATOR: LISTED_EXPLICIT * MARGIN}
         """Decayed positive ld (nats) below which, if e is less than that, it is not listed, nor, but for suspects, in
         any context: an entry that has not expired has L ≥ −1.5 by now, and a context has no more e and positive ld than

@@ -69,7 +69,7 @@ def meet(met: dict[str, Met], session: Session, delta: Tile, baseline: Baseline,
             met[creator].abandoned += cell.abandoned
     rate = baseline.rate(delta.totals.starts, delta.totals.theta)
     items = session.counted(rules)
-    ratings = session_ratings(items, baseline.rollup)
+    ratings: tuple[int, int] | None = None
     long_enough = session.long_enough(rules)
     for item in items:
         found = None if item.creator is None else met.get(item.creator)
@@ -78,8 +78,11 @@ def meet(met: dict[str, Met], session: Session, delta: Tile, baseline: Baseline,
         if long_enough and item.seen:
             if item.started or item.clicked:
                 found.starts += 1
-            elif item.responded and not is_positive(item, *ratings):
-                continue  # only disliked: no trial
+            elif item.responded:
+                if ratings is None:
+                    ratings = session_ratings(items, baseline.rollup)
+                if not is_positive(item, *ratings):
+                    continue  # only disliked: no trial
             found.expected_starts += int(rate * item.attention / 1000 * 1e6 + 0.5)
         if item.started and item.media != "product":
             found.expected_abandoned += micro(baseline.usual_abandonment(item.duration_s))

@@ -20,6 +20,7 @@ from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Document, Entry
 from streamer.scoring.duration import Plays
 from streamer.scoring.entries import may_have_content_entry
+from streamer.scoring.taken_back import engaged_since
 from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
 
@@ -85,6 +86,7 @@ class View:
         self._made: dict[Key, tuple[Entry, ...]] = {}
         """Entries of the keys that open sessions touch, if they have any."""
         self._cap: Entry | None = None
+        self._excluding: list[Entry] = []
         self._exists = self._lists = False
         self._is_whole = False
         self._differs = True
@@ -164,7 +166,11 @@ class View:
         """Whether what is written of the document may be another than when it was last asked for."""
         if not self._differs:
             exists = self._lists or self._theta() >= KNOWN_THETA
-            self._differs = self._exists != exists or self._cap != self._duration_cap()
+            self._differs = (
+                self._exists != exists
+                or self._cap != self._duration_cap()
+                or (bool(self._hard) and self._excluding != self._not_taken_back())
+            )
         return self._differs
 
     def document(self, profile: Profile) -> Document | None:
@@ -187,7 +193,8 @@ class View:
 
     def _found(self) -> list[Entry]:
         """All entries that stand."""
-        found = self._hard.copy()
+        self._excluding = self._not_taken_back()
+        found = self._excluding.copy()
         excluded = {entry.value for entry in found if entry.kind == TAG}
         tiles, followed = self._provisional.tiles, self._followed
         for (kind, value), made in self.judge.sealed().items():
@@ -201,6 +208,16 @@ class View:
         if self._cap is not None:
             found.append(self._cap)
         return found
+
+    def _not_taken_back(self) -> list[Entry]:
+        """The hard entries, but for tags of which what the user has done since says the opposite."""
+        return [entry for entry in self._hard if not self._is_taken_back(entry)]
+
+    def _is_taken_back(self, entry: Entry) -> bool:
+        """Block and report stand."""
+        if entry.kind != TAG or entry.expires_at is None:
+            return False
+        return engaged_since(self.judge.days(TAG, str(entry.value)), entry.since // DAY_MS)
 
     def _duration_cap(self) -> Entry | None:
         return capped(self._rollup, self._provisional.tiles, self._today, self.judge.as_of, self._rules.population)

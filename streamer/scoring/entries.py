@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 from msgspec import Struct
 
@@ -11,6 +12,7 @@ from streamer.scoring import score
 from streamer.scoring.counts import CREATOR, TAG, Cell
 from streamer.scoring.document import Entry, Evidence, Kind, Reason
 from streamer.scoring.population import Population
+from streamer.scoring.taken_back import engaged_since_said, outweighed
 from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
 
@@ -22,19 +24,25 @@ ENTRY_DAYS = 30
 IGNORED_CONTENT = 3
 ONE_AND_DONE_EXPECTED = 3_000_000
 ONE_AND_DONE_SESSIONS = 3
-LISTED_EXPECTED = 1.0
+LISTED_EXPECTED: Final = {TAG: 1.5, CREATOR: 1.0}
+"""Engagements expected, by kind: little is known of an item's tags one by one, of which there are several."""
 LISTED_EXPLICIT = 1.5
 
 
 class Scored(Struct, frozen=True, gc=False):
-    """A key's decayed sums as of its last evidence day (engagements, nats), and the log odds they give."""
+    """A key's decayed sums as of its last evidence day (engagements, nats), and the log odds they give.
 
+    ``taken_back``: it is engaged with as much as was expected, whatever was said of it; told of likely keys only.
+    """
+
+    kind: str
     observed: float
     expected: float
     explicit: float
     last_day: int
     log_odds: float
     expires_at: int
+    taken_back: bool
 
 
 class Scorer:
@@ -72,10 +80,12 @@ class Scorer:
             explicit += cell.ld * decay
         prior = self.prior(kind, value)
         log_odds = score.log_odds(observed, expected, explicit, prior)
-        left = 0
+        left, taken_back = 0, False
         if log_odds >= score.KEPT:
             left = self._expiry.days_left(observed, expected, explicit, prior)
-        return Scored(observed, expected, explicit, last_day, log_odds, (last_day + left) * DAY_MS)
+            taken_back = outweighed(observed, expected) or engaged_since_said(days)
+        expires_at = (last_day + left) * DAY_MS
+        return Scored(kind, observed, expected, explicit, last_day, log_odds, expires_at, taken_back)
 
     def key_entry(
         self, kind: Kind, value: str, days: Days, scored: Scored | None, was_listed: bool, as_of: int
@@ -120,7 +130,10 @@ class Scorer:
 
 def is_listed(scored: Scored, was_listed: bool) -> bool:
     """Whether a key is listed: enough evidence and odds, or not yet below the lower cut (hysteresis)."""
-    if (scored.expected >= LISTED_EXPECTED or scored.explicit >= LISTED_EXPLICIT) and scored.log_odds >= score.LISTED:
+    if scored.taken_back:
+        return False
+    enough = scored.expected >= LISTED_EXPECTED[scored.kind] or scored.explicit >= LISTED_EXPLICIT
+    if enough and scored.log_odds >= score.LISTED:
         return True
     return was_listed and scored.log_odds >= score.KEPT
 

@@ -14,7 +14,7 @@ from streamer.serving.cache import NearCache
 from streamer.serving.index import Index
 from streamer.serving.lookup import Answers, Default, Lookup, Lookups
 from streamer.serving.rules import AvoidList
-from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, RedisAddress, SyncClient
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, RedisAddress, SyncClient
 
 R = TypeVar("R")
 
@@ -125,7 +125,7 @@ class AvoidListReader(_Reader):
         return answers
 
 
-class AsyncAvoidListReader(_Reader):
+class AsyncAvoidListReader(_Reader, AsyncClosing):
     """Reads avoid lists, on asyncio. Use it from one event loop, and close it there.
 
         async with AsyncAvoidListReader("redis://localhost:6379/0") as reader:
@@ -148,14 +148,6 @@ class AsyncAvoidListReader(_Reader):
         """Closes its connections."""
         if self._client is not None:
             await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self.close()
 
     async def _drive(self, lookup: Lookup[R]) -> R:
         try:

@@ -47,7 +47,7 @@ Row = tuple[Tier, float, int, list[Reason]]
 
 
 def listed_until(window: Window, key: Key, bits: Listed, at: int) -> int | None:
-    """Whether a tag or creator is listed, as of a moment (§7): when the entry expires, or None.
+    """Whether a tag or creator is listed, as of a moment (§7, D7): when the entry expires, or None.
 
     Args:
         bits: what was listed at the last seal or late undo that touched it.
@@ -57,10 +57,38 @@ def listed_until(window: Window, key: Key, bits: Listed, at: int) -> int | None:
         return None
     o, e, ld = window.evidence(key, day)
     odds = log_odds(o, e, ld, window.pi(key))
+    if o > e + 1e-9 or any(_engaged_again(window, key, said) for said in _newest_day_against(window, key)):
+        return None
     was_listed = key in bits and bits[key] > at
-    if ((e >= 1 or ld >= 1.5) and odds >= -1) or (odds >= -1.5 and was_listed):
+    enough = e >= (1.5 if key[0] == "tag" else 1.0) or ld >= 1.5
+    if (enough and odds >= -1) or (odds >= -1.5 and was_listed):
         return (day + days_until_forgotten(o, e, ld, window.settings, window.pi(key))) * DAY_MS
     return None
+
+
+def _newest_day_against(window: Window, key: Key) -> list[int]:
+    """The newest day on which more was said against a key than for it, if there is one."""
+    return [day for day, counts in window.series(key) if counts.get("ld", 0) > 0][-1:]
+
+
+def _engaged_again(window: Window, key: Key, said: int) -> bool:
+    """Whether, after a day, the key was engaged with on three days and as much as was expected (D7)."""
+    later = [counts for day, counts in window.series(key) if day > said]
+    days = len([counts for counts in later if counts.get("engaged", 0) > 0])
+    observed = sum(counts.get("o", 0) for counts in later)
+    expected = sum(counts.get("e", 0) for counts in later)
+    return days >= 3 and observed >= expected
+
+
+def _without_taken_back(hard: list[Entry], window: Window) -> list[Entry]:
+    """Hard entries without tags that the user named and then engaged with again; block and report stand (D8)."""
+    return [
+        entry
+        for entry in hard
+        if entry.kind != "tag"
+        or entry.expires_at is None
+        or not _engaged_again(window, ("tag", str(entry.value)), entry.since // DAY_MS)
+    ]
 
 
 def document(
@@ -77,7 +105,7 @@ def document(
         window: R and the provisional contributions, as of the day of ``as_of``.
         records: those that count.
     """
-    entries = hard_entries(records, as_of)
+    entries = _without_taken_back(hard_entries(records, as_of), window)
     for kind in ("tag", "creator"):
         for key in window.keys(kind):
             if not (kind == "creator" and follows(records, key[1])):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Final
+from typing import Final, TypedDict
 
 from streamer.events import Action, Dislike, Event, Feedback, FeedbackAction, FeedbackKind, Impression, Play, Scope
 from streamer.simulation.catalogue import Item
@@ -19,6 +19,15 @@ _ACTION_WEIGHTS: Final = (45, 75, 90, 96, 100)  # cumulative
 _PRAISE: Final[tuple[FeedbackAction, ...]] = ("like", "love", "save", "share", "comment", "follow", "rating")
 _PRAISE_WEIGHTS: Final = (45, 53, 61, 67, 72, 80, 100)  # cumulative
 _UNDOABLE: Final[dict[FeedbackAction, FeedbackKind]] = {"like": "like", "save": "save", "follow": "follow"}
+
+
+class _Stamp(TypedDict):
+    user_id: str
+    ts: int
+    session_id: str | None
+    device: str
+    cohort: str | None
+    tz_offset_min: int
 
 
 class Visit:
@@ -58,6 +67,17 @@ class Visit:
             self._now += int(300 + 2_500 * random())
         return self._events
 
+    def _stamp(self, now: int, delay_ms: int = 0) -> _Stamp:
+        """Who does something so long after ``now``, when and where; what comes a minute later names no session."""
+        return {
+            "user_id": self._taste.user_id,
+            "ts": now + delay_ms,
+            "session_id": self._session if delay_ms < 60_000 else None,
+            "device": self._device,
+            "cohort": self._habits.cohort,
+            "tz_offset_min": self._habits.tz_offset_min,
+        }
+
     def _show(self, item: Item, position: int, in_view: bool) -> None:
         rng = self._rng
         visible_ms: int | None = int(2_000 + 6_000 * rng.random()) if in_view else int(1_500 * rng.random())
@@ -70,12 +90,7 @@ class Visit:
             (
                 "impressions",
                 Impression(
-                    user_id=self._taste.user_id,
-                    ts=ts,
-                    session_id=self._session,
-                    device=self._device,
-                    cohort=self._habits.cohort,
-                    tz_offset_min=self._habits.tz_offset_min,
+                    **self._stamp(ts),
                     position=position,
                     visible_ms=visible_ms,
                     visible_ratio=visible_ratio,
@@ -114,12 +129,7 @@ class Visit:
             (
                 "plays",
                 Play(
-                    user_id=self._taste.user_id,
-                    ts=self._now,
-                    session_id=self._session,
-                    device=self._device,
-                    cohort=self._habits.cohort,
-                    tz_offset_min=self._habits.tz_offset_min,
+                    **self._stamp(self._now),
                     playback_id=playback,
                     **consumed(item, played, share),
                     ended=ended,
@@ -169,12 +179,7 @@ class Visit:
             (
                 "feedback",
                 Feedback(
-                    user_id=self._taste.user_id,
-                    ts=self._now + delay_ms,
-                    session_id=self._session if delay_ms < 60_000 else None,
-                    device=self._device,
-                    cohort=self._habits.cohort,
-                    tz_offset_min=self._habits.tz_offset_min,
+                    **self._stamp(self._now, delay_ms),
                     kind=kind,
                     value=value,
                     of=of,
@@ -208,12 +213,7 @@ class Visit:
             (
                 "dislikes",
                 Dislike(
-                    user_id=self._taste.user_id,
-                    ts=self._now + delay_ms,
-                    session_id=self._session if delay_ms < 60_000 else None,
-                    device=self._device,
-                    cohort=self._habits.cohort,
-                    tz_offset_min=self._habits.tz_offset_min,
+                    **self._stamp(self._now, delay_ms),
                     creator_id=item.creator_id if keyed or scope == "creator" else None,
                     tags=item.tags if keyed else (),
                     action=action,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Final, Self, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import redis
@@ -20,6 +22,22 @@ CLIENT_ERRORS: Final = (RedisError, RedisClusterException, OSError, TimeoutError
 """What a client raises when it gets no answer, or an error for one."""
 
 _SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+
+
+class AsyncClosing(ABC):
+    """Closed at the end of an ``async with``."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Closes its connections."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
 
 
 class RedisAddress:

@@ -14,13 +14,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from streamer.scoring.population import Population, encode
-from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, RedisAddress
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, RedisAddress
 from streamer.sinks.keys import creator_key, document_key
 
 RATES_KEY: Final = "population:rates"
@@ -65,7 +64,7 @@ def _in_text(rates: Mapping[str, float]) -> dict[str, bytes]:
     return {name: repr(rate).encode() for name, rate in rates.items()}
 
 
-class PopulationWriter:
+class PopulationWriter(AsyncClosing):
     """Keeps Redis as the newest figures have it: only differences are written, everything if Redis has lost something.
 
     Use it from one event loop, and close it there.
@@ -98,14 +97,6 @@ class PopulationWriter:
     async def close(self) -> None:
         """Closes its connections."""
         await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self.close()
 
     async def _write(self, wanted: Figures) -> int:
         there = self._there

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 from redis.backoff import EqualJitterBackoff
 from redis.exceptions import NoScriptError
 
 from streamer.errors import RedisUnavailable
 from streamer.events import CLAIM
-from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, RedisAddress
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, RedisAddress
 from streamer.sinks.expiry import MARGIN_MS
 from streamer.sinks.keys import document_key, guard_key, is_reserved, is_users
 from streamer.sinks.script import COMPARE_AND_SET, SHA
@@ -25,7 +24,7 @@ _SCAN: Final = 1000
 _MOST_DOUBLINGS: Final = 16
 
 
-class AvoidListWriter:
+class AvoidListWriter(AsyncClosing):
     """Writes outbox records to Redis, a batch at a time, each in one round trip.
 
     Use it from one event loop, and close it there.
@@ -141,14 +140,6 @@ class AvoidListWriter:
     async def close(self) -> None:
         """Closes its connections."""
         await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self.close()
 
     async def _apply(self, updates: list[Update]) -> int:
         """Runs the script for every update; returns for how many it replaced the document."""

@@ -109,7 +109,7 @@ def test_the_demo_shows_an_avoid_list_with_reasons_and_leaves_nothing_behind(fol
     assert re.search(r"What user-\d+ is better not shown, and why", text)
     assert re.search(r"(tag|creator) \S+ +(soft|strong) +x 0\.\d\d +\w+", text), text
     assert re.search(r"times it was seen|they said so|left early", text)
-    assert re.search(r"\d+ strong inferences? (is|are) true", text)
+    assert re.search(r"\d+ strong\s+inferences?\s+(is|are)\s+true", text)
     assert re.search(r"now dislikes content-\d+: \d+ ms", text)
     assert re.search(r"All users together start\s+\d+% of what they examine", text)
     assert "python -m streamer.cli inspect USER" in text

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import agents
 from streamer.cli.app import app
-from streamer.embedded import EmbeddedBroker, EmbeddedRedis
+from streamer.embedded import EmbeddedRedis
 from streamer.engine.aggregator import announced
 from streamer.engine.announcement import Announcement
 from streamer.engine.compacted import PARTITION
@@ -28,23 +28,12 @@ from streamer.serving import AvoidListReader, Candidate
 from streamer.settings import DAY_MS, Settings
 from tests.backends.ports import free_port
 from tests.crowd import HATED, LOVED, crowd
-from tests.deployment import settings_of
 from tests.processes import environment_of, measured, running, wait_for
 
 
 @pytest.fixture
-def settings(embedded_broker: EmbeddedBroker, embedded_redis: EmbeddedRedis, prefix: str, tmp_path: Path) -> Settings:
-    embedded_redis.flush()
-    return settings_of(
-        prefix,
-        embedded_broker.bootstrap,
-        embedded_redis.url,
-        tmp_path,
-        partitions=embedded_broker.partitions,
-        declare_topics=False,
-        population=True,
-        population_interval=1.0,
-    )
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"population": True, "population_interval": 1.0})
 
 
 @pytest.fixture

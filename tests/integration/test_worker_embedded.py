@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,7 +11,6 @@ import pytest
 from kafka import KafkaProducer
 
 import agents
-from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from streamer.engine.truncation import Truncation
 from streamer.errors import BrokerUnavailable
 from streamer.events import Dislike, Feedback
@@ -21,32 +19,6 @@ from streamer.profile import Label
 from streamer.settings import DAY_MS, Settings
 from tests.deployment import NOW, city_of, records_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
-
-
-@pytest.fixture
-def settings(embedded_broker: EmbeddedBroker, embedded_redis: EmbeddedRedis, prefix: str, tmp_path: Path) -> Settings:
-    return settings_of(
-        prefix,
-        embedded_broker.bootstrap,
-        embedded_redis.url,
-        tmp_path,
-        partitions=embedded_broker.partitions,
-        declare_topics=False,
-    )
-
-
-@pytest.fixture
-def source(settings: Settings) -> Iterator[Progress]:
-    progress = Progress(settings, settings.group, (*settings.topics.sources, settings.topics.erasures))
-    yield progress
-    progress.close()
-
-
-@pytest.fixture
-def outbox(settings: Settings) -> Iterator[Progress]:
-    progress = Progress(settings, settings.publisher_group, (settings.topics.avoid_lists,))
-    yield progress
-    progress.close()
 
 
 def test_events_in_kafka_become_documents_in_redis_across_a_clean_restart(

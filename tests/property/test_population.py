@@ -22,7 +22,7 @@ from streamer.simulation.oracle_population import totals as totals_of
 from tests.property.driving import Saved, reloaded, watermark_at
 from tests.property.worlds import ROOMY, SMALL, events, snapshots, statements
 
-EMITTING = [world.model_copy(update={"population": True}) for world in (SMALL, ROOMY)]
+EMITTING = [world.model_copy(update={"population": True, "population_share": 1.0}) for world in (SMALL, ROOMY)]
 
 steps = st.lists(
     st.one_of(events(), events(), events(), statements(), st.integers(0, 22 * 24)), min_size=1, max_size=45

@@ -13,7 +13,7 @@ from streamer.producing import topics
 from streamer.settings import Settings
 from tests.backends.choose import Kafka, RealRedis
 from tests.deployment import settings_of
-from tests.processes import Progress, start
+from tests.processes import start
 
 
 class Spawn(Protocol):
@@ -46,19 +46,3 @@ def spawn(settings: Settings, tmp_path: Path) -> Iterator[Spawn]:
     yield spawned
     for child in children:
         child.kill()
-
-
-@pytest.fixture
-def source(settings: Settings) -> Iterator[Progress]:
-    """How far the workers are."""
-    progress = Progress(settings, settings.group, (*settings.topics.sources, settings.topics.erasures))
-    yield progress
-    progress.close()
-
-
-@pytest.fixture
-def outbox(settings: Settings) -> Iterator[Progress]:
-    """How far the publishers are."""
-    progress = Progress(settings, settings.publisher_group, (settings.topics.avoid_lists,))
-    yield progress
-    progress.close()

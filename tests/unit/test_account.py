@@ -71,6 +71,20 @@ def missing(account: Account) -> str:
     return "; ".join(account.missing)
 
 
+def test_a_named_tag_that_was_engaged_with_again_is_told(rules: Rules) -> None:
+    events: list[Event] = [Dislike(user_id="u1", ts=NOON, action="dislike", scope="tag", tag="news")]
+    for day in (1, 2, 3):
+        ts = NOON + day * DAY_MS
+        events += [
+            shown(ts, f"c{day}", "news", creator=f"c{day}"),
+            Play(user_id="u1", ts=ts + 60_000, content_id=f"c{day}", tags=("news",), played_s=50, duration_s=50),
+        ]
+    assert account_of(profile_of(rules, *events[:-1]), "tag", "news").entries[0].tier == "hard"
+    account = account_of(profile_of(rules, *events), "tag", "news")
+    assert account.entries == ()
+    assert "they named it, but since then have engaged with it on 3 days or more" in missing(account)
+
+
 def test_a_tag_seen_once_lacks_evidence_and_odds(rules: Rules) -> None:
     profile = profile_of(rules, shown(NOON, "a", "news"), shown(NOON + 60_000, "b", "sport"))
     account = account_of(profile, "tag", "news")

@@ -62,8 +62,8 @@ def test_five_expected_engagements_make_the_documents_example() -> None:
         ({"e": 2.2}, True, None),  # L = -1.53
         ({"ld": 2}, False, None),  # L = -1.1781, one dislike
         ({"ld": 2.2}, False, "soft"),  # L = -.978
-        ({"ld": 1.4, "e": 0.999}, False, None),  # odds enough, evidence too little
-        ({"ld": 1.4, "e": 1.01}, False, "soft"),
+        ({"ld": 1.4, "e": 1.49}, False, None),  # odds enough, evidence too little
+        ({"ld": 1.4, "e": 1.51}, False, "soft"),
         ({"e": 8, "o": 1.5}, False, "soft"),  # L = -.2741
         ({"e": 3, "ld": -1.5}, True, None),  # L = -2.4721
     ],
@@ -73,6 +73,34 @@ def test_listing_has_two_thresholds_of_evidence_and_hysteresis(
 ) -> None:
     found = entry([on(0, **evidence)], was_listed=was_listed)
     assert (None if found is None else found.tier) == tier
+
+
+def test_a_creator_needs_less_evidence_than_a_tag() -> None:
+    assert entry([on(0, ld=1.4, e=1.01)], "creator") is not None
+    assert entry([on(0, ld=1.4, e=0.99)], "creator") is None
+
+
+@pytest.mark.parametrize(("observed", "listed"), [(3.9, True), (4.0, True), (4.1, False)])
+def test_what_is_engaged_with_more_than_expected_is_not_listed_whatever_was_said(observed: float, listed: bool) -> None:
+    assert (entry([on(0, e=4, o=observed, ld=9)], was_listed=True) is not None) is listed
+
+
+@pytest.mark.parametrize(
+    ("days", "listed"),
+    [
+        ([on(1, e=1, o=1, engaged=1), on(2, e=1, o=1, engaged=1), on(3, e=1, o=1, engaged=1)], False),
+        ([on(1, e=1, o=1, engaged=1), on(2, e=1, o=2, engaged=2)], True),  # on two days only
+        ([on(1, e=1, o=1, engaged=1), on(2, e=1.1, o=1, engaged=1), on(3, e=1, o=1, engaged=1)], True),  # less
+        ([on(n, e=1, o=1, engaged=1) for n in (1, 2)] + [on(3, e=1, o=1, engaged=1, ld=0.1)], True),  # and said again
+        ([on(n, e=1, o=1, engaged=1) for n in (-3, -2, -1)], True),  # before
+    ],
+)
+def test_what_is_engaged_with_as_expected_on_three_days_since_something_was_said_is_not_listed(
+    days: Days, listed: bool
+) -> None:
+    # what was expected before keeps all of it below what was expected in all
+    life = sorted([on(-9, e=9), on(0, ld=9), *days], key=lambda day: day[0])
+    assert (entry(life, was_listed=True, at_day=4) is not None) is listed
 
 
 def test_the_multiplier_is_the_rate_ratio_and_with_explicit_evidence_at_most_one_minus_p() -> None:

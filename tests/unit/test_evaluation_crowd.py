@@ -10,6 +10,7 @@ from streamer.settings import DAY_MS, Settings
 from tests.steps import HOUR, MINUTE, NOON, disliked, shown
 
 START = NOON + 6 * HOUR
+ALL_COUNT = Settings(population_share=1)
 
 
 def life(user_id: str, tag: str) -> Life:
@@ -28,14 +29,14 @@ def lives() -> list[Life]:
 
 
 def test_each_half_has_a_snapshot_of_its_own_after_all_sessions_have_sealed() -> None:
-    even, odd = rates(lives(), Settings())
+    even, odd = rates(lives(), ALL_COUNT)
     # 20 users and 200 dislikes of gore, 40 users of both tags, 5 dislikes each: .04 · 300 ÷ 200, .04 · 100 ÷ 200
     assert {tag: round(rate, 4) for tag, rate in even.tags.items()} == {"gore": 0.06, "cats": 0.02}
     assert odd.tags == {}
 
 
 def test_users_are_judged_by_the_other_half_and_only_by_rules_that_go_by_others() -> None:
-    even, odd = among(contenders(["ours", "alone", "explicit"], Settings()), lives)
+    even, odd = among(contenders(["ours", "alone", "explicit"], ALL_COUNT), lives)
     assert [contender.label for contender in even] == [contender.label for contender in odd]
     assert [contender.rules.population.tags.get("gore") for contender in odd] == [0.06, None, None]
     assert [contender.rules.population.tags.get("gore") for contender in even] == [None, None, None]

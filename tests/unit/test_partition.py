@@ -139,7 +139,7 @@ def test_what_seals_change_in_the_populations_sums_is_told_once_though_poison_ma
 ) -> None:
     """A session of yesterday is sealed and told; today's poison makes its step be done again, with those before it."""
     raising_on(monkeypatch, "apply_all", lambda _, args: has_culprit(args[0]))
-    counting = WALL.model_copy(update={"population": True})
+    counting = WALL.model_copy(update={"population": True, "population_share": 1.0})
     job, clean = MemoryJob(counting, NOW), MemoryJob(counting, NOW)
     for j in (job, clean):
         for second in (0, 10):
@@ -432,3 +432,41 @@ def test_a_corrupt_document_in_the_outbox_is_named() -> None:
     job.outbox.append(Record(0, b"u", b"{", 0))
     with pytest.raises(StateCorrupt, match="u"):
         job.start()
+
+
+# --- slices -----------------------------------------------------------------------------------------------------
+
+
+def test_a_full_slice_reaches_the_same_time_in_all_topics() -> None:
+    job = MemoryJob(BY_EVENTS, NOW)
+    for second in range(200):
+        job.produce("impressions", impression("u", NOW - HOUR + 1000 * second))
+        if second % 4 == 0:
+            job.produce("plays", Play(user_id="u", ts=NOW - HOUR + 1000 * second, content_id="c"))
+    job.watermark(NOW)
+    for name in NAMES:
+        job.fetch(name, 1000)
+    for _ in range(4):
+        taken = job.process(limit=50).events
+        assert 35 <= taken["impressions"] <= 40
+        assert 8 <= taken["plays"] <= 10
+        assert taken.total() <= 50
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_slices_however_full_come_to_an_end_with_any_order_of_event_times(seed: int) -> None:
+    rng = Random(seed)
+    job = MemoryJob(BY_EVENTS, NOW)
+    for _ in range(100):
+        for name, event in (("impressions", impression), ("dislikes", dislike)):
+            job.produce(name, event("u", NOW - rng.randrange(HOUR)))
+    job.watermark(NOW)
+    for name in NAMES:
+        job.fetch(name, 1000)
+    done, more = 0, True
+    while more:
+        out = job.process(limit=rng.randint(1, 30))
+        taken = out.events.total()
+        assert 0 < taken <= 30
+        done, more = done + taken, out.more
+    assert done == 204

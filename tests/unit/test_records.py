@@ -8,26 +8,15 @@ import math
 import pytest
 
 from streamer.events import Event
-from streamer.profile import Profile, Rules
+from streamer.profile import Profile
 from streamer.scoring.document import Entry
 from streamer.settings import DAY_MS, Settings
 from tests.property.driving import tiles_of
-from tests.steps import DAY0, HOUR, NOON, SECOND, disliked, gave, played, shown
+from tests.steps import DAY0, HOUR, NOON, SECOND, after, disliked, gave, played, shown
 
 SEALING = 2 * HOUR
 """Past an event by this, the watermark has sealed its session."""
 LIKE = math.floor(-15 / 7 * 0.7 * 1e6 + 0.5)
-
-
-def after(*steps: Event | int, settings: Settings | None = None) -> Profile:
-    """The profile after events and watermarks."""
-    profile = Profile("u", Rules(settings or Settings()))
-    for step in steps:
-        if isinstance(step, int):
-            profile.advance(step)
-        else:
-            profile.apply(step, profile.watermark)
-    return profile
 
 
 def hard(*steps: Event | int) -> dict[str, Entry]:

@@ -113,7 +113,7 @@ def test_a_head_from_before_there_were_snapshots_went_by_the_constants() -> None
 def test_a_share_of_users_is_added_up_the_same_ones_at_any_time() -> None:
     settings = Settings(population=True, population_share=0.5)
     half, again, all_of_them, off = (
-        Rules(each) for each in (settings, settings, Settings(population=True), Settings())
+        Rules(each) for each in (settings, settings, Settings(population=True, population_share=1), Settings())
     )
     users = [f"user-{n}" for n in range(2_000)]
     counted = [user for user in users if half.adds_up(user)]

@@ -94,6 +94,7 @@ class Deployment:
                 checkpoint_interval=1.0,
                 metrics_port=0,
                 population=True,
+                population_share=1.0,
                 population_interval=_POPULATION_INTERVAL,
             )
             topics.create(self.settings)

@@ -16,7 +16,8 @@ from streamer.profile import Profile, Rules
 from streamer.settings import Settings
 from tests.crowd import crowd
 from tests.deployment import NOW, Story, records_in, story_of
-from tests.processes import wait_for
+from tests.feeding import Feed
+from tests.processes import Kind, wait_for
 from tests.system.faults.deployed import Deploy, Deployed
 from tests.system.faults.faulty import BOUNDARIES
 from tests.system.faults.test_boundaries import crashed
@@ -84,16 +85,21 @@ def _added(records: Iterable[tuple[bytes | None, bytes | None]]) -> Totals:
     return totals
 
 
+def crash_in_turn(deployment: Deployed, feed: Feed, kind: Kind, boundaries: Iterable[str]) -> None:
+    """Starts a process that crashes at its first boundary of each of these names, feeds it, and waits for the crash."""
+    for name in boundaries:
+        child = deployment.spawn_faulty(kind, "crash", name, "1")
+        feed.allow()
+        wait_for(f"a crash: {name}", lambda c=child: crashed(c), None)
+
+
 def test_a_crash_of_the_agent_at_each_boundary_in_turn_counts_every_delta_once(deployment: Deployed) -> None:
     story = agreeing_city()
     truth = truth_of(story, deployment.settings)
     feed = deployment.feed(story, shares=len(AGENT) + 4)
     feed.allow(3)  # until sessions begin to seal
     worker = deployment.spawn("worker")
-    for name in AGENT:
-        agent = deployment.spawn_faulty("population", "crash", name, "1")
-        feed.allow()
-        wait_for(f"a crash: {name}", lambda c=agent: crashed(c), None)
+    crash_in_turn(deployment, feed, "population", AGENT)
     agent = deployment.spawn("population")
     feed.allow()
     wait_for("everything is produced", lambda: feed.finished, worker)
@@ -110,10 +116,7 @@ def test_a_worker_that_crashes_before_it_has_saved_what_it_told_tells_it_again_a
     telling = ["half of the deltas written", "deltas written"] * 2
     feed = deployment.feed(story, shares=len(telling) + 4)
     feed.allow(3)  # until sessions begin to seal
-    for name in telling:
-        worker = deployment.spawn_faulty("worker", "crash", name, "1")
-        feed.allow()
-        wait_for(f"a crash: {name}", lambda c=worker: crashed(c), None)
+    crash_in_turn(deployment, feed, "worker", telling)
     worker = deployment.spawn("worker")
     feed.allow()
     wait_for("everything is produced", lambda: feed.finished, worker)
