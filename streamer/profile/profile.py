@@ -302,7 +302,11 @@ class Profile:
     @property
     def newest(self) -> int:
         """ts of the newest event counted, −1 if there is none."""
-        return max([self.frontier] + [session.last for session in self.sessions])
+        newest = self.frontier
+        for session in self.sessions:
+            if session.last > newest:
+                newest = session.last
+        return newest
 
     @property
     def past_window(self) -> bool:
