@@ -6,7 +6,7 @@ dislikes, 2 % feedback; values of 250 to 300 bytes. Twenty events a user in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -97,15 +97,18 @@ class Workload:
             found += [(topic, replace(event, ts=round(start + event.ts / speed))) for topic, event in visit_of(number)]
         return sorted((pair for pair in found if 0 <= pair[1].ts < span_ms), key=_ts)
 
-    def present(self, span_ms: int, rate: float, sealed_after_ms: int, seed: int) -> tuple[list[Pair], list[Pair]]:
+    def present(
+        self, span_ms: int, rate: float, due_after_ms: Sequence[int], seed: int
+    ) -> tuple[list[Pair], list[Pair]]:
         """The same people as they come and go at life's own speed: what happened before now, and what will, ts from 0.
 
-        Before: the visits under way, and those that will be sealed within the span, at the rate at which others begin.
+        Before: the visits under way, and those with which something is due within the span, at the rate at which others
+        begin.
 
         Args:
             span_ms: how far ahead, ms.
             rate: events per second.
-            sealed_after_ms: how long after its last event a visit is sealed.
+            due_after_ms: how long after its last event a visit is closed, and sealed.
             seed: source of all chance.
         """
         visits = self._visits(Random(seed))
@@ -117,10 +120,11 @@ class Workload:
             if begin + visit[-1][1].ts >= 0:  # else it is over, and this user may come another time
                 found += _moved(visit, begin)
                 number += 1
-        for sealed in _steps(0, span_ms, every_ms):
-            visit = _unbroken(visits(number))
-            found += _moved(visit, sealed - sealed_after_ms - visit[-1][1].ts)
-            number += 1
+        for after_ms in due_after_ms:
+            for due in _steps(0, span_ms, every_ms):
+                visit = _unbroken(visits(number))
+                found += _moved(visit, due - after_ms - visit[-1][1].ts)
+                number += 1
         if number > self.users:
             raise ValueError(f"{number} people are there, {self.users} live there: a rate of {rate} needs more users")
         found.sort(key=_ts)

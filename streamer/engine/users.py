@@ -161,23 +161,25 @@ class Users:
         return HotUser(profile, None if raw is None else codec.decode(user, raw))
 
     @staticmethod
-    def _replay(profile: Profile, step: Step) -> list[Outcome]:
+    def _replay(profile: Profile, step: Step) -> tuple[list[Outcome], int | None]:
+        """What became of the events, and the user's deadline now."""
         outcomes = profile.apply_all(step.events, step.before)
         deadline = profile.deadline()
         if deadline is not None and deadline <= step.after:
             profile.advance(step.after)
-        return outcomes
+            deadline = profile.deadline()
+        return outcomes, deadline
 
     def _attempt(self, hot: HotUser, step: Step) -> Result:
         """Does the step; all that may raise is in here."""
-        outcomes = self._replay(hot.profile, step)
+        outcomes, deadline = self._replay(hot.profile, step)
         labels = _label_writes(hot.profile) if self._rules.labels else ()
         if not hot.profile.stale:
-            return Result(outcomes, hot.written, False, None, hot.profile.deadline(), labels)
+            return Result(outcomes, hot.written, False, None, deadline, labels)
         document = hot.profile.document()
         writes = must_write(hot.written, document, self._rules.window_ms // 2)
         raw = encode(document) if writes and document is not None else None
-        return Result(outcomes, document, writes, raw, hot.profile.deadline(), labels)
+        return Result(outcomes, document, writes, raw, deadline, labels)
 
     def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:
         hot.profile.take_population(self._deltas)

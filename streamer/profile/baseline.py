@@ -7,7 +7,6 @@ from typing import Final
 
 from streamer.profile.rollup import Rollup
 from streamer.profile.rules import Rules
-from streamer.scoring.buckets import place
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.scoring.score import CREDIT_CREATOR, CREDIT_TAG, log_odds, rate_ratio, sigmoid
 
@@ -42,9 +41,8 @@ class Baseline:
         """Engagements per start that rates and rate ratios foresee: what starts and ends in vain is not one."""
         abandoned = totals.abandoned * scale
         expected = totals.expected_abandoned * scale / 1e6
-        ratio = (abandoned + PRIOR_PLAYS * a) / (expected + PRIOR_PLAYS * a)
-        self._chance = _abandon_chance(a * ratio)
-        self._chances = [_abandon_chance(usual * ratio) for usual in population.abandonments]
+        self._abandonment = (abandoned + PRIOR_PLAYS * a) / (expected + PRIOR_PLAYS * a)
+        """Plays that this user abandoned, as a ratio to what people at large would have."""
 
     def rate(self, starts: int = 0, theta: int = 0) -> float:
         """Starts per examined exposure, with those of a closed session (theta in thousandths) added."""
@@ -53,9 +51,7 @@ class Baseline:
 
     def abandon_chance(self, duration_s: float | None) -> float:
         """pa: the chance that this user abandons a play of an item this long, s; None: of unknown length."""
-        if duration_s is None or not self._chances:
-            return self._chance
-        return self._chances[place(duration_s)]
+        return _abandon_chance(self._population.abandonment_of(duration_s) * self._abandonment)
 
     def usual_abandonment(self, duration_s: float | None) -> float:
         """pop_b: the same of people at large."""

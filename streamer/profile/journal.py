@@ -19,7 +19,7 @@ from streamer.profile.session import Session
 from streamer.signals.interaction import Interaction
 
 
-class Part(Struct, array_like=True):
+class Part(Struct, array_like=True, gc=False):
     """What changed in one session.
 
     ``absorbed``: numbers of the sessions that turned out to be part of it. ``positions``: where those of ``items``
@@ -39,7 +39,7 @@ class Part(Struct, array_like=True):
     positions: dict[str, int] | None = None
 
 
-class Entry(Struct, array_like=True):
+class Entry(Struct, array_like=True, gc=False):
     """What changed in a user's open sessions; a snapshot if it is all there is to know of them."""
 
     epoch: int
@@ -53,18 +53,14 @@ def snapshot(epoch: int, sessions: Iterable[Session]) -> Entry:
 
 def increment(epoch: int, sessions: Iterable[Session]) -> Entry:
     """What changed in the sessions since they were last saved; nothing of them is unsaved then."""
-    return Entry(
-        epoch,
-        [
-            _saved(
-                session,
-                [session.interactions[content_id] for content_id in sorted(session.changed)],
-                {key: session.records[key] for key in sorted(session.changed_records)},
-            )
-            for session in sessions
-            if session.dirty
-        ],
-    )
+    return Entry(epoch, [_changed_in(session) for session in sessions if session.dirty])
+
+
+def _changed_in(session: Session) -> Part:
+    interactions, names = session.interactions, session.changed
+    items = [interactions[content_id] for content_id in (sorted(names) if len(names) > 1 else names)]
+    records = {key: session.records[key] for key in sorted(session.changed_records)} if session.changed_records else {}
+    return _saved(session, items, records)
 
 
 def restored(epoch: int, entries: Iterable[Entry], rules: Rules) -> list[Session]:
@@ -98,7 +94,11 @@ def _saved(session: Session, items: list[Interaction], records: dict[RecordKey, 
         session.positions_of(item.content_id for item in items),
     )
     session.dirty = False
-    session.changed, session.changed_records, session.absorbed = set(), set(), []
+    session.changed.clear()
+    if session.changed_records:
+        session.changed_records.clear()
+    if session.absorbed:
+        session.absorbed = []
     return part
 
 

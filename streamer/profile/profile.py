@@ -28,7 +28,7 @@ from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.standing import Settled, Standing, forgotten, lightest
 from streamer.profile.tile import Tile
-from streamer.profile.view import build
+from streamer.profile.view import View, past_window
 from streamer.scoring.document import Document
 from streamer.settings import DAY_MS
 from streamer.signals import explicit
@@ -88,6 +88,12 @@ class Profile:
         self.rollup = Rollup(rules.frame, self.listed)
         self.formed: Tile | None = None
         """What the only session, closed, would add if it sealed as it is; the view leaves it here for the seal."""
+        self._view: View | None = None
+        """What the document was last formed from, as long as it can be brought up to date."""
+        self._seen = True
+        """The view is up to date."""
+        self._restated = False
+        """Statements have come that the view does not know, or sessions."""
         self.labels: list[Label] = []
         """What the sessions sealed since :meth:`take_labels` say; stays empty if labels are off."""
         self._census = self._new_census()
@@ -169,7 +175,7 @@ class Profile:
         outcomes: list[Outcome] = []
         while len(outcomes) < len(events):
             outcomes.append(self.apply(events[len(outcomes)], watermark))
-            if len(self.sessions) == 1:
+            if len(self.sessions) == 1 and len(outcomes) < len(events):
                 outcomes += [Outcome.COUNTED] * self._add_run(self.sessions[0], events, len(outcomes))
         return outcomes
 
@@ -179,7 +185,8 @@ class Profile:
         before = (session.long_enough(rules), self.watermark >= session.last + rules.gap_ms)
         taken, speaks = session.add_run(events, begin, rules)
         if taken and (speaks or before != (session.long_enough(rules), False)):
-            self._stale = True
+            self._stale = self._restated = True
+            self._seen = False
         return taken
 
     def apply(self, event: Event, watermark: int) -> Outcome:
@@ -201,7 +208,8 @@ class Profile:
         else:
             joined = [session for session in sessions if session.takes(event, gap_ms)]
             if len(joined) != 1:
-                self._stale = True
+                self._stale = self._restated = True
+                self._seen = False
             if not joined and event.ts <= self.frontier:
                 self._apply_late(event)
                 return Outcome.LATE
@@ -209,11 +217,10 @@ class Profile:
                 rules.dropped["open_sessions"] += 1
                 return Outcome.DROPPED
             session = self._joined(event, joined)
-        if self._stale:
-            session.add(event, rules)
-        else:
-            before = (session.long_enough(rules), self.watermark >= session.last + gap_ms)
-            self._stale = session.add(event, rules) or before != (session.long_enough(rules), False)
+        before = (session.long_enough(rules), self.watermark >= session.last + gap_ms)
+        if session.add(event, rules) or before != (session.long_enough(rules), False):
+            self._stale, self._seen = True, False
+            self._restated |= session.states(event) or len(session.interactions) > rules.session_items
         if len(sessions) > 1:  # one order, whatever the order of arrival (I1)
             sessions.sort(key=lambda s: s.seal_order)
         return Outcome.COUNTED
@@ -237,11 +244,12 @@ class Profile:
             self._adopt()
         due = [session for session in self.sessions if self._sealed_at(session) <= self.watermark]
         if not due or len(self.sessions) > 1 or self.formed is None:
-            self._stale = True
+            self._stale, self._seen = True, False
         for session in due:
             self._seal(session)
         if self.past_window:
             self._stale = True
+            self._view = None
             self._forget()
 
     def take_labels(self) -> list[Label]:
@@ -256,10 +264,12 @@ class Profile:
     def deadline(self) -> int | None:
         """The least watermark (ms) at which :meth:`advance` would change anything; None: there is none."""
         if self.sessions:
-            return min(
-                closes if (closes := session.last + self.rules.gap_ms) > self.watermark else self._sealed_at(session)
-                for session in self.sessions
-            )
+            gap_ms, watermark = self.rules.gap_ms, self.watermark
+            found = []
+            for session in self.sessions:
+                closes = session.last + gap_ms
+                found.append(closes if closes > watermark else self._sealed_at(session))
+            return min(found)
         if self.frontier < 0:
             return None
         if not self.past_window:
@@ -273,7 +283,16 @@ class Profile:
         """The document that follows from all known events; None if the user has none (spec §9)."""
         if self._snapshot != self.rules.snapshots.number:
             self._adopt()
-        document = build(self)
+        if self.newest < 0 or self.past_window:
+            self._view = None
+            document = None if self.newest < 0 else past_window(self)
+        else:
+            view = self._up_to_date()
+            if view is None:
+                view = self._view = View(self)
+                self._seen, self._restated = True, False
+            self.formed = view.formed
+            document = view.document(self)
         self._stale = False
         ends = [] if document is None else [entry.expires_at for entry in document.entries if entry.expires_at]
         self._stale_from = min([(self.newest // DAY_MS + 1) * DAY_MS, *ends])
@@ -282,7 +301,27 @@ class Profile:
     @property
     def stale(self) -> bool:
         """Whether the document may be another than when :meth:`document` was last called, but for ``as_of``."""
-        return self._stale or self.newest >= self._stale_from
+        if self.newest >= self._stale_from:
+            return True
+        if self._stale:
+            view = self._up_to_date()
+            if view is None:
+                return True
+            self.formed = view.formed
+            self._stale = view.differs()
+        return self._stale
+
+    def _up_to_date(self) -> View | None:
+        """The view with all that has happened since; None: it has to be made anew."""
+        view, newest = self._view, self.newest
+        if view is None or newest >= self._stale_from or not view.stands_on(self.baseline(newest // DAY_MS)):
+            return None
+        if self._restated:
+            view.restate(self)
+        elif not self._seen:
+            view.refresh(self.watermark)
+        self._seen, self._restated = True, False
+        return view
 
     def _adopt(self) -> None:
         """Goes by the population's snapshot in force from here on."""
@@ -302,7 +341,11 @@ class Profile:
     @property
     def newest(self) -> int:
         """ts of the newest event counted, −1 if there is none."""
-        return max([self.frontier] + [session.last for session in self.sessions])
+        newest = self.frontier
+        for session in self.sessions:
+            if session.last > newest:
+                newest = session.last
+        return newest
 
     @property
     def past_window(self) -> bool:
@@ -317,9 +360,11 @@ class Profile:
     def changes(self) -> Changes:
         """What changed since the last call."""
         parts: dict[str, bytes | None] = {}
-        for day in sorted(self._dirty_days):
-            tile = self.rollup.tiles.get(day)
-            parts[f"t{day}"] = None if tile is None else codec.TILE.encode(tile)
+        if self._dirty_days:
+            for day in sorted(self._dirty_days):
+                tile = self.rollup.tiles.get(day)
+                parts[f"t{day}"] = None if tile is None else codec.TILE.encode(tile)
+            self._dirty_days.clear()
         changed = [session for session in self.sessions if session.dirty]
         fresh = self._fresh or (bool(changed) and self._journal_room < 0)
         journal = None
@@ -330,7 +375,6 @@ class Profile:
             self._journal_room -= len(journal)
         if self._dirty_head:
             parts["h"] = None if self.empty else codec.HEAD.encode(self._head())
-        self._dirty_days.clear()
         self._fresh = self._dirty_head = False
         return Changes(parts, journal, fresh)
 
@@ -369,7 +413,7 @@ class Profile:
             return
         assert isinstance(event, (Dislike, Feedback))
         self._dirty_head = self._stale = True
-        self.formed = self._settled = None
+        self.formed = self._settled = self._view = None
         if key not in self.records and len(self.records) >= self.rules.records_held:
             self.rules.dropped["explicit_records"] += 1
             return
@@ -400,7 +444,7 @@ class Profile:
             judge_ratings([session], baseline, rules)
             self._drop_forgotten(session)
         delta = contributions(session, baseline, True, rules) if self.formed is None else self.formed
-        self.formed = None
+        self.formed = self._view = None
         if rules.labels:
             self.labels += labels(self.user_id, session, baseline, rules)
         changes = Evidence(self.records, [session], baseline, session.day, rules).changes() if session.records else []

@@ -203,6 +203,23 @@ class Rollup:
         suspect = self.frame.suspects.get(value) if kind == TAG else None
         return suspect is not None and (MOST_PER_EXPECTED * expected + blamed) * scale >= suspect.now
 
+    def could_join(self, kind: str, cells: Mapping[str, Cell], day: int) -> list[str]:
+        """Which of many tags or creators could be so, each with counts of open sessions on one day alone."""
+        frame, known = self.frame, self.sums[kind]
+        least, least_blamed = frame.least_expected[kind] * 1e6, frame.least_blamed[kind] * 1e6
+        suspects = frame.suspects if kind == TAG else {}
+        found = []
+        for value, cell in cells.items():
+            if value in known:
+                could = self.could_be_listed(kind, value, {day: cell})
+            else:
+                could = cell.e >= least or cell.ld >= least_blamed
+                if suspects and not could and (suspect := suspects.get(value)) is not None:
+                    could = MOST_PER_EXPECTED * cell.e + max(cell.ld, 0) >= suspect.now * 1e6
+            if could:
+                found.append(value)
+        return found
+
     def could_stand_out(self, tag: str, provisional: Mapping[int, Cell], today: int) -> bool:
         """Whether any context of a tag could have an entry on a day: a cheap upper bound.
 

@@ -140,6 +140,13 @@ class Session(Struct, gc=False):
         self._record(event, rules)
         return True
 
+    def states(self, event: Event) -> bool:
+        """Whether an event of this session is a statement, or names a content that one is of."""
+        if isinstance(event, (Dislike, Feedback)) and RecordKey.of(event) is not None:
+            return True
+        records = self.records
+        return bool(records) and any(key.target == event.content_id for key in records)
+
     def _record(self, event: Dislike | Feedback, rules: Rules) -> None:
         key = RecordKey.of(event)
         if key is None:
