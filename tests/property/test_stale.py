@@ -77,9 +77,23 @@ def test_exposures_of_an_open_session_leave_a_profile_fresh_and_a_finished_play_
     assert profile.stale
 
 
+def test_a_finished_play_that_makes_no_entry_leaves_a_profile_fresh_and_counts_in_the_next_document() -> None:
+    profile = Profile("u", Rules(USUAL))
+    for event in (_shown(0, "a"), _shown(6_000, "b"), _played(7_000, "b", ended=True)):
+        take(profile, event)
+    profile.document()
+    take(profile, _played(40_000, "a", ended=True, played_s=35))
+    assert not profile.stale
+    take(profile, _played(41_000, "c", ended=True))
+    assert profile.stale
+    again = Profile("u", profile.rules)
+    again.sessions = profile.sessions
+    assert profile.document() == again.document()
+
+
 def _shown(ts: int, content_id: str) -> Event:
     return Impression(user_id="u", ts=ts, content_id=content_id, visible_ms=2_000)
 
 
-def _played(ts: int, content_id: str, *, ended: bool) -> Event:
-    return Play(user_id="u", ts=ts, content_id=content_id, played_s=1, ended=ended)
+def _played(ts: int, content_id: str, *, ended: bool, played_s: float = 1) -> Event:
+    return Play(user_id="u", ts=ts, content_id=content_id, played_s=played_s, ended=ended)
