@@ -13,6 +13,7 @@ Replaces:
 What must hold for it to be right:
 - ``saved`` is called only when the records are processed and saved (``engine/table.py``), or written (the publisher).
 - Batches of a partition are delivered in offset order; after a seek back the same offsets may come twice.
+- What is fetched and not delivered is sought back to: what a rebalance drops, also if nothing was committed yet.
 - A ``Fetched`` snapshot is taken in the fetch thread together with the records it belongs to, so that "caught up"
   means: nothing at the broker when it was last asked (``engine/answers.py``), nothing on the way to the agent.
 """
@@ -70,6 +71,17 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seeks to what is committed, and to the beginning of what never was.
+
+        aiokafka leaves those where they are, which is after records that were fetched and dropped during a rebalance.
+        """
+        committed = await super().seek_to_committed()
+        never = [tp for tp, offset in committed.items() if not offset]
+        if never:
+            await self.seek_to_beginning(*never)
+        return committed
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         """Called in the app's thread: fetches in this one."""
