@@ -62,10 +62,17 @@ class Deployed:
         before = self.source.committed()
         wait_for("more is committed", lambda: self.source.committed() >= before + events, worker)
 
+    def owns_all(self, worker: Child) -> bool:
+        """What a worker last recovered is all partitions."""
+        return f"recovered partitions {list(range(self.settings.partitions))}:" in _last_recovery(worker)
+
+    def owns_some(self, worker: Child) -> bool:
+        """What a worker last recovered is a share of the partitions."""
+        return bool(_last_recovery(worker)) and not self.owns_all(worker)
+
     def await_owner(self, worker: Child) -> None:
         """Waits until a worker has all partitions, after having had some or none of them."""
-        everything = f"recovered partitions {list(range(self.settings.partitions))}:"
-        wait_for("it owns all partitions", lambda: everything in _last_recovery(worker), worker)
+        wait_for("it owns all partitions", lambda: self.owns_all(worker), worker)
 
     def command(self, *arguments: str) -> None:
         """Runs the command line."""

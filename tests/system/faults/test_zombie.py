@@ -48,12 +48,17 @@ def test_workers_frozen_at_random_moments_and_woken_after_a_takeover_change_no_d
         wait_for("more is committed", lambda: supervised() and deployment.source.committed() > before, None)
 
     for _ in range(cycles):
+        wait_for("they share", lambda: supervised() and all(map(deployment.owns_some, workers)), None)
         feed.allow()
         await_more()
         time.sleep(rng.uniform(0, 1))  # the moment, not a wait for anything
         supervised()
-        victim = rng.choice(workers)
+        frozen_at = rng.randrange(2)
+        victim = workers[frozen_at]
         os.kill(victim.pid, signal.SIGSTOP)
+        wait_for(
+            "the other takes over", lambda at=frozen_at: supervised() and deployment.owns_all(workers[1 - at]), None
+        )
         feed.allow()
         await_more()
         if victim.running:  # else it had ended just before it was to freeze
