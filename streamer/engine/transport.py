@@ -8,6 +8,7 @@ Replaces:
   a :class:`Delivery`, the records fetched of an agent's topics by partition.
 - ``Consumer._add_gap`` and ``_new_offset``, which look for runs of consecutive acked offsets: nothing is acked here. A
   partition is committed to where :meth:`BatchConsumer.saved` says; alignment may leave half a batch unprocessed.
+- ``Consumer.verify_event_path``, an alarm for partitions without messages or positions.
 - ``ConsumerThread.getmany``, whose queue of methods wakes two tasks a call.
 
 What must hold for it to be right:
@@ -259,6 +260,10 @@ class BatchConsumer(driver.Consumer):
         return self._saved.pop(tp, None)
 
     # --- rebalancing --------------------------------------------------------------------------------------
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Not Faust's alarm for what stalls: it knows a partition by messages of its own, and one that is about to be
+        read from its beginning makes it crash the worker. Watermark and consumer lag are metrics."""
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Lets the engine save and commit while the partitions are still ours, then forgets them."""
