@@ -88,7 +88,7 @@ class Pace(NamedTuple):
 def run(bench: Bench) -> None:
     """Takes the figures."""
     live_in_memory.run(bench)
-    seconds = 15.0 if bench.options.quick else 30.0
+    seconds = 10.0 if bench.options.quick else 30.0
     found: dict[Scene, list[Pace]] = {}
     for number in bench.runs():
         for scene in _QUICK if bench.options.quick else _WHOLE:

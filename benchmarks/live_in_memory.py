@@ -3,11 +3,11 @@
     python -m benchmarks.live_in_memory [--quick]
 
 What design §5 calls live pace: a user's events come one a batch, so that events share none of a user's work, while what
-a batch itself costs is shared by a thousand. `benchmarks.live` has the whole worker with a real Kafka, where a fetch
+a batch itself costs is shared by all of it. `benchmarks.live` has the whole worker with a real Kafka, where a fetch
 brings an event or two to a partition and most of what they cost is the fetch.
 
-A third of the users have a history in W, which the worker has processed and saved. A thousand events happen a second of
-event time; some 18,000 visits are under way, others begin, those of half an hour ago are closed and those of an hour
+A third of the users have a history in W, which the worker has processed and saved. A batch, a
+quarter as large in quick runs, is a second of event time; 18 visits for each of its events are under way, others begin, those of half an hour ago are closed and those of an hour
 and a half ago sealed, all at the same rate. In the figure: decoding raw bytes, alignment, joins, seals, forming and
 comparing documents, encoding those to be written and, every 5 s of event time, taking what changed (journal, heads,
 tiles, written documents: encoded and put into the store in memory). Not in it: what Kafka's client does to fetch and
@@ -40,9 +40,10 @@ from streamer.simulation import oracle
 TARGET_US: Final = 20.0
 _BATCH: Final = 1_000
 """Events of a batch, which is a second's."""
+_QUICK_BATCH: Final = 250
 _SECOND_MS: Final = 1_000
-_USERS: Final = 30 * _BATCH
-"""So many people are there at once, or were half an hour or an hour and a half ago."""
+_USERS: Final = 30
+"""Per event of a batch: so many people are there at once, or were half an hour or an hour and a half ago."""
 _HISTORY: Final = 6
 """Events a user has before, in the mean."""
 _CHECKPOINT_S: Final = 5
@@ -53,9 +54,10 @@ _PAST_BATCH: Final = 5_000
 def run(bench: Bench) -> None:
     """Takes the figures."""
     seconds = 20 if bench.options.quick else 60
+    batch = _QUICK_BATCH if bench.options.quick else _BATCH
     took, written, saved = [], [], []
     for number in bench.runs():
-        job = _Job(number, _WARM_UP_S + seconds)
+        job = _Job(number, _WARM_UP_S + seconds, batch)
         job.live(_WARM_UP_S)
         events, writes, size = job.events, job.writes, job.saved
         cpu_s = job.live(seconds)
@@ -76,13 +78,14 @@ class _Job:
     Args:
         seed: source of all chance in the present.
         span_s: how long the present lasts, s.
+        batch: events of a batch.
 
     Attributes:
         events, writes, saved: how many so far, and bytes.
         sample: users to compare with the oracle.
     """
 
-    def __init__(self, seed: int, span_s: int) -> None:
+    def __init__(self, seed: int, span_s: int, batch: int) -> None:
         self._settings = settings = Settings(clock="wall")
         topics = settings.topics
         self._topics = (*topics.sources, topics.erasures)
@@ -91,16 +94,17 @@ class _Job:
         self._documents: dict[str, bytes | None] = {}
         self.events = self.writes = self.saved = 0
         noon = END_MS // DAY_MS * DAY_MS + DAY_MS // 2
-        past = Workload(_HISTORY * _USERS, _USERS, noon - DAY_MS)
-        self.sample = Sample(_USERS)
+        users = _USERS * batch
+        past = Workload(_HISTORY * users, users, noon - DAY_MS)
+        self.sample = Sample(users)
         closed_after_ms = round(1000 * (settings.session_gap + settings.allowed_lag))
         sealed_after_ms = closed_after_ms + round(1000 * settings.grace)
-        before, after = past.present(span_s * _SECOND_MS, _BATCH, (closed_after_ms, sealed_after_ms), seed)
+        before, after = past.present(span_s * _SECOND_MS, batch, (closed_after_ms, sealed_after_ms), seed)
         for few in _cut([*past.stream(), *_moved(before, noon)]):
             self._receive(self._records(few), few[-1][1].ts)
             self._account(self._process(few[-1][1].ts), self._job.take_changes())
         self._now_ms = noon
-        self._waiting = iter(_one_a_user(_moved(after, noon)))
+        self._waiting = iter(_one_a_user(_moved(after, noon), batch))
 
     def live(self, seconds: int) -> float:
         """The next seconds of event time; returns the CPU seconds that they took."""
@@ -164,14 +168,14 @@ def _cut(pairs: list[Pair]) -> Iterator[list[Pair]]:
     return (pairs[at : at + _PAST_BATCH] for at in range(0, len(pairs), _PAST_BATCH))
 
 
-def _one_a_user(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+def _one_a_user(pairs: Iterable[Pair], size: int) -> Iterator[list[Pair]]:
     """Batches with one event a user at most: the next one of a user waits for the next batch."""
     waiting = list(pairs)
     while waiting:
         batch: dict[str, Pair] = {}
         left: list[Pair] = []
         for at, pair in enumerate(waiting):
-            if len(batch) == _BATCH:
+            if len(batch) == size:
                 left += waiting[at:]
                 break
             if pair[1].user_id in batch:
