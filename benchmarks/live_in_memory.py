@@ -10,8 +10,8 @@ A third of the users have a history in W, which the worker has processed and sav
 runs, is a second of event time; 18 visits for each of its events are under way, others begin, those of half an hour ago
 are closed and those of an hour and a half ago sealed, all at the same rate. In the figure: decoding raw bytes,
 alignment, joins, seals, forming and comparing documents, encoding those to be written and, every 5 s of event time,
-taking what changed (journal, heads, tiles, written documents: encoded and put into the store in memory). Not in it: what
-Kafka's client does to fetch and send.
+taking what changed (journal, heads, tiles, written documents: encoded and put into the store in memory). Not in it:
+what Kafka's client does to fetch and send.
 """
 
 from __future__ import annotations
