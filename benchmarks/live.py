@@ -28,8 +28,8 @@ from benchmarks.backlog import Backlog, fill
 from benchmarks.harness import Bench, main
 from benchmarks.ours import changelog_bytes, lost, stored_bytes
 from benchmarks.processes import Worker, cpu, wait_until
-from benchmarks.stream import Stream, date_by_broker, moved, too_late
-from benchmarks.workload import Pair, Workload
+from benchmarks.stream import Stream, date_by_broker, too_late
+from benchmarks.workload import Pair, Workload, moved
 from streamer.events import Event
 from streamer.settings import DAY_MS, Settings
 

@@ -21,11 +21,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from msgspec.structs import replace
-
 from benchmarks.backlog import Sample
 from benchmarks.harness import Bench, main
-from benchmarks.workload import END_MS, Pair, Workload
+from benchmarks.workload import END_MS, Pair, Workload, moved
 from streamer.engine.partition import PartitionProcessor
 from streamer.engine.records import Record
 from streamer.engine.results import Output
@@ -100,11 +98,11 @@ class _Job:
         closed_after_ms = round(1000 * (settings.session_gap + settings.allowed_lag))
         sealed_after_ms = closed_after_ms + round(1000 * settings.grace)
         before, after = past.present(span_s * _SECOND_MS, batch, (closed_after_ms, sealed_after_ms), seed)
-        for few in _cut([*past.stream(), *_moved(before, noon)]):
+        for few in _cut([*past.stream(), *moved(before, noon)]):
             self._receive(self._records(few), few[-1][1].ts)
             self._account(self._process(few[-1][1].ts), self._job.take_changes())
         self._now_ms = noon
-        self._waiting = iter(_one_a_user(_moved(after, noon), batch))
+        self._waiting = iter(_one_a_user(moved(after, noon), batch))
 
     def live(self, seconds: int) -> float:
         """The next seconds of event time; returns the CPU seconds that they took."""
@@ -158,10 +156,6 @@ class _Job:
         self._documents.update((write.user, write.value) for write in out.writes)
         for change in changes:
             self.saved += sum(len(part or b"") for part in change.parts.values()) + len(change.journal or b"")
-
-
-def _moved(pairs: Iterable[Pair], by_ms: int) -> list[Pair]:
-    return [(topic, replace(event, ts=event.ts + by_ms)) for topic, event in pairs]
 
 
 def _cut(pairs: list[Pair]) -> Iterator[list[Pair]]:

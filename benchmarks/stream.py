@@ -79,11 +79,6 @@ class Stream:
         flush(self._producer)
 
 
-def moved(events: Sequence[Pair], by_ms: int) -> list[Pair]:
-    """The same events at another time."""
-    return [(topic, replace(event, ts=event.ts + by_ms)) for topic, event in events]
-
-
 def date_by_broker(settings: Settings) -> None:
     """From now on the broker notes when records of the source topics reach it, for :func:`too_late`."""
     entry = ConfigEntry("message.timestamp.type", "LogAppendTime", incremental_operation=AlterConfigOpType.SET)

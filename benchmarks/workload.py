@@ -6,7 +6,7 @@ dislikes, 2 % feedback; values of 250 to 300 bytes. Twenty events a user in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -118,12 +118,12 @@ class Workload:
         for begin in _steps(-_LONGEST_WHOLE_VISIT_MS, span_ms, every_ms):
             visit = _unbroken(visits(number))
             if begin + visit[-1][1].ts >= 0:  # else it is over, and this user may come another time
-                found += _moved(visit, begin)
+                found += moved(visit, begin)
                 number += 1
         for after_ms in due_after_ms:
             for due in _steps(0, span_ms, every_ms):
                 visit = _unbroken(visits(number))
-                found += _moved(visit, due - after_ms - visit[-1][1].ts)
+                found += moved(visit, due - after_ms - visit[-1][1].ts)
                 number += 1
         if number > self.users:
             raise ValueError(f"{number} people are there, {self.users} live there: a rate of {rate} needs more users")
@@ -156,8 +156,9 @@ def _unbroken(visit: list[Pair]) -> list[Pair]:
     return visit
 
 
-def _moved(visit: list[Pair], by_ms: int) -> list[Pair]:
-    return [(topic, replace(event, ts=event.ts + by_ms)) for topic, event in visit]
+def moved(events: Iterable[Pair], by_ms: int) -> list[Pair]:
+    """The same events at another time."""
+    return [(topic, replace(event, ts=event.ts + by_ms)) for topic, event in events]
 
 
 def _ts(pair: Pair) -> int:

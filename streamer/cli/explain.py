@@ -76,9 +76,9 @@ def explain(
 
 async def _rules(settings: Settings) -> Rules:
     """The rules of a worker started now: with the snapshot that it would go by."""
-    from streamer.engine.member import wall_ms
     from streamer.engine.metrics import Metrics
     from streamer.engine.snapshots import SnapshotFollower
+    from streamer.engine.wall import wall_ms
     from streamer.profile import Rules
 
     rules = Rules(settings)

@@ -28,7 +28,7 @@ from faust.types import TP
 
 from streamer.engine.announcement import Announcement, announce
 from streamer.engine.compacted import PARTITION, CompactedTopic, newest_values
-from streamer.engine.member import Member, wall_ms
+from streamer.engine.member import Member
 from streamer.engine.metrics import Metrics
 from streamer.engine.producer import Entry
 from streamer.engine.records import Batch, Record
@@ -36,6 +36,7 @@ from streamer.engine.scan import Scanner, scanner
 from streamer.engine.snapshots import KEY
 from streamer.engine.totals import TotalsTable
 from streamer.engine.transport import BatchConsumer
+from streamer.engine.wall import wall_ms
 from streamer.errors import StateCorrupt, TakenOver
 from streamer.population import health
 from streamer.scoring import document, population

@@ -10,19 +10,16 @@ What must hold for it to be right: the broker looks after it was asked, so at th
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import Assignment
 
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
+from streamer.engine.wall import wall_ms
 
 
-def date_from_asking(fetcher: Fetcher, now_ms: Callable[[], int] = _wall_ms) -> None:
+def date_from_asking(fetcher: Fetcher, now_ms: Callable[[], int] = wall_ms) -> None:
     """From now on ``timestamp`` of every partition's state is when the last answer was asked for, ms since 1970."""
     fetch = fetcher._proc_fetch_request
 

@@ -6,7 +6,6 @@ Faust seam: ``BatchConsumer``'s hooks for assignment and revocation.
 from __future__ import annotations
 
 import asyncio
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
@@ -15,12 +14,8 @@ from faust.types import TP
 from streamer.engine.metrics import Metrics
 from streamer.engine.producer import BatchProducer
 from streamer.engine.transport import BatchConsumer
+from streamer.engine.wall import wall_ms
 from streamer.settings import Settings
-
-
-def wall_ms() -> int:
-    """The wall clock, ms since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Member(ABC):

@@ -24,7 +24,7 @@ from faust.types import TP
 
 from streamer.engine.assigned import AssignedPartition, Tools
 from streamer.engine.deltas import DeltaWriter
-from streamer.engine.member import Member, wall_ms
+from streamer.engine.member import Member
 from streamer.engine.metrics import Metrics
 from streamer.engine.output import OutputWriter
 from streamer.engine.recovery import recover
@@ -35,6 +35,7 @@ from streamer.engine.stores import open_stores
 from streamer.engine.table import ChangelogWriter, JournalWriter
 from streamer.engine.transport import BatchConsumer, Delivery
 from streamer.engine.truncation import Truncation
+from streamer.engine.wall import wall_ms
 from streamer.errors import BrokerUnavailable, TakenOver, TopicsError
 from streamer.profile import Rules
 from streamer.settings import Settings

@@ -16,7 +16,7 @@ from streamer.scoring.population import DEFAULT, Population, decode, encode
 from streamer.settings import Settings
 from streamer.simulation.oracle import Oracle, same
 from tests.property.driving import tiles_of
-from tests.steps import DAY0, HOUR, MINUTE, NOON, played, shown
+from tests.steps import DAY0, HOUR, MINUTE, NOON, and_then, played, shown
 
 SUSPECT = Population(version=1, tags={"gore": 0.2})
 
@@ -30,21 +30,12 @@ def evenings(number: int) -> list[Event | int]:
     return [*steps, NOON + number * 24 * HOUR]
 
 
-def after(steps: list[Event | int], profile: Profile) -> Profile:
-    for step in steps:
-        if isinstance(step, int):
-            profile.advance(step)
-        else:
-            profile.apply(step, profile.watermark)
-    return profile
-
-
 def log_odds_of(document: Document | None, tag: str) -> float | None:
     return next((e.log_odds for e in document.entries if e.value == tag), None) if document else None
 
 
 def test_a_sealed_tag_is_listed_once_more_people_are_known_to_dislike_it_and_no_longer_once_fewer_are() -> None:
-    profile = after(evenings(8), Profile("u", Rules(Settings())))
+    profile = and_then(Profile("u", Rules(Settings())), *evenings(8))
     oracle = Oracle(Settings()).run(evenings(8))
     assert log_odds_of(profile.document(), "gore") is None
     seen = []
@@ -69,7 +60,7 @@ def test_who_leaves_as_others_do_is_expected_to_stay_as_they_do_and_nobody_to_le
         played(next_day, "again", "a", duration_s=3600, played_s=3600),
         next_day + 2 * HOUR,
     ]
-    profile = after(steps, Profile("u", Rules(Settings(), population)))
+    profile = and_then(Profile("u", Rules(Settings(), population)), *steps)
     tiles = tiles_of(profile)
     assert tiles == Oracle(Settings(), population).run(steps).tiles()
     assert tiles[DAY0]["tag", "u"]["e"] == 250_000  # half a trial, of which half stay
@@ -85,7 +76,7 @@ def test_a_snapshot_that_is_not_newer_is_passed_over() -> None:
 
 
 def test_a_profile_whose_keys_did_not_change_stays_as_fresh_as_it_was() -> None:
-    profile = after(evenings(2), Profile("u", Rules(Settings())))
+    profile = and_then(Profile("u", Rules(Settings())), *evenings(2))
     profile.document()
     profile.rules.adopt(Population(version=1, tags={"other": 0.2}, creators={"gore": 0.2}))
     profile.advance(profile.watermark)
@@ -95,13 +86,13 @@ def test_a_profile_whose_keys_did_not_change_stays_as_fresh_as_it_was() -> None:
 
 
 def test_the_state_says_which_snapshot_the_last_seal_went_by() -> None:
-    profile = after(evenings(1), Profile("u", Rules(Settings(), replace(SUSPECT, version=7))))
+    profile = and_then(Profile("u", Rules(Settings(), replace(SUSPECT, version=7))), *evenings(1))
     head = profile.changes().parts["h"]
     assert head is not None and HEAD.decode(head).population == 7
 
 
 def test_a_head_from_before_there_were_snapshots_went_by_the_constants() -> None:
-    head = after(evenings(1), Profile("u", Rules(Settings()))).changes().parts["h"]
+    head = and_then(Profile("u", Rules(Settings())), *evenings(1)).changes().parts["h"]
     assert head is not None
     version, body = msgspec.msgpack.decode(head)
     assert HEAD.decode(msgspec.msgpack.encode((version, body[:-1]))).population == 0
