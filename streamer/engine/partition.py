@@ -180,6 +180,8 @@ class PartitionProcessor:
 
         Else the topic taken first would fill a slice alone, and a session be gone through again for each of the others.
         """
+        if self.buffered <= limit:
+            return aligned_to
         waiting = [(inbox.waiting, bisect_right(inbox.waiting, aligned_to, key=_ts_of)) for inbox in self._sources]
         total = sum(count for _, count in waiting)
         if total <= limit:

@@ -185,9 +185,13 @@ class Profile:
         before = (session.long_enough(rules), self.watermark >= session.last + rules.gap_ms)
         taken, speaks = session.add_run(events, begin, rules)
         if taken and (speaks or before != (session.long_enough(rules), False)):
-            self._stale = self._restated = True
-            self._seen = False
+            self._doubt(restated=True)
         return taken
+
+    def _doubt(self, *, restated: bool) -> None:
+        """Something has happened that may change the document: statements or sessions, or interactions alone."""
+        self._stale, self._seen = True, False
+        self._restated |= restated
 
     def apply(self, event: Event, watermark: int) -> Outcome:
         """Takes in one event, in any order and any number of times.
@@ -208,8 +212,7 @@ class Profile:
         else:
             joined = [session for session in sessions if session.takes(event, gap_ms)]
             if len(joined) != 1:
-                self._stale = self._restated = True
-                self._seen = False
+                self._doubt(restated=True)
             if not joined and event.ts <= self.frontier:
                 self._apply_late(event)
                 return Outcome.LATE
@@ -219,8 +222,7 @@ class Profile:
             session = self._joined(event, joined)
         before = (session.long_enough(rules), self.watermark >= session.last + gap_ms)
         if session.add(event, rules) or before != (session.long_enough(rules), False):
-            self._stale, self._seen = True, False
-            self._restated |= session.states(event) or len(session.interactions) > rules.session_items
+            self._doubt(restated=session.states(event) or len(session.interactions) > rules.session_items)
         if len(sessions) > 1:  # one order, whatever the order of arrival (I1)
             sessions.sort(key=lambda s: s.seal_order)
         return Outcome.COUNTED
@@ -244,7 +246,7 @@ class Profile:
             self._adopt()
         due = [session for session in self.sessions if self._sealed_at(session) <= self.watermark]
         if not due or len(self.sessions) > 1 or self.formed is None:
-            self._stale, self._seen = True, False
+            self._doubt(restated=False)
         for session in due:
             self._seal(session)
         if self.past_window:

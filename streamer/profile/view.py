@@ -134,10 +134,10 @@ class View:
         for key in self._doubtful(before, after):
             was = made.pop(key, None) or (() if cells_of(before, *key) else sealed.get(key, ()))
             cells = cells_of(after, *key)
-            entries = self.judge.entries(*key, cells) if cells else sealed.get(key, ())
-            if entries and cells:
-                made[key] = entries
-            self._differs |= entries != was
+            now = self.judge.entries(*key, cells) if cells else sealed.get(key, ())
+            if now and cells:
+                made[key] = now
+            self._differs |= now != was
 
     def _doubtful(self, before: Mapping[int, Tile], after: Mapping[int, Tile]) -> Collection[Key]:
         """The keys with other counts than before that had entries, or could have some now; and others, if need be."""
@@ -179,9 +179,9 @@ class View:
         if not self._is_whole:
             self._is_whole = True
             for key, cells in self._cells().items():
-                entries = self.judge.entries(*key, cells)
-                if entries:
-                    self._made[key] = entries
+                made = self.judge.entries(*key, cells)
+                if made:
+                    self._made[key] = made
         self._cap = self._duration_cap()
         found = self._found()
         self._lists = bool(found)

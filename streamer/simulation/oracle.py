@@ -1,6 +1,6 @@
 """The oracle: what a user's document must be, computed the plain and slow way (invariant I2).
 
-It is written from spec.md and from the readings and departures D1–D6 of docs/interpretation.md alone. It keeps every
+It is written from spec.md and from the readings and departures D1–D8 of docs/interpretation.md alone. It keeps every
 event of unsealed sessions, joins them anew at each step, and forms every number from the day tiles. It shares nothing
 with ``streamer.signals``, ``streamer.profile``, ``streamer.scoring`` and ``streamer.population`` but the shape of the
 document and of the population's snapshot: tests compare the two. Events, and what is a normal tag, are
