@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# System tests mostly wait, so several run at a time, each process with a Kafka and a Redis of its own.
+# Tests mostly wait, so several run at a time; each process that needs a Kafka or a Redis has its own.
 PROCESSES ?= 4
 PARALLEL = --numprocesses $(PROCESSES) --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system faults lint types bench bench-quick soak clean
+.PHONY: help demo test system faults lint types bench bench-quick evaluate soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## a city of users through a broker and Redis on this machin
 	@$(BIN)/streamer demo $(ARGS)
 
 test: $(VENV)/.dev ## the quick tests (unit, property, integration); ARGS="-k name" to choose
-	$(BIN)/python -m pytest -m "not system" $(ARGS)
+	$(BIN)/python -m pytest -m "not system" $(PARALLEL) $(ARGS)
 
 system: $(VENV)/.dev ## the tests with a real Kafka (Java 17 + Maven, or Docker) and a real Redis
 	$(BIN)/python -m pytest -m "system and not long" $(PARALLEL) tests/system $(ARGS)
@@ -30,7 +30,7 @@ lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.dev ## mypy --strict
-	$(BIN)/mypy --strict streamer/
+	$(BIN)/mypy --strict streamer lab agents
 
 bench: $(VENV)/.dev ## all benchmarks with their peers, three times: hours; ARGS="--runs 1 --events 500000" for less
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -38,12 +38,15 @@ bench: $(VENV)/.dev ## all benchmarks with their peers, three times: hours; ARGS
 bench-quick: $(VENV)/.dev ## all benchmarks small and once, without Quix Streams: four minutes
 	$(BIN)/python -m benchmarks --quick $(ARGS)
 
+evaluate: $(VENV)/.dev ## how good the lists are, beside other rules: two minutes; ARGS="--help" for more
+	$(BIN)/python -m lab evaluate $(ARGS)
+
 soak: $(VENV)/.dev ## ten minutes at full speed: is memory flat? ARGS="--minutes 2" for less
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: ## removes the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
-	find agents benchmarks streamer tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find agents benchmarks lab streamer tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: installing again only when pyproject.toml has changed.
 $(VENV)/.python:

@@ -9,9 +9,9 @@ from typing import Final
 from faust.worker import Worker
 
 from agents import erasure, population, publisher, rejects, signals
-from streamer.engine.aggregator import Aggregator
 from streamer.engine.app import BatchApp, create_app
 from streamer.engine.metrics import Metrics
+from streamer.engine.population.aggregator import Aggregator
 from streamer.engine.worker import Engine
 from streamer.errors import SettingsError, StreamerError, TopicsError
 from streamer.producing import topics
@@ -25,7 +25,7 @@ def build_worker(settings: Settings) -> BatchApp:
     app = create_app(settings.group, settings)
     metrics = Metrics()
     engine = Engine(settings, metrics, app.crash)
-    app.cargo = engine
+    app.attached = engine
     signals.install(app, engine, settings)
     erasure.install(app, engine, settings)
     metrics.serve(settings.metrics_port)
@@ -36,7 +36,7 @@ def build_publisher(settings: Settings) -> BatchApp:
     """The app of a publisher: brings the outbox to Redis. A group of its own, so that Redis never stalls a worker."""
     app = create_app(settings.publisher_group, settings)
     metrics = Metrics()
-    app.cargo = publisher.install(app, settings, metrics)
+    app.attached = publisher.install(app, settings, metrics)
     rejects.install(app, settings, metrics)
     metrics.serve(settings.metrics_port)
     return app
@@ -46,7 +46,7 @@ def build_population(settings: Settings) -> BatchApp:
     """The app of a population agent: adds up what the workers' seals say. One process at a time does, others wait."""
     app = create_app(settings.population_group, settings)
     metrics = Metrics()
-    app.cargo = population.install(app, settings, metrics, Aggregator(settings, metrics, app.crash))
+    app.attached = population.install(app, settings, metrics, Aggregator(settings, metrics, app.crash))
     metrics.serve(settings.metrics_port)
     return app
 

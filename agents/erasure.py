@@ -5,7 +5,7 @@ from __future__ import annotations
 import faust
 from faust.types import StreamT
 
-from streamer.engine.transport import Delivery, deliveries
+from streamer.engine.kafka.transport import Delivery, deliveries
 from streamer.engine.worker import Engine
 from streamer.settings import Settings
 

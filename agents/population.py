@@ -11,10 +11,10 @@ import logging
 import faust
 from faust.types import StreamT
 
-from streamer.engine.aggregator import Aggregator
-from streamer.engine.announcement import Announcement
+from streamer.engine.kafka.transport import BatchConsumer, Delivery, deliveries
 from streamer.engine.metrics import Metrics
-from streamer.engine.transport import BatchConsumer, Delivery, deliveries
+from streamer.engine.population.aggregator import Aggregator
+from streamer.engine.population.announcement import Announcement
 from streamer.errors import RedisUnavailable
 from streamer.settings import Settings
 from streamer.sinks.population import PopulationWriter, figures_of

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable
 from typing import Final, cast
 
 import faust
 from faust.types import TP, StreamT
 
+from streamer.clock import wall_ms
+from streamer.engine.kafka.records import Record
+from streamer.engine.kafka.transport import BatchConsumer, Delivery, deliveries
 from streamer.engine.metrics import Metrics
-from streamer.engine.records import Record
-from streamer.engine.transport import BatchConsumer, Delivery, deliveries
 from streamer.errors import RedisUnavailable, StateCorrupt
 from streamer.settings import Settings
 from streamer.sinks import AvoidListWriter, Update
@@ -79,7 +79,7 @@ class Publisher:
                 log.error("%s", error)
 
     def _observe_freshness(self, records: Iterable[Record]) -> None:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_ms()
         for record in records:
             for name, value in record.headers:
                 if name == "event_ts":

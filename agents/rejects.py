@@ -9,9 +9,9 @@ from typing import Final, cast
 import faust
 from faust.types import StreamT
 
+from streamer.engine.kafka.records import Record
+from streamer.engine.kafka.transport import BatchConsumer, Delivery, deliveries
 from streamer.engine.metrics import Metrics
-from streamer.engine.records import Record
-from streamer.engine.transport import BatchConsumer, Delivery, deliveries
 from streamer.settings import Settings
 
 log: Final = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Final
 import faust
 from faust.types import StreamT
 
-from streamer.engine.transport import Delivery, deliveries
+from streamer.engine.kafka.transport import Delivery, deliveries
 from streamer.engine.worker import Engine
 from streamer.settings import Settings
 

@@ -23,7 +23,8 @@ from benchmarks.processes import Worker, cpu, wait_until
 from benchmarks.stream import Stream
 from benchmarks.workload import Workload
 from streamer.embedded.child import Child
-from streamer.settings import DAY_MS, Settings
+from streamer.events import DAY_MS
+from streamer.settings import Settings
 
 _P50_MS: Final = 25.0
 _P99_MS: Final = 100.0

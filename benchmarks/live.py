@@ -30,8 +30,8 @@ from benchmarks.ours import changelog_bytes, lost, stored_bytes
 from benchmarks.processes import Worker, cpu, wait_until
 from benchmarks.stream import Stream, date_by_broker, too_late
 from benchmarks.workload import Pair, Workload, moved
-from streamer.events import Event
-from streamer.settings import DAY_MS, Settings
+from streamer.events import DAY_MS, Event
+from streamer.settings import Settings
 
 _TARGET_BYTES: Final = 100.0
 _HISTORY: Final = 6

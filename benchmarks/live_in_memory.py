@@ -24,16 +24,16 @@ from typing import Final
 from benchmarks.backlog import Sample
 from benchmarks.harness import Bench, main
 from benchmarks.workload import END_MS, Pair, Workload, moved
-from streamer.engine.partition import PartitionProcessor
-from streamer.engine.records import Record
-from streamer.engine.results import Output
-from streamer.engine.store import MemoryStore, UserChange
-from streamer.events import encode
+from lab.oracle import oracle
+from streamer.engine.kafka.records import Record
+from streamer.engine.partition.processor import PartitionProcessor
+from streamer.engine.partition.work import Output
+from streamer.engine.state.store import MemoryStore, UserChange
+from streamer.events import DAY_MS, encode
 from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.scoring import document
-from streamer.settings import DAY_MS, Settings
-from streamer.simulation import oracle
+from streamer.settings import Settings
 
 TARGET_US: Final = 20.0
 _BATCH: Final = 1_000

@@ -9,12 +9,12 @@ from typing import TypeVar
 from confluent_kafka import Message, TopicPartition
 
 from benchmarks.backlog import open_consumer
-from streamer.engine.table import MARK_KEY
-from streamer.events import Dislike, Event, Impression, Play
+from lab.oracle import oracle
+from streamer.engine.state.checkpoint import MARK_KEY
+from streamer.events import DAY_MS, Dislike, Event, Impression, Play
 from streamer.scoring import document
 from streamer.scoring.document import Document
-from streamer.settings import DAY_MS, Settings
-from streamer.simulation import oracle
+from streamer.settings import Settings
 
 T = TypeVar("T")
 Counts = dict[tuple[str, str, int], list[int]]

@@ -17,11 +17,11 @@ from typing import Final
 from benchmarks.backlog import Backlog
 from benchmarks.harness import Bench, main
 from benchmarks.ours import Processed, idle_life, process, stored_bytes
-from streamer.engine.announcement import Announcement, announce
-from streamer.engine.compacted import PARTITION
-from streamer.engine.records import Record
-from streamer.engine.scan import scan
-from streamer.engine.totals import TotalsTable
+from streamer.engine.kafka.compacted import PARTITION
+from streamer.engine.kafka.records import Record
+from streamer.engine.kafka.scan import scan
+from streamer.engine.population.announcement import Announcement, announce
+from streamer.engine.population.totals import TotalsTable
 from streamer.producing import topics
 from streamer.settings import Settings
 

@@ -19,9 +19,9 @@ from typing import Final
 import xxhash
 
 from benchmarks.harness import Bench, main
+from streamer.events import DAY_MS
 from streamer.scoring.document import SCHEMA, Avoid, Document, Entry, Evidence, Kind, Tier, decode, encode
 from streamer.serving import AvoidList, Candidate
-from streamer.settings import DAY_MS
 
 CANDIDATES: Final = 200
 NOW: Final = 20_370 * DAY_MS + 12_345

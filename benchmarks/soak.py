@@ -28,10 +28,10 @@ from benchmarks.harness import Bench, main
 from benchmarks.ours import lost
 from benchmarks.processes import Worker, rss_mb, wait_until
 from benchmarks.workload import Pair
-from streamer.events import Dislike, Feedback, encode
+from streamer.city.city import City
+from streamer.events import DAY_MS, Dislike, Feedback, encode
 from streamer.producing import topics
-from streamer.settings import DAY_MS, Settings
-from streamer.simulation.city import City
+from streamer.settings import Settings
 
 _USERS: Final = 3_000
 _DAYS: Final = 2

@@ -14,11 +14,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from streamer.events import Dislike, Event, Play
-from streamer.settings import DAY_MS
-from streamer.simulation.city import City
-from streamer.simulation.tastes import person
-from streamer.simulation.visits import Visit
+from streamer.city.city import City
+from streamer.city.tastes import person
+from streamer.city.visits import Visit
+from streamer.events import DAY_MS, Dislike, Event, Play
 
 DAYS: Final = 45
 END_MS: Final = 1_760_000_000_000

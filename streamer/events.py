@@ -16,6 +16,9 @@ from msgspec import Meta, Struct
 
 from streamer.errors import InvalidEvent
 
+DAY_MS: Final = 86_400_000
+"""A day of event time, ms."""
+
 MAX_VALUE_BYTES: Final = 64 * 1024
 MAX_TAGS: Final = 16
 CLAIM: Final = "~claim"

@@ -17,8 +17,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streamer.errors import SettingsError
 
-DAY_MS = 86_400_000
-
 
 class TileCaps(BaseModel):
     """How many keys of each kind one user's day keeps."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from streamer.events import DAY_MS
 from streamer.scoring.document import SCHEMA, Avoid, Document, Entry, Evidence, Kind, Tier
-from streamer.settings import DAY_MS
 
 DAY: Final = 20_370
 """2025-10-09."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from streamer.events import Event, Impression, Play
-from streamer.settings import DAY_MS
+from streamer.events import DAY_MS, Event, Impression, Play
 
 HATED: Final = "gore"
 LOVED: Final = "fun"

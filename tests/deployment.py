@@ -12,18 +12,19 @@ import msgspec
 import redis
 from kafka import KafkaAdminClient
 
-from streamer.engine.lookup import profile_in
-from streamer.engine.records import Record
-from streamer.engine.recovery import recover
-from streamer.engine.scan import scan
-from streamer.engine.store import MemoryStore, PartitionStore
-from streamer.engine.stores import open_stores
-from streamer.events import Dislike, Event
+from lab.oracle import oracle
+from streamer.city import city
+from streamer.engine.kafka.records import Record
+from streamer.engine.kafka.scan import scan
+from streamer.engine.state.lookup import profile_in
+from streamer.engine.state.recovery import recover
+from streamer.engine.state.store import MemoryStore, PartitionStore
+from streamer.engine.state.stores import open_stores
+from streamer.events import DAY_MS, Dislike, Event
 from streamer.profile import Rules
 from streamer.scoring import document
 from streamer.scoring.document import Document
-from streamer.settings import DAY_MS, Settings
-from streamer.simulation import city, oracle
+from streamer.settings import Settings
 from streamer.sinks.keys import document_key
 
 NOW = 1_760_000_000_000

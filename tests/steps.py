@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamer.events import Dislike, Event, Feedback, Impression, Play
+from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
 from streamer.profile import Profile, Rules
-from streamer.settings import DAY_MS, Settings
+from streamer.settings import Settings
 
 DAY0 = 20_000
 NOON = DAY0 * DAY_MS + DAY_MS // 2

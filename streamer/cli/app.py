@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from streamer.cli import check, demo, erase, evaluate, explain, inspect, rebuild, replay, run, schemas, settings, topics
-from streamer.cli.given import Given
+from streamer.cli import check, demo, erase, explain, inspect, rebuild, replay, run, schemas, settings, topics
+from streamer.cli.options import Options
 from streamer.errors import SettingsError, StreamerError
 
 
-class _ErrorsInWords(TyperGroup):
+class ErrorsInWords(TyperGroup):
     """Ends every error that Streamer raises on purpose as its message on stderr and an exit code."""
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
@@ -25,7 +25,7 @@ class _ErrorsInWords(TyperGroup):
 
 
 app = typer.Typer(
-    cls=_ErrorsInWords,
+    cls=ErrorsInWords,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -46,7 +46,7 @@ def _streamer(
     ] = None,
 ) -> None:
     """Turns what people don't do into avoid lists: Kafka in, Redis out."""
-    ctx.obj = Given(config, tuple(override or ()))
+    ctx.obj = Options(config, tuple(override or ()))
 
 
 run.install(app)
@@ -55,7 +55,6 @@ topics.install(app)
 replay.install(app)
 inspect.install(app)
 explain.install(app)
-evaluate.install(app)
 rebuild.install(app)
 erase.install(app)
 check.install(app)

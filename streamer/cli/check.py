@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
 from streamer.cli.words import moment
+from streamer.clock import wall_ms
 
 if TYPE_CHECKING:
-    from streamer.engine.announcement import Announcement
+    from streamer.engine.population.announcement import Announcement
     from streamer.settings import Settings
 
 
@@ -46,7 +46,7 @@ def check(ctx: typer.Context) -> None:
     from streamer.errors import SettingsError
 
     try:
-        settings = given(ctx).settings()
+        settings = options_of(ctx).settings()
     except SettingsError as error:
         findings = [Finding("settings", False, problem) for problem in error.problems]
         findings.append(Finding("broker, topics, Redis", False, "not looked at: put the settings right first"))
@@ -83,9 +83,9 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
 
 
 def _population(settings: Settings) -> Finding:
-    from streamer.engine.aggregator import announced
-    from streamer.engine.scan import scanner
-    from streamer.engine.snapshots import is_stale
+    from streamer.engine.kafka.scan import scanner
+    from streamer.engine.population.aggregator import announced
+    from streamer.engine.population.snapshots import is_stale
     from streamer.errors import BrokerUnavailable
 
     async def read() -> Announcement:
@@ -97,7 +97,7 @@ def _population(settings: Settings) -> Finding:
     except BrokerUnavailable as error:
         return Finding("population", False, str(error))
     known = found.population
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_ms()
     if known.version == 0:
         text = "no snapshot yet, so users are judged by the constants: does  streamer population  run?"
         return Finding("population", False, text)

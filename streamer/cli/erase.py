@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
+from streamer.clock import wall_ms
 
 if TYPE_CHECKING:
     from streamer.settings import Settings
@@ -27,7 +28,7 @@ def erase(
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is done; 0: do not wait.")] = 30.0,
 ) -> None:
     """Delete everything known of a user up to now: state, outbox and Redis. Waits until Redis has let go."""
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     from streamer.errors import RedisUnavailable
     from streamer.producing import SignalProducer
     from streamer.sinks.connection import CLIENT_ERRORS, RedisAddress
@@ -37,7 +38,7 @@ def erase(
         with address.connect() as client:
             before = _seen(client, user)
             with SignalProducer(settings) as producer:
-                producer.erase(user, time.time_ns() // 1_000_000)
+                producer.erase(user, wall_ms())
             typer.echo(f"asked the workers to erase {user} (topic {settings.topics.erasures})")
             if timeout > 0:
                 took = _wait(client, user, before, timeout)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from streamer.cli.account import Account, AccountKind
-    from streamer.engine.store import PartitionStore
+    from streamer.cli.explanation import ExplainedKind, KeyExplanation
+    from streamer.engine.state.store import PartitionStore
     from streamer.profile import Profile, Rules
     from streamer.settings import Settings
 
@@ -40,14 +39,14 @@ def explain(
     """
     from rich.console import Console
 
-    from streamer.cli.account import KINDS, account_of
-    from streamer.engine.lookup import profile_in, saved_state
+    from streamer.cli.explanation import KINDS, explain_key
+    from streamer.engine.state.lookup import profile_in, saved_state
     from streamer.events import normal_tag
     from streamer.producing.topics import require
 
     if kind is not None and kind not in KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     require(settings)
     console = Console(highlight=False)
     with console.status(f"looking for {user} in {settings.topics.state} and {settings.topics.journal}"):
@@ -57,10 +56,10 @@ def explain(
     if store is None or profile is None or profile.empty:
         typer.echo(f"The workers have saved nothing about {user!r}: no events yet, forgotten, or erased.", err=True)
         raise typer.Exit(1)
-    asked: list[AccountKind] = [each for each in KINDS if kind in (None, each)]
+    asked: list[ExplainedKind] = [each for each in KINDS if kind in (None, each)]
     if kind is None and value != "duration":
         asked.remove("duration")
-    accounts = [account_of(profile, each, normal_tag(value) if each == "tag" else value) for each in asked]
+    accounts = [explain_key(profile, each, normal_tag(value) if each == "tag" else value) for each in asked]
     told = [account for account in accounts if account.known]
     _show_user(console, profile, store)
     for account in told:
@@ -76,9 +75,9 @@ def explain(
 
 async def _rules(settings: Settings) -> Rules:
     """The rules of a worker started now: with the snapshot that it would go by."""
+    from streamer.clock import wall_ms
     from streamer.engine.metrics import Metrics
-    from streamer.engine.snapshots import SnapshotFollower
-    from streamer.engine.wall import wall_ms
+    from streamer.engine.population.snapshots import SnapshotFollower
     from streamer.profile import Rules
 
     rules = Rules(settings)
@@ -89,8 +88,8 @@ async def _rules(settings: Settings) -> Rules:
 
 def _show_user(console: Console, profile: Profile, store: PartitionStore) -> None:
     from streamer.cli.words import moment
+    from streamer.events import DAY_MS
     from streamer.profile.baseline import Baseline
-    from streamer.settings import DAY_MS
 
     saved = (
         "" if store.mark is None or store.mark.watermark < 0 else f", saved at watermark {moment(store.mark.watermark)}"
@@ -111,13 +110,14 @@ def _show_user(console: Console, profile: Profile, store: PartitionStore) -> Non
         )
 
 
-def _show(console: Console, account: Account, half_life_days: float) -> None:
+def _show(console: Console, account: KeyExplanation, half_life_days: float) -> None:
     from streamer.cli.tables import effect_in_words
     from streamer.cli.words import relative
+    from streamer.clock import wall_ms
     from streamer.serving.words import reasons_in_words
 
     console.print(f"\n{account.kind} {account.value}", style="bold", markup=False)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_ms()
     for entry in account.entries:
         ends = "until undone" if entry.expires_at is None else f"ends {relative(entry.expires_at, now_ms)}"
         console.print(
@@ -136,7 +136,7 @@ def _show(console: Console, account: Account, half_life_days: float) -> None:
         console.print(f"not listed: {line}", markup=False)
 
 
-def _score(account: Account) -> str:
+def _score(account: KeyExplanation) -> str:
     from streamer.scoring.entries import iso_day
     from streamer.scoring.score import LISTED, STRONG, sigmoid
 
@@ -150,7 +150,7 @@ def _score(account: Account) -> str:
     )
 
 
-def _table(account: Account, half_life_days: float) -> Table:
+def _table(account: KeyExplanation, half_life_days: float) -> Table:
     from rich import box
     from rich.table import Table
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
+from streamer.clock import wall_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +28,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="The document as it is stored, byte for byte.")] = False,
 ) -> None:
     """Show a user's avoid list as Redis has it: every entry, why, on what evidence, how much it weighs now."""
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     raw = stored(settings, user)
     if raw is None:
         typer.echo(
@@ -48,7 +48,7 @@ def inspect(
 
     document = read(document_key(user), raw).document
     assert document is not None
-    show(Console(highlight=False), document, time.time_ns() // 1_000_000)
+    show(Console(highlight=False), document, wall_ms())
 
 
 def stored(settings: Settings, user: str) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -31,7 +31,7 @@ def rebuild_redis(
 
     Safe to run while publishers run, and to run again: an older list never replaces a newer one.
     """
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     from rich.console import Console
     from rich.progress import Progress
 
@@ -49,7 +49,7 @@ def rebuild_redis(
 
 
 async def _rebuild(settings: Settings, clear: bool, progress: Progress, task: TaskID) -> list[str]:
-    from streamer.engine.scan import scan
+    from streamer.engine.kafka.scan import scan
     from streamer.errors import StateCorrupt
     from streamer.sinks import AvoidListWriter, Update
 
@@ -80,8 +80,8 @@ async def _rebuild(settings: Settings, clear: bool, progress: Progress, task: Ta
 
 
 async def _rebuild_population(settings: Settings) -> str:
-    from streamer.engine.aggregator import announced
-    from streamer.engine.scan import scanner
+    from streamer.engine.kafka.scan import scanner
+    from streamer.engine.population.aggregator import announced
     from streamer.sinks.population import PopulationWriter, figures_of
 
     async with scanner(settings, "the population's figures") as topics:

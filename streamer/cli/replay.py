@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
+from streamer.events import DAY_MS
 
 
 def install(app: typer.Typer) -> None:
@@ -29,18 +30,18 @@ def replay(
 
     Run the workers with `clock = events` (STREAMER_CLOCK=events), or they take old events for late ones.
     """
-    from streamer.simulation.datasets import DATASETS
+    from streamer.replay.datasets import DATASETS
 
     if dataset not in DATASETS:
         known = "\n  ".join(f"{each.name}  ({each.what})" for each in DATASETS.values())
         raise typer.BadParameter(f"{dataset!r} is none of\n  {known}", param_hint="DATASET")
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from streamer.cli.words import moment
     from streamer.producing import SignalProducer
-    from streamer.simulation import replay as simulation
+    from streamer.replay import replay as simulation
 
     console = Console(highlight=False)
     with console.status(f"reading {path}"):
@@ -61,7 +62,7 @@ def replay(
 
             done = run.run(report)
     console.print(
-        f"{done.delivered:,} events are in Kafka, times shifted by {done.shift_ms / 86_400_000:+.0f} days"
+        f"{done.delivered:,} events are in Kafka, times shifted by {done.shift_ms / DAY_MS:+.0f} days"
         if done.shift_ms
         else f"{done.delivered:,} events are in Kafka, with their recorded times"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
 
 
 def install(app: typer.Typer) -> None:
@@ -16,7 +16,7 @@ def install(app: typer.Typer) -> None:
 
 def worker(ctx: typer.Context) -> None:
     """Run a signals worker: events in, changed avoid lists out. Start as many as there is work for."""
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     from agents import run_worker
 
     raise typer.Exit(run_worker(settings))
@@ -24,7 +24,7 @@ def worker(ctx: typer.Context) -> None:
 
 def publisher(ctx: typer.Context) -> None:
     """Run a publisher: brings changed avoid lists to Redis."""
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     from agents import run_publisher
 
     raise typer.Exit(run_publisher(settings))
@@ -32,7 +32,7 @@ def publisher(ctx: typer.Context) -> None:
 
 def population(ctx: typer.Context) -> None:
     """Run a population agent: everybody's rates, default lists, flagged creators. A second one stands by."""
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     from agents import run_population
 
     raise typer.Exit(run_population(settings))

@@ -51,7 +51,7 @@ def all_of_them() -> list[tuple[str, Schema]]:
     from streamer.population.health import Health
     from streamer.profile import Label
     from streamer.scoring.document import Document
-    from streamer.scoring.population import Population
+    from streamer.scoring.priors import Priors
 
     rules: dict[type, list[Schema]] = {Dislike: _targets(), Feedback: _answers()}
     types: dict[str, type] = {**EVENT_TYPES, "erasures": Erasure, "watermark": Watermark}
@@ -60,7 +60,7 @@ def all_of_them() -> list[tuple[str, Schema]]:
         ("avoid-lists", _schema("avoid-lists", Document, [])),
         ("default-lists", _schema("default-lists", Document, [])),
         ("labels", _schema("labels", Label, [])),
-        ("population-snapshots", _schema("population-snapshots", Population, [])),
+        ("population-snapshots", _schema("population-snapshots", Priors, [])),
         ("creator-health", _schema("creator-health", Health, [])),
     ]
 

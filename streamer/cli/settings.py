@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -48,7 +48,7 @@ def settings(
     if markdown:
         typer.echo(as_markdown(), nl=False)
         return
-    found = given(ctx).settings()
+    found = options_of(ctx).settings()
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
 
 
 def install(app: typer.Typer) -> None:
@@ -17,7 +17,7 @@ def install(app: typer.Typer) -> None:
 
 def create(ctx: typer.Context) -> None:
     """Make the topics that are missing. Existing ones are never changed."""
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     from streamer.producing import topics
 
     made = topics.create(settings)
@@ -29,7 +29,7 @@ def create(ctx: typer.Context) -> None:
 
 def check(ctx: typer.Context) -> None:
     """Name everything that is wrong with the topics; exit code 1 if anything is."""
-    settings = given(ctx).settings()
+    settings = options_of(ctx).settings()
     from streamer.producing import topics
 
     topics.require(settings)

@@ -2,7 +2,7 @@
 
 Faust seam: ``faust.App`` with ``on_start``/``on_stop`` overridden (public), and its settings.
 
-What must hold for it to be right: the cargo stops while the partitions are still ours.
+What must hold for it to be right: the service stops while the partitions are still ours.
 
 Settings that matter, and why:
 - ``stream_wait_empty=False``: nothing is ever acked; the engine saves before partitions go.
@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol, cast
 
 import faust
 
-from streamer.engine import transport
+from streamer.engine.kafka import transport
 from streamer.errors import SettingsError
 from streamer.settings import Settings
 
@@ -35,7 +35,7 @@ STOP_LIMIT_S: Final = 10.0
 log: Final = logging.getLogger(__name__)
 
 
-class Cargo(Protocol):
+class Service(Protocol):
     """What an app carries."""
 
     async def start(self, consumer: transport.BatchConsumer) -> None:
@@ -46,20 +46,20 @@ class Cargo(Protocol):
 
 
 class BatchApp(faust.App):
-    """A Faust app on the batch transport; starts and stops its cargo.
+    """A Faust app on the batch transport; starts and stops its service.
 
     A broker that is gone must not keep it from stopping: after STOP_LIMIT_S the process ends as it is, which is as
     harmless as any crash, since what was not saved is read again.
     """
 
-    cargo: Cargo | None = None
+    attached: Service | None = None
     _stop_limit: threading.Timer | None = None
 
     async def on_start(self) -> None:
         """Called by Faust when the app starts."""
         await super().on_start()
-        if self.cargo is not None:
-            await self.cargo.start(cast(transport.BatchConsumer, self.consumer))
+        if self.attached is not None:
+            await self.attached.start(cast(transport.BatchConsumer, self.consumer))
 
     async def on_stop(self) -> None:
         """Called by Faust when the app stops, before its consumer does."""
@@ -67,8 +67,8 @@ class BatchApp(faust.App):
         self._stop_limit.daemon = True
         self._stop_limit.start()
         try:
-            if self.cargo is not None:
-                await self.cargo.stop()
+            if self.attached is not None:
+                await self.attached.stop()
         finally:
             await super().on_stop()
 

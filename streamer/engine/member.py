@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 
 from faust.types import TP
 
+from streamer.clock import wall_ms
+from streamer.engine.kafka.producer import BatchProducer
+from streamer.engine.kafka.transport import BatchConsumer
 from streamer.engine.metrics import Metrics
-from streamer.engine.producer import BatchProducer
-from streamer.engine.transport import BatchConsumer
-from streamer.engine.wall import wall_ms
 from streamer.settings import Settings
 
 

@@ -22,20 +22,20 @@ from typing import Final
 from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
-from streamer.engine.assigned import AssignedPartition, Tools
-from streamer.engine.deltas import DeltaWriter
+from streamer.clock import wall_ms
+from streamer.engine.kafka.scan import scanner
+from streamer.engine.kafka.transport import BatchConsumer, Delivery
+from streamer.engine.kafka.truncation import Truncation
 from streamer.engine.member import Member
 from streamer.engine.metrics import Metrics
-from streamer.engine.output import OutputWriter
-from streamer.engine.recovery import recover
-from streamer.engine.rewriting import rewrite
-from streamer.engine.scan import scanner
-from streamer.engine.snapshots import SnapshotFollower
-from streamer.engine.stores import open_stores
-from streamer.engine.table import ChangelogWriter, JournalWriter
-from streamer.engine.transport import BatchConsumer, Delivery
-from streamer.engine.truncation import Truncation
-from streamer.engine.wall import wall_ms
+from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
+from streamer.engine.partition.output import OutputWriter
+from streamer.engine.population.deltas import DeltaWriter
+from streamer.engine.population.snapshots import SnapshotFollower
+from streamer.engine.state.checkpoint import ChangelogWriter, JournalWriter
+from streamer.engine.state.recovery import recover
+from streamer.engine.state.rewriting import rewrite
+from streamer.engine.state.stores import open_stores
 from streamer.errors import BrokerUnavailable, TakenOver, TopicsError
 from streamer.profile import Rules
 from streamer.settings import Settings
@@ -60,7 +60,7 @@ class Engine(Member):
         super().__init__(settings, metrics, crash, now_ms)
         self._rules = Rules(settings)
         self._snapshots = SnapshotFollower(self._rules, settings, metrics, now_ms)
-        self._tools: Tools | None = None
+        self._context: WorkerContext | None = None
         self._assigned: dict[int, AssignedPartition] = {}
         self._parted: list[AssignedPartition] = []
         """What it had when it stopped: freed with the process in one go, while a million objects would take seconds."""
@@ -74,7 +74,7 @@ class Engine(Member):
 
     def _join(self, consumer: BatchConsumer) -> None:
         topics = self._settings.topics
-        self._tools = Tools(
+        self._context = WorkerContext(
             self._settings,
             self._rules,
             self._metrics,
@@ -198,7 +198,7 @@ class Engine(Member):
     async def _before_assigned(self, tps: set[TP]) -> None:
         if self._stopping:  # a worker that leaves may be given the partitions of one that has just left
             return
-        tools = self._ensure()
+        context = self._ensure()
         sources = (*self._settings.topics.sources, self._settings.topics.erasures)
         partitions = {tp.partition for tp in tps if tp.topic in sources}
         missing = [f"{topic}[{p}]" for p in sorted(partitions) for topic in sources if TP(topic, p) not in tps]
@@ -212,7 +212,7 @@ class Engine(Member):
                 )
             )
             return
-        self._assigned = {p: AssignedPartition(p, tools) for p in sorted(partitions)}
+        self._assigned = {p: AssignedPartition(p, context) for p in sorted(partitions)}
         self._paused = self._failed
         if not partitions:
             await self._stores.open(())
@@ -277,10 +277,10 @@ class Engine(Member):
         self._stores.let_go(whole)
         self._assigned = {}
 
-    def _ensure(self) -> Tools:
-        if self._tools is None:
+    def _ensure(self) -> WorkerContext:
+        if self._context is None:
             raise RuntimeError("the engine is not started")
-        return self._tools
+        return self._context
 
 
 def _taken_over() -> TakenOver:

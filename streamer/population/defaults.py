@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from streamer.events import DAY_MS
 from streamer.population.sums import CohortSums
 from streamer.population.totals import Totals
 from streamer.scoring.assemble import assemble
 from streamer.scoring.document import Document, Entry, Evidence
 from streamer.scoring.entries import ENTRY_DAYS, iso_day
 from streamer.scoring.score import rate_ratio
-from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
 
 ALPHA: Final = 20.0

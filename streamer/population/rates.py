@@ -10,7 +10,7 @@ from streamer.population.bins import CENTRES
 from streamer.population.sums import EveryoneSums
 from streamer.population.totals import Totals
 from streamer.scoring.buckets import ALL_EDGES
-from streamer.scoring.population import DEFAULT, Population
+from streamer.scoring.priors import DEFAULT, Priors
 from streamer.scoring.score import logit, sigmoid
 
 CREATOR_RANGE: Final = (0.005, 0.5)
@@ -115,7 +115,7 @@ def abandonment_rates(buckets: Mapping[int, list[int]]) -> tuple[float, tuple[fl
     return overall, tuple(_leaning(pair[1], pair[0], overall) for pair in each)
 
 
-def snapshot(totals: Totals, version: int, as_of: int, previous: Population = DEFAULT, keys: int = KEYS) -> Population:
+def snapshot(totals: Totals, version: int, as_of: int, previous: Priors = DEFAULT, keys: int = KEYS) -> Priors:
     """The rates that follow from totals.
 
     A rate that has moved by less than 5 % (.05 nats of log odds) since the previous snapshot stays as it was told, and
@@ -135,7 +135,7 @@ def snapshot(totals: Totals, version: int, as_of: int, previous: Population = DE
     share = sum(max(0, tag.dislikes) for tag in totals.tags.values()) / users if users else 0.0
     tags = ((name, tag.users, tag_prior(tag.dislikes, tag.users, share)) for name, tag in totals.tags.items())
     creators = ((name, creator.users, creator_prior(creator.bins)) for name, creator in totals.creators.items())
-    return Population(
+    return Priors(
         version=version,
         as_of=as_of,
         prior=DEFAULT.prior,

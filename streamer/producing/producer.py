@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from types import TracebackType
 from typing import Final, Self
 
 import msgspec
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from streamer.clock import wall_ms
 from streamer.errors import BrokerUnavailable, DeliveryError, InvalidEvent, TopicsError
 from streamer.events import EVENT_TYPES, Erasure, Event, EventDecoder, Watermark, encode
 from streamer.producing.connection import connect, open_producer
@@ -113,7 +113,7 @@ class SignalProducer:
             DeliveryError: as from :meth:`send`.
         """
         value = encode(Watermark(ts))
-        self._decoders["impressions"].decode(None, value, _now_ms())
+        self._decoders["impressions"].decode(None, value, wall_ms())
         for topic in self._sources.values():
             for partition in self._partitions[topic]:
                 self._send(topic, None, value, partition)
@@ -168,7 +168,7 @@ class SignalProducer:
         return value
 
     def _decode(self, topic: str, value: bytes) -> Event | Erasure | Watermark:
-        return self._decoders[topic].decode(None, value, _now_ms())
+        return self._decoders[topic].decode(None, value, wall_ms())
 
     def _send(self, topic: str, user_id: str | None, value: bytes, partition: int | None = None) -> None:
         self._deliveries.surface()
@@ -206,7 +206,3 @@ def _encoded(event: Event | Erasure | dict[str, object]) -> bytes:
         return encode(event) if not isinstance(event, dict) else msgspec.json.encode(event)
     except (TypeError, ValueError, OverflowError) as error:  # ValueError: text that is not Unicode
         raise InvalidEvent("wrong_type", str(error)) from None
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from streamer.errors import TopicsError
+from streamer.events import DAY_MS
 from streamer.producing.connection import Cluster, TopicError, connect, open_producer
-from streamer.settings import DAY_MS, Settings
+from streamer.settings import Settings
 
 _ALREADY_EXISTS: Final = 36
 _HOUR_MS: Final = str(3_600_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from streamer.profile.rollup import Rollup
+from streamer.profile.rollup.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.scoring.score import CREDIT_CREATOR, CREDIT_TAG, log_odds, rate_ratio, sigmoid

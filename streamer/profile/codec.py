@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from streamer.errors import StateCorrupt, StateTooNew
-from streamer.profile.journal import Entry
-from streamer.profile.records import Record, RecordKey
+from streamer.profile.explicit.records import ExplicitRecord, RecordKey
+from streamer.profile.saved_sessions import JournalEntry
 from streamer.profile.tile import Tile
 
 VERSION: Final = 1
@@ -19,9 +19,9 @@ VERSION: Final = 1
 class Head(Struct, array_like=True):
     """What a user's sealed sessions left besides counts.
 
-    ``epoch``: that of the journal entries that count (``profile/journal.py``). ``frontier``: greatest ts sealed, −1 if
-    none. ``days``: those that have tiles. ``listed``: (kind, value) -> expiry (ms) of keys that were listed when last
-    touched. ``population``: version of the snapshot that the last seal was judged by, 0: the constants.
+    ``epoch``: that of the journal entries that count (``profile/saved_sessions.py``). ``frontier``: greatest ts sealed,
+    −1 if none. ``days``: those that have tiles. ``listed``: (kind, value) -> expiry (ms) of keys that were listed when
+    last touched. ``population``: version of the snapshot that the last seal was judged by, 0: the constants.
     """
 
     epoch: int
@@ -30,7 +30,7 @@ class Head(Struct, array_like=True):
     cohort_at: int
     days: list[int]
     listed: dict[tuple[str, str], int]
-    records: dict[RecordKey, Record]
+    records: dict[RecordKey, ExplicitRecord]
     population: int = 0
 
 
@@ -89,5 +89,5 @@ def _version_of(raw: bytes) -> int:
 
 
 HEAD: Final = PartCodec[Head]("head", msgspec.msgpack.Decoder(tuple[int, Head]))
-JOURNAL: Final = PartCodec[Entry]("journal entry", msgspec.msgpack.Decoder(tuple[int, Entry]))
+JOURNAL: Final = PartCodec[JournalEntry]("journal entry", msgspec.msgpack.Decoder(tuple[int, JournalEntry]))
 TILE: Final = PartCodec[Tile]("tile", msgspec.msgpack.Decoder(tuple[int, Tile]))

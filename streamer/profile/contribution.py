@@ -12,7 +12,7 @@ from math import prod
 from typing import Final
 
 from streamer.profile.baseline import Baseline
-from streamer.profile.rollup import Rollup
+from streamer.profile.rollup.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name

@@ -14,8 +14,8 @@ from msgspec import Struct
 from streamer.events import Media
 from streamer.profile.baseline import Baseline
 from streamer.profile.contribution import session_ratings
-from streamer.profile.placed import PlacedSession
-from streamer.profile.records import RecordKey
+from streamer.profile.explicit.records import RecordKey
+from streamer.profile.positions import PositionedSession
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.signals.completion import Band, band, replays, watch_score
@@ -192,7 +192,7 @@ def _disliked(session: Session, content_id: str) -> bool:
 
 def _position(item: Interaction, session: Session, rules: Rules) -> int | None:
     """Where the most attended impression stood; None if that one did not tell."""
-    position = session.position(item.content_id) if isinstance(session, PlacedSession) else None
+    position = session.position(item.content_id) if isinstance(session, PositionedSession) else None
     return position if position is not None and rules.attention.at(position) == item.attention else None
 
 

@@ -11,26 +11,25 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from streamer.errors import StateCorrupt
-from streamer.events import Dislike, Event, Feedback
+from streamer.events import DAY_MS, Dislike, Event, Feedback
 from streamer.population.deltas import Deltas
 from streamer.profile import codec
 from streamer.profile.baseline import Baseline
-from streamer.profile.census import Census, Emitting
 from streamer.profile.contribution import contributions
-from streamer.profile.evidence import Evidence, add_evidence, judge_ratings
-from streamer.profile.journal import increment, restored, snapshot
+from streamer.profile.crowd.population_changes import NoChanges, PopulationChanges
+from streamer.profile.explicit.evidence import ExplicitEvidence, add_evidence, judge_ratings
+from streamer.profile.explicit.records import Contribution, ExplicitRecord, RecordKey
+from streamer.profile.explicit.standing import Settled, Standing, forgotten, lightest
 from streamer.profile.labels import Label, labels
-from streamer.profile.listing import relist
-from streamer.profile.placed import session_kind
-from streamer.profile.records import Contribution, Record, RecordKey
-from streamer.profile.rollup import Rollup
+from streamer.profile.positions import session_kind
+from streamer.profile.rollup.hysteresis import relist
+from streamer.profile.rollup.rollup import Rollup
 from streamer.profile.rules import Rules
+from streamer.profile.saved_sessions import increment, restored, snapshot
 from streamer.profile.session import Session
-from streamer.profile.standing import Settled, Standing, forgotten, lightest
 from streamer.profile.tile import Tile
-from streamer.profile.view import View, past_window
+from streamer.profile.view.view import View, past_window
 from streamer.scoring.document import Document
-from streamer.settings import DAY_MS
 from streamer.signals import explicit
 
 OPEN_SESSIONS = 1000
@@ -41,7 +40,7 @@ JOURNAL_BYTES = 64 * 1024
 """Once the journal of an epoch is longer than this, and than the last snapshot, a new epoch begins (I6)."""
 
 
-class Outcome(enum.Enum):
+class EventFate(enum.Enum):
     """What became of one event."""
 
     COUNTED = "counted"
@@ -83,7 +82,7 @@ class Profile:
         self.cohort: str | None = None
         self.cohort_at = -1
         self.sessions: list[Session] = []
-        self.records: dict[RecordKey, Record] = {}
+        self.records: dict[RecordKey, ExplicitRecord] = {}
         self.listed: dict[tuple[str, str], int] = {}
         self.rollup = Rollup(rules.frame, self.listed)
         self.formed: Tile | None = None
@@ -96,7 +95,7 @@ class Profile:
         """Statements have come that the view does not know, or sessions."""
         self.labels: list[Label] = []
         """What the sessions sealed since :meth:`take_labels` say; stays empty if labels are off."""
-        self._census = self._new_census()
+        self._population_changes = self._changes_told()
         self._session_kind = session_kind(rules)
         self._settled: Settled | None = None
         self._baseline: tuple[int, int, Baseline] | None = None
@@ -153,14 +152,14 @@ class Profile:
                     raise StateCorrupt(f"user {user_id!r}: the tile of day {day} is missing: erase the user")
                 tiles.append(codec.TILE.decode(raw))
             profile.rollup = Rollup(rules.frame, profile.listed, tiles)
-            profile._census = profile._new_census()
+            profile._population_changes = profile._changes_told()
         profile._restore(sessions, journal)
         return profile
 
-    def _new_census(self) -> Census:
+    def _changes_told(self) -> NoChanges:
         if not self.rules.adds_up(self.user_id):
-            return Census()
-        return Emitting(self.rollup, self.rules, self.frontier // DAY_MS, self.cohort)
+            return NoChanges()
+        return PopulationChanges(self.rollup, self.rules, self.frontier // DAY_MS, self.cohort)
 
     def _restore(self, sessions: bytes | None, journal: Sequence[bytes]) -> None:
         saved = journal if sessions is None else [sessions, *journal]
@@ -170,13 +169,13 @@ class Profile:
         self._has_snapshot = sessions is not None
         self._journal_room = max(JOURNAL_BYTES, len(sessions or b"")) - sum(map(len, journal))
 
-    def apply_all(self, events: Sequence[Event], watermark: int) -> list[Outcome]:
+    def apply_all(self, events: Sequence[Event], watermark: int) -> list[EventFate]:
         """Takes in events one after the other, those that fall in the one open session at one go; see :meth:`apply`."""
-        outcomes: list[Outcome] = []
+        outcomes: list[EventFate] = []
         while len(outcomes) < len(events):
             outcomes.append(self.apply(events[len(outcomes)], watermark))
             if len(self.sessions) == 1 and len(outcomes) < len(events):
-                outcomes += [Outcome.COUNTED] * self._add_run(self.sessions[0], events, len(outcomes))
+                outcomes += [EventFate.COUNTED] * self._add_run(self.sessions[0], events, len(outcomes))
         return outcomes
 
     def _add_run(self, session: Session, events: Sequence[Event], begin: int) -> int:
@@ -193,7 +192,7 @@ class Profile:
         self._stale, self._seen = True, False
         self._restated |= restated
 
-    def apply(self, event: Event, watermark: int) -> Outcome:
+    def apply(self, event: Event, watermark: int) -> EventFate:
         """Takes in one event, in any order and any number of times.
 
         Args:
@@ -215,17 +214,17 @@ class Profile:
                 self._doubt(restated=True)
             if not joined and event.ts <= self.frontier:
                 self._apply_late(event)
-                return Outcome.LATE
+                return EventFate.LATE
             if not joined and len(sessions) >= OPEN_SESSIONS:
                 rules.dropped["open_sessions"] += 1
-                return Outcome.DROPPED
+                return EventFate.DROPPED
             session = self._joined(event, joined)
         before = (session.long_enough(rules), self.watermark >= session.last + gap_ms)
         if session.add(event, rules) or before != (session.long_enough(rules), False):
             self._doubt(restated=session.states(event) or len(session.interactions) > rules.session_items)
         if len(sessions) > 1:  # one order, whatever the order of arrival (I1)
             sessions.sort(key=lambda s: s.seal_order)
-        return Outcome.COUNTED
+        return EventFate.COUNTED
 
     def _joined(self, event: Event, sessions: list[Session]) -> Session:
         """The one session that an event opens, or makes of several."""
@@ -261,7 +260,7 @@ class Profile:
 
     def take_population(self, into: Deltas) -> None:
         """Moves what the user has changed in the sums over all users since the last call to ``into`` (spec §10)."""
-        self._census.take(into)
+        self._population_changes.take(into)
 
     def deadline(self) -> int | None:
         """The least watermark (ms) at which :meth:`advance` would change anything; None: there is none."""
@@ -419,14 +418,14 @@ class Profile:
         if key not in self.records and len(self.records) >= self.rules.records_held:
             self.rules.dropped["explicit_records"] += 1
             return
-        record = self.records.setdefault(key, Record())
+        record = self.records.setdefault(key, ExplicitRecord())
         record.add_late(event, isinstance(event, Feedback) and self._speaks_for(event))
         contributed = record.contributed
         if contributed is not None and contributed.ts <= record.undo:
             record.contributed = None
-            self._census.take_back(contributed)
+            self._population_changes.take_back(contributed)
             relist(self.listed, self.rollup, self.rules.scorer, self._take_back(contributed), self.frontier)
-            self._census.settle()
+            self._population_changes.settle()
 
     def _speaks_for(self, event: Feedback) -> bool:
         """Whether a late rating is positive by what R knows on its arrival."""
@@ -437,7 +436,7 @@ class Profile:
 
     def _seal(self, session: Session) -> None:
         """Folds a closed session into its day's tile, for good."""
-        rules, rollup, census = self.rules, self.rollup, self._census
+        rules, rollup, census = self.rules, self.rollup, self._population_changes
         census.begin_day(session.day, self.records.values())
         gone, touched = rollup.leave(session.day)
         self._dirty_days.update(gone)
@@ -449,7 +448,9 @@ class Profile:
         self.formed = self._view = None
         if rules.labels:
             self.labels += labels(self.user_id, session, baseline, rules)
-        changes = Evidence(self.records, [session], baseline, session.day, rules).changes() if session.records else []
+        changes = (
+            ExplicitEvidence(self.records, [session], baseline, session.day, rules).changes() if session.records else []
+        )
         for change in changes:
             if change.added is not None:
                 add_evidence(delta, change.added, 1)
@@ -461,11 +462,11 @@ class Profile:
             touched |= rollup.fold(delta)
             self._dirty_days.add(session.day)
         for key, part in session.records.items():
-            self.records.setdefault(key, Record()).seal(part)
+            self.records.setdefault(key, ExplicitRecord()).seal(part)
         for change in changes:
             if change.removed is not None:
                 touched |= self._take_back(change.removed)
-            self.records.setdefault(change.key, Record()).contributed = change.added
+            self.records.setdefault(change.key, ExplicitRecord()).contributed = change.added
         if session.records:
             self.settled.update(self.records, session.records)
         touched |= self._drop_beyond_caps(session)
@@ -487,15 +488,15 @@ class Profile:
         rules = self.rules
         touched: set[tuple[str, str]] = set()
         if session.day in self.rollup.tiles:
-            self._census.before_caps(session.day)
+            self._population_changes.before_caps(session.day)
             for kind, value, cell in self.rollup.evict(session.day, rules.tile_caps):
                 self._stale = True
-                self._census.evict(kind, value, cell)
+                self._population_changes.evict(kind, value, cell)
                 touched.add((kind, value))
                 rules.dropped[f"tile_{kind}s"] += 1
         for key in lightest(self.records, rules.explicit_cap, session.last):
             self._stale = True
-            self._census.drop(self.records.pop(key))
+            self._population_changes.drop(self.records.pop(key))
             self._settled = None
             rules.dropped["explicit_records"] += 1
         if len(session.interactions) > rules.session_items:
@@ -518,7 +519,7 @@ class Profile:
         contributing = [record for record in self.records.values() if record.contributed is not None]
         if not (self.rollup.tiles or outlived or contributing or self.listed or not self.records):
             return
-        self._census.leave(self.records.values())
+        self._population_changes.leave(self.records.values())
         self._dirty_days.update(self.rollup.clear())
         self._settled = None
         for key in outlived:
@@ -529,8 +530,8 @@ class Profile:
         if not self.records:
             self.frontier, self.cohort, self.cohort_at = -1, None, -1
             self._fresh = True
-        self._census.join(self.cohort)
-        self._census.settle()
+        self._population_changes.join(self.cohort)
+        self._population_changes.settle()
         self._dirty_head = True
 
     def _outlived(self) -> list[RecordKey]:

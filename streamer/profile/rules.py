@@ -6,12 +6,13 @@ from collections import Counter
 
 import xxhash
 
-from streamer.profile.frame import Frame
-from streamer.profile.snapshots import Snapshots
+from streamer.events import DAY_MS
+from streamer.profile.crowd.priors_in_force import PriorsInForce
+from streamer.profile.rollup.frame import Frame
 from streamer.scoring.entries import Scorer
-from streamer.scoring.population import DEFAULT, Population
+from streamer.scoring.priors import DEFAULT, Priors
 from streamer.scoring.score import Expiry
-from streamer.settings import DAY_MS, Settings
+from streamer.settings import Settings
 from streamer.signals.abandonment import Abandonment
 from streamer.signals.exposure import Attention, Gate
 from streamer.signals.feedback import TrainingWeights
@@ -25,9 +26,9 @@ class Rules:
     they change in the sums over all users.
     """
 
-    def __init__(self, settings: Settings, population: Population = DEFAULT) -> None:
+    def __init__(self, settings: Settings, population: Priors = DEFAULT) -> None:
         self.settings = settings
-        self.snapshots = Snapshots(population)
+        self.snapshots = PriorsInForce(population)
         self.emits = settings.population
         self._share = settings.population_share
         self.gate = Gate(settings)
@@ -57,7 +58,7 @@ class Rules:
         self.dropped: Counter[str] = Counter()
 
     @property
-    def population(self) -> Population:
+    def population(self) -> Priors:
         """The snapshot in force."""
         return self.snapshots.current
 
@@ -65,7 +66,7 @@ class Rules:
         """Whether what a user's seals change is added to the sums over all users: the same users at all times."""
         return self.emits and xxhash.xxh64_intdigest(user_id.encode()) < self._share * 2**64
 
-    def adopt(self, population: Population) -> bool:
+    def adopt(self, population: Priors) -> bool:
         """Takes a snapshot in; every profile of these rules goes by it from its next step on.
 
         Returns:

@@ -7,19 +7,18 @@ from itertools import islice
 
 from msgspec import Struct, field
 
-from streamer.events import Dislike, Event, Feedback, Impression, Play
-from streamer.profile.records import RecordKey, SessionRecord
+from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
+from streamer.profile.explicit.records import RecordKey, SessionRecord
 from streamer.profile.rules import Rules
 from streamer.scoring.counts import CREATOR, TAG
-from streamer.settings import DAY_MS
 from streamer.signals.interaction import Interaction
 
 
 class Session(Struct, gc=False):
     """One session. ``start`` and ``last`` are the least and greatest ts (ms) of its events.
 
-    ``number`` names it within its user's epoch (``profile/journal.py``). ``changed`` and what follows is what has
-    not been journalled yet: ``dirty``, whether anything, then which contents, which records, and the numbers of the
+    ``number`` names it within its user's epoch (``profile/saved_sessions.py``). ``changed`` and what follows is what
+    has not been journalled yet: ``dirty``, whether anything, then which contents, which records, and the numbers of the
     sessions it took in.
     """
 
@@ -190,7 +189,7 @@ class Session(Struct, gc=False):
         )
 
     def positions_of(self, content_ids: Iterable[str]) -> dict[str, int] | None:
-        """What is to be saved of where items stood: nothing (:class:`streamer.profile.placed.PlacedSession`)."""
+        """What is to be saved of where items stood: nothing (:class:`streamer.profile.positions.PlacedSession`)."""
         return None
 
     def take_positions(self, positions: dict[str, int]) -> None:

@@ -20,7 +20,7 @@ from streamer.settings import TileCaps
 _K = TypeVar("_K", str, int)
 
 
-class Totals(Struct, array_like=True, gc=False):
+class DayTotals(Struct, array_like=True, gc=False):
     """Key ``*``: one user's whole day. ``theta`` thousandths, ``explained``, ``expected_abandoned`` millionths."""
 
     theta: int = 0
@@ -32,7 +32,7 @@ class Totals(Struct, array_like=True, gc=False):
     ratings: int = 0
     rating_sum: int = 0
 
-    def add(self, other: Totals) -> None:
+    def add(self, other: DayTotals) -> None:
         self.theta += other.theta
         self.starts += other.starts
         self.engaged += other.engaged
@@ -54,7 +54,7 @@ class Tile(Struct, array_like=True, gc=False):
     tags: dict[str, dict[str, Cell]] = field(default_factory=dict)
     creators: dict[str, Cell] = field(default_factory=dict)
     contents: dict[str, Cell] = field(default_factory=dict)
-    totals: Totals = field(default_factory=Totals)
+    totals: DayTotals = field(default_factory=DayTotals)
     completions: dict[str, list[int]] = field(default_factory=dict)
     buckets: dict[int, list[int]] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ class Tile(Struct, array_like=True, gc=False):
     def empty(self) -> bool:
         """Whether nothing is counted."""
         counted = self.tags or self.creators or self.contents or self.completions or self.buckets
-        return not counted and self.totals == Totals()
+        return not counted and self.totals == DayTotals()
 
     def tags_in(self, context: str) -> dict[str, Cell]:
         """The tags of a context, to add to."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from streamer.events import DAY_MS
 from streamer.scoring import score
 from streamer.scoring.document import Entry
 from streamer.scoring.entries import Days, Scored, evidence_of, listed_multiplier, reasons_of, total_of
-from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
 
 Context = tuple[str, str]

@@ -7,6 +7,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from streamer.events import DAY_MS
+
 SCHEMA: Final = 1
 
 Kind = Literal["creator", "tag", "duration", "content"]
@@ -90,7 +92,7 @@ def decode(raw: bytes) -> Document:
 
 
 MULTIPLIER_STEP: Final = 0.05
-EXPIRY_STEP_MS: Final = 86_400_000
+EXPIRY_STEP_MS: Final = DAY_MS
 
 
 def must_write(previous: Document | None, current: Document | None, most_age_ms: int | None = None) -> bool:

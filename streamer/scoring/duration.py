@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from math import log
 from typing import Final, NamedTuple
 
+from streamer.events import DAY_MS
 from streamer.scoring.buckets import EDGES
 from streamer.scoring.document import Entry, Evidence
 from streamer.scoring.entries import iso_day
-from streamer.settings import DAY_MS
 
 LEAST_PLAYS: Final = 6
 LEAST_GAIN: Final = 5.0

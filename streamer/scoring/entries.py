@@ -8,12 +8,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from streamer.events import DAY_MS
 from streamer.scoring import score
 from streamer.scoring.counts import CREATOR, TAG, Cell
 from streamer.scoring.document import Entry, Evidence, Kind, Reason
-from streamer.scoring.population import Population
+from streamer.scoring.priors import Priors
 from streamer.scoring.taken_back import engaged_since_said, outweighed
-from streamer.settings import DAY_MS
 from streamer.signals.rounding import places4
 
 Days = Sequence[tuple[int, Cell]]
@@ -54,7 +54,7 @@ class Scorer:
         population: how likely any user is to dislike a key (π).
     """
 
-    def __init__(self, half_life_days: float, expiry: score.Expiry, population: Population) -> None:
+    def __init__(self, half_life_days: float, expiry: score.Expiry, population: Priors) -> None:
         self._half_life_days = half_life_days
         self._expiry = expiry
         self._population = population

@@ -7,8 +7,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
+from streamer.events import DAY_MS
 from streamer.scoring.document import Entry
-from streamer.settings import DAY_MS
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _LEAST: Final = 1e-9

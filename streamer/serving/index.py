@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from math import inf, prod
 from typing import Final
 
+from streamer.events import DAY_MS
 from streamer.scoring.document import Document, Entry, Kind
 from streamer.serving.candidate import Candidate
 from streamer.serving.decay import iso_date, multiplier_at, standing, start_of_day
-from streamer.settings import DAY_MS
 
 _Table = dict[str | None, list[Entry]]
 

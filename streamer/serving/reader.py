@@ -10,6 +10,7 @@ from typing import Literal, Self, TypeVar
 from redis import RedisCluster
 from redis.asyncio import RedisCluster as AsyncRedisCluster
 
+from streamer.clock import wall_ms
 from streamer.serving.cache import NearCache
 from streamer.serving.index import Index
 from streamer.serving.lookup import Answers, Default, Lookup, Lookups
@@ -37,7 +38,7 @@ class _Reader:
         cache: NearCache[Index | None] = NearCache(cache_seconds, cache_size, time.monotonic)
         defaults: NearCache[Default] = NearCache(defaults_seconds, cache_size, time.monotonic)
         self._lookups = Lookups(
-            on_unavailable=on_unavailable, explore=explore, clock=_now_ms, cache=cache, defaults=defaults
+            on_unavailable=on_unavailable, explore=explore, clock=wall_ms, cache=cache, defaults=defaults
         )
 
 
@@ -172,7 +173,3 @@ class AsyncAvoidListReader(_Reader, AsyncClosing):
         else:
             answers = await client.mget(keys)
         return answers
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

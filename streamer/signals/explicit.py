@@ -8,7 +8,8 @@ from __future__ import annotations
 from math import exp, log
 from typing import Final
 
-DAY_MS: Final = 86_400_000
+from streamer.events import DAY_MS
+
 HARD_DAYS: Final = {"dislike": 180, "not_interested": 90, "hide": 30, "block": None, "report": None}
 """Days a hard entry stands after the action; None: until undone."""
 

@@ -19,7 +19,7 @@ ORDERS: Final = 32
 """Orders of one content remembered per session; the newest stay (I6)."""
 
 
-class Given(Struct, array_like=True, gc=False):
+class SessionFeedback(Struct, array_like=True, gc=False):
     """Explicit feedback within one session: the newest ts by kind, of undos too; of purchases and returns by order.
 
     Orders: "" is "without an order".
@@ -49,7 +49,7 @@ class Given(Struct, array_like=True, gc=False):
         else:
             newest(self.acted, kind, ts)
 
-    def join(self, other: Given) -> None:
+    def join(self, other: SessionFeedback) -> None:
         newest_by_key(self.acted, other.acted)
         newest_by_key(self.undone, other.undone)
         self._merge_rating(other.rating_at, other.rating)
@@ -119,7 +119,7 @@ class Interaction(Struct, array_like=True, gc=False):
     playbacks: dict[str, float] | None = None
     position_s: float | None = None
     scroll_depth: float | None = None
-    given: Given | None = None
+    given: SessionFeedback | None = None
 
     @classmethod
     def opened_by(cls, content_id: str, event: Event, seen: bool = False, attention: int = 0) -> Interaction:
@@ -262,7 +262,7 @@ class Interaction(Struct, array_like=True, gc=False):
             self.clicked = True
             return
         if self.given is None:
-            self.given = Given()
+            self.given = SessionFeedback()
         self.given.merge(event)
 
     @property

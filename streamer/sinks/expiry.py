@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from streamer.events import DAY_MS
 from streamer.scoring.document import Document
-from streamer.settings import DAY_MS
 
 MARGIN_MS: Final = DAY_MS
 """Kept so much longer: clocks differ, and a reader may be a little behind."""

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from streamer.scoring.population import Population, encode
+from streamer.scoring.priors import Priors, encode
 from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, RedisAddress
 from streamer.sinks.keys import creator_key, document_key
 
@@ -43,7 +43,7 @@ class Figures(NamedTuple):
     hashes: Mapping[str, Mapping[str, bytes]]
 
 
-def figures_of(population: Population, lists: Mapping[bytes, bytes], health: Mapping[bytes, bytes]) -> Figures:
+def figures_of(population: Priors, lists: Mapping[bytes, bytes], health: Mapping[bytes, bytes]) -> Figures:
     """What Redis should have.
 
     Args:

@@ -11,17 +11,18 @@ import pytest
 from redis import Redis
 from typer.testing import CliRunner, Result
 
-from streamer.cli.account import account_of
+from streamer.city.city import City
 from streamer.cli.app import app
+from streamer.cli.explanation import explain_key
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
-from streamer.engine.lookup import partition_of
-from streamer.engine.store import MARK_VERSION, Mark, UserChange, encode_mark
-from streamer.engine.table import MARK_KEY, group_of, journal_of
+from streamer.engine.state.checkpoint import MARK_KEY, group_of, journal_of
+from streamer.engine.state.lookup import partition_of
+from streamer.engine.state.store import MARK_VERSION, Mark, UserChange, encode_mark
+from streamer.events import DAY_MS
 from streamer.producing.connection import open_producer
 from streamer.profile import Profile, Rules
 from streamer.scoring.document import encode
-from streamer.settings import DAY_MS, Settings, load
-from streamer.simulation.city import City
+from streamer.settings import Settings, load
 from tests.avoid_lists import document, entry
 
 NOW = time.time_ns() // 1_000_000
@@ -188,7 +189,9 @@ def test_explain_tells_the_counts_behind_an_entry_and_what_another_lacks(setting
     assert listed.evidence.last_day in result.output
     assert re.search(rf"^ all +{listed.evidence.shown} +{listed.evidence.started} ", result.output, re.MULTILINE)
     named = {each.value for each in found.entries}
-    lacking = next(a for tag in city.catalogue.tags if tag not in named and (a := account_of(profile, "tag", tag)).days)
+    lacking = next(
+        a for tag in city.catalogue.tags if tag not in named and (a := explain_key(profile, "tag", tag)).days
+    )
     told = run(settings, "explain", user, lacking.value, "--kind", "tag").output
     assert all(f"not listed: {line}" in told for line in lacking.missing)
 

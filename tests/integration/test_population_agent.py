@@ -14,18 +14,19 @@ from typer.testing import CliRunner
 import agents
 from streamer.cli.app import app
 from streamer.embedded import EmbeddedRedis
-from streamer.engine.aggregator import announced
-from streamer.engine.announcement import Announcement
-from streamer.engine.compacted import PARTITION
-from streamer.engine.scan import scanner
-from streamer.engine.snapshots import STALE_AFTER
+from streamer.engine.kafka.compacted import PARTITION
+from streamer.engine.kafka.scan import scanner
+from streamer.engine.population.aggregator import announced
+from streamer.engine.population.announcement import Announcement
+from streamer.engine.population.snapshots import STALE_AFTER
 from streamer.errors import SettingsError
+from streamer.events import DAY_MS
 from streamer.population import Deltas, Key
 from streamer.population.sums import CohortSums, CreatorSums, TagSums
 from streamer.producing import SignalProducer, topics
 from streamer.producing.connection import open_producer
 from streamer.serving import AvoidListReader, Candidate
-from streamer.settings import DAY_MS, Settings
+from streamer.settings import Settings
 from tests.backends.ports import free_port
 from tests.crowd import HATED, LOVED, crowd
 from tests.processes import environment_of, measured, running, wait_for

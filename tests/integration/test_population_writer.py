@@ -10,16 +10,16 @@ import redis
 
 from streamer.embedded import EmbeddedRedis
 from streamer.errors import RedisUnavailable
-from streamer.scoring.population import Population
+from streamer.scoring.priors import Priors
 from streamer.sinks.population import Figures, PopulationWriter, figures_of
 from tests.backends.ports import free_port
 
 FIRST = figures_of(
-    Population(version=1, tags={"gore": 0.2, "fun": 0.01}, creators={"bait": 0.4}),
+    Priors(version=1, tags={"gore": 0.2, "fun": 0.01}, creators={"bait": 0.4}),
     {b"~all": b"all", b"~cohort:de": b"de"},
     {b"bait": b"flagged"},
 )
-SECOND = figures_of(Population(version=2, tags={"gore": 0.1}), {b"~all": b"all", b"~cohort:fr": b"fr"}, {})
+SECOND = figures_of(Priors(version=2, tags={"gore": 0.1}), {b"~all": b"all", b"~cohort:fr": b"fr"}, {})
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from streamer.embedded import EmbeddedRedis
 from streamer.errors import RedisUnavailable, StateCorrupt
+from streamer.events import DAY_MS
 from streamer.scoring.document import encode
-from streamer.settings import DAY_MS
 from streamer.sinks import AvoidListWriter, Update, Written
 from streamer.sinks.keys import document_key, guard_key
 from tests.avoid_lists import TODAY, document, entry

@@ -10,9 +10,9 @@ from kafka import KafkaConsumer, TopicPartition
 from streamer.embedded import EmbeddedBroker
 from streamer.events import EVENT_TYPES, EventDecoder, Watermark
 from streamer.producing import SignalProducer
+from streamer.replay.datasets import kuairand
+from streamer.replay.replay import Replay
 from streamer.settings import load
-from streamer.simulation.datasets import kuairand
-from streamer.simulation.replay import Replay
 from tests.data import FIXTURES
 
 LATER_THAN_ALL = 1 << 42

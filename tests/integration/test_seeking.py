@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka import KafkaProducer
 
 from streamer.embedded import EmbeddedBroker
-from streamer.engine.transport import BatchConsumerThread
+from streamer.engine.kafka.transport import BatchConsumerThread
 from streamer.producing.connection import PROTOCOL
 
 RECORDS = 40

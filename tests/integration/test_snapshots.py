@@ -1,4 +1,4 @@
-"""Population snapshots as a worker meets them: missing, good, broken, too new, old, or out of reach."""
+"""Priors snapshots as a worker meets them: missing, good, broken, too new, old, or out of reach."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from prometheus_client import generate_latest
 
 from streamer.cli.demo.deployment import sums
 from streamer.embedded import EmbeddedBroker
-from streamer.engine.compacted import PARTITION
+from streamer.engine.kafka.compacted import PARTITION
 from streamer.engine.metrics import Metrics
-from streamer.engine.snapshots import KEY, STALE_AFTER, SnapshotFollower
+from streamer.engine.population.snapshots import KEY, STALE_AFTER, SnapshotFollower
 from streamer.events import CLAIM
 from streamer.producing.connection import open_producer
 from streamer.profile import Rules
-from streamer.scoring.population import SCHEMA, Population, encode
+from streamer.scoring.priors import SCHEMA, Priors, encode
 from streamer.settings import Settings
 from tests.deployment import settings_of
 
@@ -35,7 +35,7 @@ class Following:
         self.now_ms = NOW
         self._follower = SnapshotFollower(self.rules, settings, self.metrics, lambda: self.now_ms)
 
-    def refresh(self) -> Population:
+    def refresh(self) -> Priors:
         asyncio.run(self._follower.refresh())
         return self.rules.population
 
@@ -55,9 +55,9 @@ def write(settings: Settings) -> Iterator[Write]:
     producer = open_producer(settings, delivery_timeout=10, auto_create=True)
     producer.partitions_for(settings.topics.snapshots)
 
-    def write(*values: Population | bytes | None, key: bytes = KEY) -> None:
+    def write(*values: Priors | bytes | None, key: bytes = KEY) -> None:
         for value in values:
-            raw = encode(value) if isinstance(value, Population) else value
+            raw = encode(value) if isinstance(value, Priors) else value
             producer.send(settings.topics.snapshots, raw, key, partition=PARTITION)
         producer.flush()
 
@@ -70,12 +70,12 @@ def following(settings: Settings, write: Write) -> Following:
     return Following(settings)
 
 
-def of(version: int, as_of: int = NOW, schema: int = SCHEMA) -> Population:
-    return Population(schema=schema, version=version, as_of=as_of, start_rate=0.3)
+def of(version: int, as_of: int = NOW, schema: int = SCHEMA) -> Priors:
+    return Priors(schema=schema, version=version, as_of=as_of, start_rate=0.3)
 
 
 def test_without_a_snapshot_the_constants_hold(following: Following) -> None:
-    assert following.refresh() == Population()
+    assert following.refresh() == Priors()
     assert following.measured("version") == 0
 
 
@@ -144,5 +144,5 @@ def test_a_broker_that_is_away_leaves_it_in_force(
     settings: Settings, write: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     elsewhere = settings.model_copy(update={"brokers": "127.0.0.1:1"})
-    assert Following(elsewhere).refresh() == Population()
+    assert Following(elsewhere).refresh() == Priors()
     assert "stays in force" in caplog.text

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from streamer.embedded import EmbeddedBroker
-from streamer.engine.producer import BatchProducer
-from streamer.engine.recovery import recover
-from streamer.engine.rewriting import rewrite
-from streamer.engine.scan import scanner
-from streamer.engine.store import MARK_VERSION, Mark, MemoryStore, UserChange
-from streamer.engine.table import ChangelogWriter
+from streamer.engine.kafka.producer import BatchProducer
+from streamer.engine.kafka.scan import scanner
+from streamer.engine.state.checkpoint import ChangelogWriter
+from streamer.engine.state.recovery import recover
+from streamer.engine.state.rewriting import rewrite
+from streamer.engine.state.store import MARK_VERSION, Mark, MemoryStore, UserChange
 from streamer.settings import Settings
 
 ROUNDS = 40

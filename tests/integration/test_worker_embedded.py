@@ -11,12 +11,12 @@ import pytest
 from kafka import KafkaProducer
 
 import agents
-from streamer.engine.truncation import Truncation
+from streamer.engine.kafka.truncation import Truncation
 from streamer.errors import BrokerUnavailable
-from streamer.events import Dislike, Feedback
+from streamer.events import DAY_MS, Dislike, Feedback
 from streamer.producing import SignalProducer, topics
 from streamer.profile import Label
-from streamer.settings import DAY_MS, Settings
+from streamer.settings import Settings
 from tests.deployment import NOW, city_of, records_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from streamer.events import Event
+from streamer.events import DAY_MS, Event
 from streamer.profile import Profile, Rules
-from streamer.profile.contexts import contexts_of
 from streamer.profile.session import Session
+from streamer.profile.view.contexts import contexts_of
 from streamer.scoring.counts import TAG
-from streamer.settings import DAY_MS
 from tests.property.worlds import BASE_DAY
 
 COUNTS = (

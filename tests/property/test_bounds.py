@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.events import Dislike, Event, Feedback, Play
+from streamer.events import DAY_MS, Dislike, Event, Feedback, Play
 from streamer.profile import Profile, Rules
+from streamer.profile.explicit.records import STATEMENTS
 from streamer.profile.profile import OPEN_SESSIONS
-from streamer.profile.records import STATEMENTS
 from streamer.profile.tile import Tile
-from streamer.settings import DAY_MS, Settings, TileCaps
+from streamer.settings import Settings, TileCaps
 from streamer.signals.interaction import ORDERS, PLAYBACKS
 from tests.property.driving import take, watermark_at
 from tests.property.worlds import BASE_DAY, events

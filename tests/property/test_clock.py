@@ -19,12 +19,12 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.engine.answers import date_from_asking
-from streamer.engine.partition import PartitionProcessor
-from streamer.engine.records import Batch, Fetched, Record
-from streamer.engine.transport import BatchConsumer
-from streamer.events import Dislike, encode
-from streamer.settings import DAY_MS, Settings
+from streamer.engine.kafka.answers import date_from_asking
+from streamer.engine.kafka.records import Batch, Fetched, Record
+from streamer.engine.kafka.transport import BatchConsumer
+from streamer.engine.partition.processor import PartitionProcessor
+from streamer.events import DAY_MS, Dislike, encode
+from streamer.settings import Settings
 from tests.unit.memory_job import NAMES, MemoryJob
 
 LAG_MS = 1_000

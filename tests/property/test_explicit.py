@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.events import Dislike, Event, Feedback, Impression, Play
-from streamer.profile import Outcome, Profile, Rules
-from streamer.settings import DAY_MS
+from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
+from streamer.profile import EventFate, Profile, Rules
 from tests.property.driving import Saved, reloaded, take, tiles_of, watermark_at
 from tests.property.worlds import BASE_DAY, USUAL, creators, events, tags, times
 
@@ -36,7 +35,7 @@ def test_i5_a_dislike_later_than_any_grace_still_excludes(
     ts = profile.frontier - back_ms
     dislike = Dislike(user_id="u", ts=ts, content_id="late", session_id="gone", action=action, tags=("x",))  # type: ignore[arg-type]
     tiles = tiles_of(profile)
-    assert profile.apply(dislike, profile.watermark) is Outcome.LATE
+    assert profile.apply(dislike, profile.watermark) is EventFate.LATE
     assert tiles_of(profile) == tiles
     for step in [profile.watermark, *after]:
         take(profile, step)
@@ -113,7 +112,7 @@ def test_i5_an_undo_takes_back_exactly_what_two_sessions_ago_was_contributed(lat
     assert tiles_of(profile)[BASE_DAY] == {("tag", "x"): {"ld": 2_000_000}}
     profile = reloaded(profile, saved)
     undo = Dislike(user_id="u", ts=ts + 1 if late else ts + 2 * DAY_MS, content_id="c1", action="undo")
-    assert profile.apply(undo, profile.watermark) is (Outcome.LATE if late else Outcome.COUNTED)
+    assert profile.apply(undo, profile.watermark) is (EventFate.LATE if late else EventFate.COUNTED)
     assert profile.document() is None
     profile.advance(ts + 3 * DAY_MS)
     profile = reloaded(profile, saved)

@@ -8,9 +8,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.events import Dislike, Event, Feedback, Impression
+from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression
 from streamer.profile import Profile, Rules
-from streamer.settings import DAY_MS
 from tests.property.driving import tiles_of
 from tests.property.worlds import BASE_DAY, USUAL, events
 

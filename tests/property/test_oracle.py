@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from lab.oracle.oracle import Oracle, same
 from streamer.events import Event
 from streamer.profile import Profile, Rules
-from streamer.scoring.population import DEFAULT, Population
+from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings
-from streamer.simulation.oracle import Oracle, same
 from tests.property.driving import Saved, contexts_in, reloaded, tiles_of, watermark_at
 from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings, snapshots, statements
 
@@ -77,8 +77,8 @@ def test_i2_habits_of_the_hour_the_device_and_the_length_equal_the_oracle_s(
 def test_i2_by_any_snapshot_of_the_population_and_as_it_is_replaced(
     world: Settings,
     arrivals: list[list[Event | int]],
-    first: Population,
-    later: list[Population],
+    first: Priors,
+    later: list[Priors],
     reload_every: int,
     data: st.DataObject,
 ) -> None:
@@ -99,8 +99,8 @@ def assert_equal_after_every_step(
     world: Settings,
     arrivals: list[Event | int],
     reload_every: int,
-    population: Population = DEFAULT,
-    replaced: Mapping[int, Population] = MappingProxyType({}),
+    population: Priors = DEFAULT,
+    replaced: Mapping[int, Priors] = MappingProxyType({}),
 ) -> None:
     """``replaced``: snapshots that come into force before the step of this number."""
     profile = Profile("u", Rules(world, population))

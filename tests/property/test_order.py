@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.events import Dislike, Event, Impression
-from streamer.profile import Outcome, Profile, Rules
+from streamer.events import DAY_MS, Dislike, Event, Impression
+from streamer.profile import EventFate, Profile, Rules
 from streamer.scoring.document import encode
-from streamer.settings import DAY_MS, Settings
+from streamer.settings import Settings
 from tests.property.driving import Saved, reloaded, state_of, take
 from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings
 
@@ -108,7 +108,7 @@ def test_i1_late_arrivals_within_grace_across_watermarks_and_restarts_give_the_s
         if isinstance(step, int):
             profile.advance(step)
         else:
-            assert profile.apply(step, profile.watermark) is Outcome.COUNTED
+            assert profile.apply(step, profile.watermark) is EventFate.COUNTED
         if number % restart_every == 0:
             profile = reloaded(profile, saved)
     arrived = [step for step in steps if not isinstance(step, int)]

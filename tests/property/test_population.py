@@ -5,6 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.oracle import population as oracle_population
+from lab.oracle.oracle import Oracle, UserOracle
+from lab.oracle.population import Sums as OracleSums
+from lab.oracle.population import totals as totals_of
 from streamer.events import Event
 from streamer.population import Deltas, Key, Totals
 from streamer.population.bins import BINS
@@ -12,13 +16,9 @@ from streamer.population.rates import STEP, snapshot
 from streamer.population.sums import COHORT, CohortSums, CreatorSums, EveryoneSums, Sums, TagSums
 from streamer.profile import Profile, Rules
 from streamer.scoring.buckets import ALL_EDGES
-from streamer.scoring.population import Population
+from streamer.scoring.priors import Priors
 from streamer.scoring.score import logit
 from streamer.settings import Settings
-from streamer.simulation import oracle_population
-from streamer.simulation.oracle import Oracle, UserOracle
-from streamer.simulation.oracle_population import Sums as OracleSums
-from streamer.simulation.oracle_population import totals as totals_of
 from tests.property.driving import Saved, reloaded, watermark_at
 from tests.property.worlds import ROOMY, SMALL, events, snapshots, statements
 
@@ -58,7 +58,7 @@ def _numbers(sums: Sums) -> dict[str, int]:
 class Pair:
     """A user, incrementally and by the oracle."""
 
-    def __init__(self, world: Settings, snapshot: Population) -> None:
+    def __init__(self, world: Settings, snapshot: Priors) -> None:
         self.profile = Profile("u", Rules(world, snapshot))
         self.oracle: UserOracle = Oracle(world, snapshot).run([])
         self.saved = Saved()
@@ -72,7 +72,7 @@ class Pair:
             self.profile.apply(step, self.profile.watermark)
             self.oracle.step(step)
 
-    def adopt(self, population: Population) -> None:
+    def adopt(self, population: Priors) -> None:
         assert self.profile.rules.adopt(population)
         self.oracle.population = population
 
@@ -97,8 +97,8 @@ class Pair:
 )
 def test_what_seals_emit_adds_up_in_any_order_to_the_totals_from_scratch(
     world: Settings,
-    first: Population,
-    later: Population,
+    first: Priors,
+    later: Priors,
     replaced_at: int,
     arrivals: list[list[Event | int]],
     reload_every: int,

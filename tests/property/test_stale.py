@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streamer.events import Event, Impression, Play
 from streamer.profile import Profile, Rules
 from streamer.scoring.document import Document, must_write
-from streamer.scoring.population import DEFAULT, Population
+from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings
 from tests.property.driving import Saved, take, watermark_at
 from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings, snapshots
@@ -26,13 +26,13 @@ def test_whoever_asks_only_stale_profiles_misses_nothing(world: Settings, arriva
 @settings(deadline=None, max_examples=60)
 @given(arrivals=steps, snapshot=snapshots(), at=st.integers(0, 45))
 def test_whoever_asks_only_stale_profiles_misses_no_new_snapshot_of_the_population(
-    arrivals: list[Event | int], snapshot: Population, at: int
+    arrivals: list[Event | int], snapshot: Priors, at: int
 ) -> None:
     assert_nothing_missed(ROOMY, arrivals, (at, snapshot))
 
 
 def assert_nothing_missed(
-    world: Settings, arrivals: list[Event | int], adopted: tuple[int, Population] = (-1, DEFAULT)
+    world: Settings, arrivals: list[Event | int], adopted: tuple[int, Priors] = (-1, DEFAULT)
 ) -> None:
     """``adopted``: a snapshot that comes into force before the step of that number."""
     profile, saved = Profile("u", Rules(world)), Saved()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from streamer.events import Dislike, Event, Feedback, Impression, Play
+from lab.oracle.oracle import Oracle, same
+from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
 from streamer.profile import Profile, Rules
-from streamer.settings import DAY_MS, Settings
-from streamer.simulation.oracle import Oracle, same
+from streamer.settings import Settings
 from tests.property.driving import Saved, reloaded, take, watermark_at
 from tests.property.worlds import BASE_DAY
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from streamer.events import Dislike, Event, Feedback, Impression, Play
-from streamer.scoring.population import DEFAULT, Population
-from streamer.settings import DAY_MS, Settings, TileCaps
+from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
+from streamer.scoring.priors import DEFAULT, Priors
+from streamer.settings import Settings, TileCaps
 
 BASE_DAY = 20_000
 MINUTE = 60_000
@@ -38,10 +38,10 @@ zones = st.sampled_from([0, 60, -300])
 
 
 @st.composite
-def snapshots(draw: st.DrawFn, version: int = 1) -> Population:
+def snapshots(draw: st.DrawFn, version: int = 1) -> Priors:
     """What may be known of everybody: rates far from the constants, and of some keys their own."""
     shares = st.floats(0.03, 0.9).map(lambda share: round(share, 3))
-    return Population(
+    return Priors(
         version=version,
         prior=draw(st.sampled_from([DEFAULT.prior, DEFAULT.prior, 0.01, 0.2])),
         start_rate=draw(st.sampled_from([DEFAULT.start_rate, 0.01, 0.4])),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from streamer.events import Event
+from streamer.events import DAY_MS, Event
 from streamer.producing import SignalProducer, topics
-from streamer.settings import DAY_MS, Settings
+from streamer.settings import Settings
 from tests.backends.choose import Kafka, RealRedis
 from tests.deployment import NOW, city_of, settings_of, wrong
 from tests.processes import Progress, running, wait_for

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import ProducerFenced
 
-from streamer.engine.producer import BatchProducer, Entry
+from streamer.engine.kafka.producer import BatchProducer, NewRecord
 from streamer.producing import topics
 from streamer.settings import Settings
 from tests.backends.choose import Kafka
@@ -27,7 +27,7 @@ def test_what_another_has_claimed_stays_refused_though_one_claims_again_what_is_
     owned = (names.state, names.journal, names.avoid_lists)
 
     async def write(producer: BatchProducer, topic: str, partition: int) -> None:
-        for sent in await producer.send(topic, partition, [[Entry(b"key", b"value")]]):
+        for sent in await producer.send(topic, partition, [[NewRecord(b"key", b"value")]]):
             await sent.done
 
     async def run() -> None:

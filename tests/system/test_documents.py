@@ -9,12 +9,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from streamer.events import Dislike, Event
+from streamer.city.city import City
+from streamer.city.disorder import disorder
+from streamer.events import DAY_MS, Dislike, Event
 from streamer.producing import SignalProducer
-from streamer.settings import DAY_MS, Settings
-from streamer.simulation.city import City
-from streamer.simulation.datasets import kuairand, open_bandit
-from streamer.simulation.disorder import disorder
+from streamer.replay.datasets import kuairand, open_bandit
+from streamer.settings import Settings
 from tests.data import shared_data
 from tests.deployment import NOW, wrong
 from tests.processes import HANGS_AFTER_S, Progress, wait_for

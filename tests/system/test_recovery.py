@@ -15,14 +15,14 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import PolicyViolationError
 
-from streamer.engine.disk import DiskStore
-from streamer.engine.producer import BatchProducer
-from streamer.engine.recovery import recover
-from streamer.engine.rewriting import rewrite
-from streamer.engine.scan import scanner
-from streamer.engine.store import MARK_VERSION, Mark, MemoryStore, PartitionStore, UserChange
-from streamer.engine.table import ChangelogWriter, JournalWriter
-from streamer.engine.truncation import Truncation
+from streamer.engine.kafka.producer import BatchProducer
+from streamer.engine.kafka.scan import scanner
+from streamer.engine.kafka.truncation import Truncation
+from streamer.engine.state.checkpoint import ChangelogWriter, JournalWriter
+from streamer.engine.state.disk import DiskStore
+from streamer.engine.state.recovery import recover
+from streamer.engine.state.rewriting import rewrite
+from streamer.engine.state.store import MARK_VERSION, Mark, MemoryStore, PartitionStore, UserChange
 from streamer.errors import TopicsError
 from streamer.producing import topics
 from streamer.settings import Settings

@@ -12,7 +12,7 @@ from redis import Redis, RedisCluster
 
 from streamer.errors import RedisUnavailable
 from streamer.scoring.document import encode
-from streamer.scoring.population import Population
+from streamer.scoring.priors import Priors
 from streamer.serving import AsyncAvoidListReader, AvoidListReader
 from streamer.sinks import AvoidListWriter, Update, Written
 from streamer.sinks.population import PopulationWriter, figures_of
@@ -135,8 +135,8 @@ def test_a_cluster_is_cleared(cluster: str) -> None:
 
 
 def test_a_cluster_has_the_populations_figures_and_exactly_the_newest(cluster: str) -> None:
-    first = figures_of(Population(version=1, tags={"gore": 0.2}), {b"~all": b"1", b"~cohort:de": b"1"}, {b"c": b"1"})
-    second = figures_of(Population(version=2), {b"~all": b"2"}, {})
+    first = figures_of(Priors(version=1, tags={"gore": 0.2}), {b"~all": b"1", b"~cohort:de": b"1"}, {b"c": b"1"})
+    second = figures_of(Priors(version=2), {b"~all": b"2"}, {})
 
     async def run() -> None:
         async with PopulationWriter(cluster) as writer:

@@ -8,14 +8,14 @@ from random import Random
 
 import msgspec
 
-from streamer.engine.partition import PartitionProcessor
-from streamer.engine.producer import Entry
-from streamer.engine.records import Record
-from streamer.engine.recovery import JournalReplay, apply_outbox_record
-from streamer.engine.results import LabelWrite, Output
-from streamer.engine.steps import load_profile
-from streamer.engine.store import Mark, MemoryStore, PartitionStore, UserChange, decode_mark, encode_mark
-from streamer.engine.table import MARK_KEY, apply_record, group_of, journal_of
+from streamer.engine.kafka.producer import NewRecord
+from streamer.engine.kafka.records import Record
+from streamer.engine.partition.processor import PartitionProcessor
+from streamer.engine.partition.work import LabelWrite, Output
+from streamer.engine.state.checkpoint import MARK_KEY, apply_record, group_of, journal_of
+from streamer.engine.state.loading import load_profile
+from streamer.engine.state.recovery import JournalReplay, apply_outbox_record
+from streamer.engine.state.store import Mark, MemoryStore, PartitionStore, UserChange, decode_mark, encode_mark
 from streamer.events import Erasure, Event, Watermark, encode
 from streamer.population import Deltas
 from streamer.profile import Rules
@@ -67,7 +67,7 @@ class MemoryJob:
         self.store = store
         self.processor = PartitionProcessor(0, self.settings, self._rules, store, self._hot_users, self.deltas)
         self.position = dict(self.committed)
-        self._unacked: list[Entry] = []
+        self._unacked: list[NewRecord] = []
         self._unacked_labels: list[LabelWrite] = []
 
     def bring_up_to_date(self, store: PartitionStore) -> None:
@@ -109,7 +109,7 @@ class MemoryJob:
             self._topic(name): self.now_ms if self.position[name] == len(self.logs[name]) else None for name in NAMES
         }
         out = self.processor.process(self.now_ms, caught_up, limit)
-        self._unacked += [Entry(write.user.encode(), write.value) for write in out.writes]
+        self._unacked += [NewRecord(write.user.encode(), write.value) for write in out.writes]
         self._unacked_labels += out.labels
         for reject in out.rejects:
             self.rejects[reject.topic, reject.record.offset] = reject.code
@@ -203,7 +203,7 @@ class MemoryJob:
             self.outbox.append(Record(len(self.outbox), entry.key, entry.value, 0))
         self._unacked = self._unacked[len(arrived) :]
 
-    def _append(self, group: Iterable[Entry]) -> None:
+    def _append(self, group: Iterable[NewRecord]) -> None:
         for key, value, headers in group:
             self.changelog.append(Record(len(self.changelog), key, value, 0, tuple(headers)))
 
@@ -214,7 +214,7 @@ class MemoryJob:
 
     def _append_mark(self, mark: Mark) -> None:
         complete = msgspec.structs.replace(mark, outbox_end=len(self.outbox), journal_begin=self._journal_begin)
-        self._append([Entry(MARK_KEY, encode_mark(complete))])
+        self._append([NewRecord(MARK_KEY, encode_mark(complete))])
 
     def _truncate(self) -> None:
         self.journal_start = max(self.journal_start, self._journal_begin)

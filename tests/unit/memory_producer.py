@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from aiokafka.structs import RecordMetadata, TopicPartition
 
-from streamer.engine.producer import BatchProducer, Entry, Sent
-from streamer.engine.records import Record
+from streamer.engine.kafka.producer import BatchProducer, NewRecord, Sent
+from streamer.engine.kafka.records import Record
 
 
 class MemoryProducer(BatchProducer):
@@ -19,7 +19,7 @@ class MemoryProducer(BatchProducer):
         self.logs: defaultdict[str, list[Record]] = defaultdict(list)
         self.fail: Exception | None = None
 
-    async def send(self, topic: str, partition: int, groups: Iterable[Sequence[Entry]]) -> list[Sent]:
+    async def send(self, topic: str, partition: int, groups: Iterable[Sequence[NewRecord]]) -> list[Sent]:
         await asyncio.sleep(0)
         if self.fail is not None:
             raise self.fail

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from streamer.cli.given import given
+from streamer.cli.options import options_of
+from streamer.clock import wall_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from streamer.city.city import City
     from streamer.cli.demo.deployment import Deployment
     from streamer.scoring.document import Document
     from streamer.settings import Settings
-    from streamer.simulation.city import City
 
 
 def install(app: typer.Typer) -> None:
@@ -47,21 +48,21 @@ def demo(
     """
     from rich.console import Console
 
+    from streamer.city.city import City
     from streamer.errors import SettingsError
-    from streamer.simulation.city import City
 
     console = Console(highlight=False)
     with _terminable():
-        settle_ms = _settle_ms(given(ctx).settings())
+        settle_ms = _settle_ms(options_of(ctx).settings())
         try:
-            city = City.of_size(events, end_ms=_now_ms() - settle_ms, seed=seed, days=days, users=users)
+            city = City.of_size(events, end_ms=wall_ms() - settle_ms, seed=seed, days=days, users=users)
         except ValueError as error:
             raise SettingsError([f"demo: {error}"]) from None
         began = time.monotonic()
         with console.status("starting broker, Redis and agents"):
             from streamer.cli.demo.deployment import Deployment
 
-            deployment = Deployment(given(ctx))
+            deployment = Deployment(options_of(ctx))
         with deployment:
             shown = _show(console, deployment, city, settle_ms)
             if keep:
@@ -87,7 +88,7 @@ def _show(console: Console, deployment: Deployment, city: City, settle_ms: int) 
         with Progress(*columns, console=console) as progress:
             Traffic(deployment, city, progress).run(producer, settled_ms=city.end_ms + settle_ms)
     found = documents(deployment.settings.redis_url)
-    document = most_telling(found, _now_ms())
+    document = most_telling(found, wall_ms())
     if document is None:
         console.print(f"Nobody of {city.users} users has anything to avoid yet: try more --events.")
         return None
@@ -105,7 +106,7 @@ def _show_list(console: Console, document: Document, found: dict[str, Document],
     shown = to_show(document)
     console.print()
     console.print(
-        entries_table(shown, _now_ms(), evidence=False, title=f"What {document.user_id} is better not shown, and why")
+        entries_table(shown, wall_ms(), evidence=False, title=f"What {document.user_id} is better not shown, and why")
     )
     if len(shown) < len(document.entries):
         console.print(f"… and {len(document.entries) - len(shown)} more.")
@@ -213,7 +214,3 @@ def _terminable() -> Iterator[None]:
 
 def _terminate(number: int, _frame: object) -> NoReturn:
     raise SystemExit(128 + number)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

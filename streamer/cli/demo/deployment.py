@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from streamer.cli.given import Given
+from streamer.cli.options import Options
 from streamer.embedded import Child, EmbeddedBroker, EmbeddedRedis
 from streamer.errors import ProcessEnded
 from streamer.producing import topics
@@ -78,7 +78,7 @@ class Deployment:
         DependencyMissing: the extra ``embedded`` is not installed.
     """
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: Options) -> None:
         with ExitStack() as stack:
             broker = stack.enter_context(EmbeddedBroker())
             redis = stack.enter_context(EmbeddedRedis())

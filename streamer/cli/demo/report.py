@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from streamer.city.catalogue import Item
+from streamer.city.city import City
+from streamer.city.tastes import Taste
 from streamer.cli.words import of
-from streamer.engine.announcement import Announcement
+from streamer.engine.population.announcement import Announcement
 from streamer.population.defaults import ALL
 from streamer.scoring.document import Document, Entry, decode
-from streamer.simulation.catalogue import Item
-from streamer.simulation.city import City
-from streamer.simulation.tastes import Taste
 
 MOST_ROWS: Final = 12
 

@@ -10,16 +10,17 @@ from typing import Final
 from redis import Redis
 from rich.progress import Progress, TaskID
 
+from streamer.city.catalogue import Item
+from streamer.city.city import City
 from streamer.cli.demo.deployment import Deployment
-from streamer.engine.aggregator import announced
-from streamer.engine.announcement import Announcement
-from streamer.engine.scan import scanner
+from streamer.clock import wall_ms
+from streamer.engine.kafka.scan import scanner
+from streamer.engine.population.aggregator import announced
+from streamer.engine.population.announcement import Announcement
 from streamer.events import Dislike
 from streamer.producing import SignalProducer
 from streamer.scoring.document import Document, decode
 from streamer.serving import AvoidListReader, Candidate
-from streamer.simulation.catalogue import Item
-from streamer.simulation.city import City
 from streamer.sinks.keys import is_users
 
 _POLL_S: Final = 0.2
@@ -130,7 +131,7 @@ def population(deployment: Deployment) -> Announcement | None:
         if time.monotonic() > deadline:
             return None
         time.sleep(_POLL_S)
-    counted_ms = time.time_ns() // 1_000_000
+    counted_ms = wall_ms()
     while time.monotonic() < deadline:
         found = asyncio.run(read())
         if found.population.as_of >= counted_ms:
@@ -148,7 +149,7 @@ def dislike(deployment: Deployment, producer: SignalProducer, user_id: str, item
     candidate = Candidate(item.content_id, item.creator_id, item.tags, item.duration_s)
     with AvoidListReader(deployment.settings.redis_url) as reader:
         reader.get(user_id)  # connects
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_ms()
         began = time.perf_counter()
         producer.send(
             Dislike(

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.oracle import oracle
 from streamer.embedded.child import Child
 from streamer.settings import Settings
-from streamer.simulation import oracle
 from tests.backends.choose import Kafka, RealRedis
 from tests.deployment import Story, local_documents, wrong_anywhere
 from tests.feeding import Feed

@@ -24,16 +24,16 @@ from typing import Any, Final, Literal, NamedTuple
 import agents
 from agents import signals
 from agents.publisher import Publisher
-from streamer.engine.aggregator import Aggregator
-from streamer.engine.compacted import CompactedTopic
-from streamer.engine.deltas import DeltaWriter
-from streamer.engine.disk import DiskStore
-from streamer.engine.output import OutputWriter, Pending
-from streamer.engine.producer import BatchProducer
-from streamer.engine.store import UserChange
-from streamer.engine.table import ChangelogWriter, JournalWriter, journal_of
-from streamer.engine.transport import BatchConsumer
-from streamer.engine.truncation import Truncation
+from streamer.engine.kafka.compacted import CompactedTopic
+from streamer.engine.kafka.producer import BatchProducer
+from streamer.engine.kafka.transport import BatchConsumer
+from streamer.engine.kafka.truncation import Truncation
+from streamer.engine.partition.output import OutputWriter, Pending
+from streamer.engine.population.aggregator import Aggregator
+from streamer.engine.population.deltas import DeltaWriter
+from streamer.engine.state.checkpoint import ChangelogWriter, JournalWriter, journal_of
+from streamer.engine.state.disk import DiskStore
+from streamer.engine.state.store import UserChange
 from streamer.profile import Profile
 from streamer.settings import load
 from streamer.sinks import AvoidListWriter

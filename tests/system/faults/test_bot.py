@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer
 
-from streamer.engine.table import MARK_KEY
-from streamer.events import Event, Impression, Play, encode
+from lab.oracle import oracle
+from streamer.engine.state.checkpoint import MARK_KEY
+from streamer.events import DAY_MS, Event, Impression, Play, encode
 from streamer.producing import SignalProducer
-from streamer.settings import DAY_MS, Settings
-from streamer.simulation import oracle
+from streamer.settings import Settings
 from tests.deployment import NOW, Story, newest_in_outbox, records_of
 from tests.system.faults.deployed import Deploy
 

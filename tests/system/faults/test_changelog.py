@@ -11,9 +11,10 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import PolicyViolationError
 
 from streamer.embedded.child import Child
-from streamer.engine.scan import scan
+from streamer.engine.kafka.scan import scan
+from streamer.events import DAY_MS
 from streamer.producing import topics
-from streamer.settings import DAY_MS, Settings
+from streamer.settings import Settings
 from tests.deployment import records_of, story_of
 from tests.processes import wait_for
 from tests.system.faults.deployed import Deploy, Deployed

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 from kafka import KafkaProducer
 
+from streamer.city.disorder import disorder
 from streamer.events import REJECT_CODES, Event, Impression, encode
 from streamer.producing import SignalProducer
 from streamer.settings import Settings
-from streamer.simulation.disorder import disorder
 from tests.deployment import records_of, story_of
 from tests.processes import wait_for
 from tests.system.faults.deployed import Deployed

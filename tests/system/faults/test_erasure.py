@@ -9,12 +9,12 @@ import pytest
 import redis
 from kafka import KafkaConsumer, TopicPartition
 
-from streamer.engine.disk import DiskStore
-from streamer.engine.table import MARK_KEY
+from lab.oracle import oracle
+from streamer.engine.state.checkpoint import MARK_KEY
+from streamer.engine.state.disk import DiskStore
 from streamer.events import Event
 from streamer.producing import SignalProducer
 from streamer.settings import Settings
-from streamer.simulation import oracle
 from tests.deployment import Story, newest_in_outbox, records_of, story_of
 from tests.processes import wait_for
 from tests.system.faults.deployed import Deployed

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from rocksdict import Options, Rdict
 
-from streamer.engine.disk import FORMAT, Meta
+from streamer.engine.state.disk import FORMAT, Meta
 from tests.deployment import story_of
 from tests.system.faults.deployed import Deploy
 

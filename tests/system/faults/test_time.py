@@ -7,10 +7,9 @@ import time
 import pytest
 from kafka import KafkaProducer
 
-from streamer.events import Dislike, Event, Feedback, Play, encode
+from lab.oracle.oracle import Oracle
+from streamer.events import DAY_MS, Dislike, Event, Feedback, Play, encode
 from streamer.producing import SignalProducer
-from streamer.settings import DAY_MS
-from streamer.simulation.oracle import Oracle
 from tests.backends.ports import free_port
 from tests.deployment import Story, records_of, story_of
 from tests.feeding import Feed

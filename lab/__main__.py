@@ -1,0 +1,38 @@
+"""``python -m lab``: the commands that are for those who work on Streamer, not for those who run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.evaluation import command as evaluation
+from streamer.cli.app import ErrorsInWords
+from streamer.cli.options import Options
+
+app = typer.Typer(
+    cls=ErrorsInWords,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _lab(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="Settings file; default: the one that STREAMER_CONFIG names.")
+    ] = None,
+) -> None:
+    """Measures Streamer: how good its lists are."""
+    ctx.obj = Options(config, ())
+
+
+evaluation.install(app)
+
+if __name__ == "__main__":
+    app(prog_name="python -m lab")

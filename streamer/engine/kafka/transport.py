@@ -1,0 +1,310 @@
+"""Batch transport: one Faust message for all that a fetch brought an agent, and commits that follow what is saved.
+
+Faust seam: ``faust.transport.drivers.TRANSPORTS.aliases`` (URL scheme ``streamer+kafka://``) and subclasses of the
+aiokafka driver's Transport, Consumer and consumer thread.
+
+Replaces:
+- ``Consumer.getmany``, which makes a message, a future and several tasks of every record: here a message's value is
+  a :class:`Delivery`, the records fetched of an agent's topics by partition.
+- ``Consumer._add_gap`` and ``_new_offset``, which look for runs of consecutive acked offsets: nothing is acked here. A
+  partition is committed to where :meth:`BatchConsumer.saved` says; alignment may leave half a batch unprocessed.
+- ``Consumer.verify_event_path``, an alarm for partitions without messages or positions.
+- ``ConsumerThread.getmany``, whose queue of methods wakes two tasks a call.
+
+What must hold for it to be right:
+- ``saved`` is called only when the records are processed and saved (``engine/state/checkpoint.py``), or written (the
+  publisher).
+- Batches of a partition are delivered in offset order; after a seek back the same offsets may come twice.
+- What is fetched and not delivered is sought back to: what a rebalance drops, also if nothing was committed yet.
+- A ``Fetched`` snapshot is taken in the fetch thread together with the records it belongs to, so that "caught up"
+  means: nothing at the broker when it was last asked (``engine/kafka/answers.py``), nothing on the way to the agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Final, TypeAlias, cast
+
+from aiokafka import AIOKafkaConsumer
+from faust.streams import Stream
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage, Message, StreamT
+
+from streamer.engine.kafka.answers import date_from_asking
+from streamer.engine.kafka.fetch_sessions import use_sessions
+from streamer.engine.kafka.pacing import ask_at_most_every
+from streamer.engine.kafka.records import Batch, Fetched, Record
+from streamer.engine.kafka.unpacking import unpack_plainly
+
+SCHEME: Final = "streamer+kafka"
+FETCH_MAX_WAIT_MS: Final = 100
+"""How long a broker may hold a fetch that finds nothing. A partition drained while a fetch is under way waits for the
+next one: the stock 1500 ms would be the worst-case latency of a quiet topic."""
+FETCH_INTERVAL_S: Final = 0.01
+"""Least time between two fetches of a broker, s: what an event may wait, at most, for others to come with it. Every
+fetch that brings anything costs about 1 ms of CPU, of several threads and tasks woken, however little it brings."""
+
+Delivery: TypeAlias = dict[TP, Batch]
+"""What a fetch brought of one topic, or of those that are delivered together, by partition."""
+
+
+class _FetchResult(dict[TP, list[Record]]):
+    """Fetched records, the group generation they were fetched in, and how far they leave every partition."""
+
+    generation: int
+    snapshot: Mapping[TP, Fetched]
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The stock consumer thread, fetching with a short wait, at a measured pace, and with a snapshot."""
+
+    async def on_start(self) -> None:
+        """Called by Faust in the thread, before anything is fetched."""
+        await super().on_start()
+        fetcher = self._ensure_consumer()._fetcher
+        use_sessions(fetcher)
+        date_from_asking(fetcher)
+        ask_at_most_every(cast(BatchConsumer, self.consumer).fetch_interval_s, fetcher)
+        unpack_plainly(fetcher)
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seeks to what is committed, and to the beginning of what never was.
+
+        aiokafka leaves those where they are, which is after records that were fetched and dropped during a rebalance.
+        """
+        committed = await super().seek_to_committed()
+        never = [tp for tp, offset in committed.items() if not offset]
+        if never:
+            await self.seek_to_beginning(*never)
+        return committed
+
+    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """Called in the app's thread: fetches in this one."""
+        consumer = self._ensure_consumer()
+        active = cast("set[TP]", active_partitions)  # None, of a client that is no worker, is passed on as it is
+        fetching = self._fetch_records(consumer, active, timeout, consumer._max_poll_records)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetching, self.thread_loop))
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> _FetchResult:
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        result = _FetchResult(cast("dict[TP, list[Record]]", records))
+        result.generation = self.app.consumer_generation_id
+        result.snapshot = _snapshot(consumer)
+        return result
+
+
+def _snapshot(consumer: AIOKafkaConsumer) -> dict[TP, Fetched]:
+    subscription = consumer._subscription.subscription
+    assignment = subscription.assignment if subscription is not None else None
+    if assignment is None:
+        return {}
+    found = {}
+    for tp in assignment.tps:
+        state = assignment.state_value(tp)
+        if state is not None and state.has_valid_position:
+            found[TP(tp.topic, tp.partition)] = Fetched(state.position, state.highwater, state.timestamp)
+    return found
+
+
+class BatchConsumer(driver.Consumer):
+    """Delivers what a fetch brought topic by topic; commits what is saved.
+
+    Attributes:
+        before_revoked: awaited while the partitions are still ours, so that a checkpoint can be written and committed.
+        before_assigned: awaited before anything of the partitions is delivered; must return soon, as the group waits.
+        fetch_interval_s: least time between two fetches of a broker, s; read when the consumer starts.
+        together: topics that go to the same agent, and so into one message.
+    """
+
+    fetch_interval_s: float = FETCH_INTERVAL_S
+    together: frozenset[str] = frozenset()
+    before_revoked: Callable[[set[TP]], Awaitable[None]] | None = None
+    before_assigned: Callable[[set[TP]], Awaitable[None]] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._fetched: dict[TP, Fetched] = {}
+        self._last_batch: dict[TP, Batch] = {}
+        self._saved: dict[TP, int] = {}
+        self._held: set[TP] = set()
+        super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """One message for each topic that had records, or for those that are delivered together.
+
+        Records of an earlier generation are dropped: the rebalance between has sought back to what is committed.
+        Others never are, even if their partition was held meanwhile, as the position is already past them.
+        """
+        records, _active = await self._wait_next_records(timeout)
+        if self.should_stop:
+            return
+        if not self.flow_active:
+            await self._seek_back()
+            return
+        if records is None or not isinstance(records, _FetchResult):
+            return
+        if self._is_stale(records.generation):
+            return
+        deliveries: dict[str, Delivery] = {}
+        for found, fetched in records.items():
+            if fetched:
+                tp = TP(found.topic, found.partition)
+                batch = Batch(fetched)
+                agent = "" if tp.topic in self.together else tp.topic
+                self._last_batch[tp] = deliveries.setdefault(agent, {})[tp] = batch
+        self._fetched.update(records.snapshot)
+        for delivery in deliveries.values():
+            if self._is_stale(records.generation):
+                return
+            yield self._message(delivery)
+
+    def _is_stale(self, generation: int) -> bool:
+        return not self.flow_active or bool(self.app.consumer_generation_id != generation)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """Gives the fetch thread a copy, as the set changes while it waits."""
+        return await super()._getmany(None if active_partitions is None else set(active_partitions), timeout)
+
+    def _message(self, delivery: Delivery) -> tuple[TP, ConsumerMessage]:
+        """In the name of one of its partitions; Faust would drop it if its offset were below where that one began."""
+        tp, batch = next(iter(delivery.items()))
+        last = batch[-1]
+        message = ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            max(last.offset, self._read_offset[tp] or 0),
+            last.timestamp / 1000.0,
+            0,
+            None,
+            None,
+            cast(bytes, delivery),
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+        message.tracked = True  # by us: else Faust keeps account of it until it is acked
+        return tp, message
+
+    async def _seek_back(self) -> None:
+        try:
+            await self.perform_seek()
+        except Exception as error:  # noqa: BLE001 - as Faust does: what fails here is tried again at the next fetch
+            self.log.warning("seek to the committed offsets failed, the next fetch repeats it: %r", error)
+
+    def hold(self, tp: TP) -> None:
+        """Stops fetching ``tp`` until :meth:`release`; what is already fetched still arrives."""
+        self._held.add(tp)
+        self._get_active_partitions().discard(tp)
+
+    def release(self, tp: TP) -> None:
+        """Fetches ``tp`` again."""
+        if tp in self._held:
+            self._held.discard(tp)
+            if tp not in self._buffered_partitions:
+                self._get_active_partitions().add(tp)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """A stream queue has room again; a held partition stays held."""
+        super().on_buffer_drop(tp)
+        if tp in self._held:
+            self._get_active_partitions().discard(tp)
+
+    def fetched(self, tp: TP) -> Fetched | None:
+        """How far ``tp`` is read; None before anything is known of it."""
+        return self._fetched.get(tp)
+
+    def caught_up(self, tp: TP) -> int | None:
+        """When (ms since 1970) the broker had nothing of ``tp`` that the agent lacks; None: it has something."""
+        fetched = self._fetched.get(tp)
+        if fetched is None or fetched.highwater is None or fetched.position < fetched.highwater:
+            return None
+        batch = self._last_batch.get(tp)
+        return fetched.seen_ms if batch is None or batch.taken else None
+
+    # --- committing ---------------------------------------------------------------------------------------
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Gaps need no bookkeeping, as nothing is acked."""
+
+    def saved(self, tp: TP, offset: int) -> None:
+        """Everything of ``tp`` before ``offset`` is processed and saved: the next commit may say so."""
+        self._saved[tp] = offset
+        self._acked[tp][:] = [offset - 1]
+
+    def finished(self, delivery: Delivery) -> None:
+        """All of a delivery is written to where it belongs."""
+        for tp, batch in delivery.items():
+            self.saved(tp, batch[-1].offset + 1)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Up to where ``tp`` is saved, if that was not asked for before."""
+        self._acked[tp].clear()
+        return self._saved.pop(tp, None)
+
+    # --- rebalancing --------------------------------------------------------------------------------------
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Not Faust's alarm for what stalls: it knows a partition by messages of its own, and one that is about to be
+        read from its beginning makes it crash the worker. Watermark and consumer lag are metrics."""
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Lets the engine save and commit while the partitions are still ours, then forgets them."""
+        if self.before_revoked is not None:
+            await self.before_revoked(revoked)
+        self._held -= revoked
+        for tp in revoked:
+            self._last_batch.pop(tp, None)
+            self._saved.pop(tp, None)
+            self._fetched.pop(tp, None)
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Lets the engine prepare for the partitions before they are delivered."""
+        if self.before_assigned is not None:
+            await self.before_assigned(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+
+class BatchTransport(driver.Transport):
+    """The aiokafka transport with :class:`BatchConsumer`."""
+
+    Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
+
+
+async def deliveries(stream: StreamT[Delivery]) -> AsyncIterator[Delivery]:
+    """What reaches a stream; nothing of it is acked, see :meth:`BatchConsumer.saved`."""
+    async for event in cast("Stream[Delivery]", stream).noack().events():
+        yield cast(Delivery, event.value)
+
+
+def register() -> None:
+    """Makes ``streamer+kafka://host:port`` a Faust broker URL. Repeating it changes nothing."""
+    TRANSPORTS.aliases[SCHEME] = f"{__name__}:{BatchTransport.__qualname__}"
+
+
+def broker_urls(brokers: str) -> list[str]:
+    """Faust broker URLs of comma-separated bootstrap servers.
+
+    >>> broker_urls("a:9092, b:9093")
+    ['streamer+kafka://a:9092', 'streamer+kafka://b:9093']
+    """
+    return [f"{SCHEME}://{server.strip()}" for server in brokers.split(",") if server.strip()]

@@ -1,0 +1,1 @@
+"""One partition of the job: from records received to documents and what to save."""

@@ -1,0 +1,245 @@
+"""One partition while it is ours: from batches received to what may be committed.
+
+Faust seam: ``BatchConsumer.hold``, ``caught_up`` and ``saved``, which takes the place of acking each message.
+
+What must hold for it to be right: a slice (process, hand its output to the producer) and the instant at which a
+checkpoint takes the changes exclude each other, so that a checkpoint knows every output behind the state it saves.
+Otherwise slices go on while a checkpoint waits for the broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+from faust.types import TP
+
+from streamer.engine.kafka.records import Batch
+from streamer.engine.kafka.transport import BatchConsumer
+from streamer.engine.metrics import Metrics
+from streamer.engine.partition.output import OutputWriter, Pending
+from streamer.engine.partition.processor import PartitionProcessor
+from streamer.engine.partition.work import Output
+from streamer.engine.population.deltas import DeltaWriter
+from streamer.engine.state.checkpoint import ChangelogWriter, JournalWriter
+from streamer.engine.state.rewriting import rewrite
+from streamer.engine.state.store import PartitionStore, UserChange
+from streamer.profile import Rules
+from streamer.settings import Settings
+
+_SLICE_EVENTS: Final = 5_000
+"""Events of a slice. Large ones make a backlog cheaper: a user's document is formed once a slice, not once an event."""
+_TURN_S: Final = 0.05
+"""How long a slice keeps the event loop from its other work, s."""
+
+
+class WorkerContext(NamedTuple):
+    """What all partitions of a worker share."""
+
+    settings: Settings
+    rules: Rules
+    metrics: Metrics
+    changelog: ChangelogWriter
+    journal: JournalWriter
+    output: OutputWriter
+    deltas: DeltaWriter
+    consumer: BatchConsumer
+    now_ms: Callable[[], int]
+
+
+class AssignedPartition:
+    """A partition of this worker. Until :meth:`recovered` it only collects what arrives.
+
+    Attributes:
+        due: a slice may have something to do: something has arrived, is left over, or time has passed.
+        is_leaving: it is about to go: what can be done by its next owner must not hold it up.
+    """
+
+    def __init__(self, partition: int, context: WorkerContext) -> None:
+        self.partition = partition
+        self.store: PartitionStore | None = None
+        self.due = False
+        self.is_leaving = False
+        self._context = context
+        self._topics = (*context.settings.topics.sources, context.settings.topics.erasures)
+        self._processor: PartitionProcessor | None = None
+        self._early: list[tuple[str, Batch]] = []
+        self._held: set[str] = set()
+        self._pending = Pending(0)
+        self._slicing = asyncio.Lock()
+        self._saving = asyncio.Lock()
+        self._torn = False
+
+    def recovered(self, store: PartitionStore, capacity: int) -> None:
+        """The store is up to date: processing may begin."""
+        context = self._context
+        processor = PartitionProcessor(
+            self.partition, context.settings, context.rules, store, capacity, context.deltas.waiting
+        )
+        if store.mark is not None:
+            self._pending.outbox_end = store.mark.outbox_end
+        self.store = store
+        for topic, batch in self._early:
+            processor.receive(topic, batch, context.now_ms())
+        self._early = []
+        self._processor = processor
+        self.due = True
+
+    def close(self) -> None:
+        """The partition goes: a checkpoint that still waits for its turn finds nothing to do."""
+        self._processor = self.store = None
+
+    # --- what arrives ---------------------------------------------------------------------------------------
+
+    def receive(self, topic: str, batch: Batch) -> None:
+        """Takes a batch; its offsets are committed once they are processed and saved."""
+        batch.taken = True
+        if self._processor is not None:
+            self._processor.receive(topic, batch, self._context.now_ms())
+            self.due = True
+            self._hold(self._processor.too_far_ahead())
+        else:
+            self._early.append((topic, batch))
+            if sum(len(early) for _, early in self._early) > self._context.settings.buffer_events:
+                self._hold(self._topics)
+
+    def _hold(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if topic not in self._held:
+                self._held.add(topic)
+                self._context.consumer.hold(TP(topic, self.partition))
+
+    def _release(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if topic in self._held:
+                self._held.discard(topic)
+                self._context.consumer.release(TP(topic, self.partition))
+
+    # --- slices ---------------------------------------------------------------------------------------------
+
+    async def slice(self) -> None:
+        """Processes what alignment allows; it is due again if there is more to process at once."""
+        async with self._slicing:
+            self.due = False
+            processor = self._processor
+            if processor is None:
+                return
+            consumer = self._context.consumer
+            caught_up = {topic: consumer.caught_up(TP(topic, self.partition)) for topic in self._topics}
+            self._torn = True  # until its output is on its way, the state must not be saved
+            out = await _taking_turns(processor.work(self._context.now_ms(), caught_up, _SLICE_EVENTS))
+            await self._context.output.write(self.partition, out, self._pending)
+            self._torn = False
+            if self._held:
+                self._release(processor.wants_more())
+            self.due |= out.more
+        self._measure_slice(out)
+
+    @property
+    def is_whole(self) -> bool:
+        """The store holds what a restart would recover, once a checkpoint is done."""
+        return self._processor is not None and not self._torn
+
+    @property
+    def is_behind(self) -> bool:
+        """More than a slice waits."""
+        return self._processor is not None and self._processor.buffered > _SLICE_EVENTS
+
+    @property
+    def crowded(self) -> bool:
+        """So many users have changed that they should be saved now."""
+        return self._processor is not None and self._processor.users.crowded
+
+    # --- checkpoints ----------------------------------------------------------------------------------------
+
+    async def checkpoint(self) -> None:
+        """Saves what changed and lets the source be committed; ``engine/state/checkpoint.py`` says in which order."""
+        async with self._saving:
+            async with self._slicing:
+                processor, store = self._processor, self.store
+                if processor is None or store is None or self._torn:
+                    return
+                changes = processor.take_changes()
+                mark = processor.mark()
+                journal_begin = store.journal.begin
+                written = self._pending.take()
+                progress = processor.progress()
+            self._pending.outbox_end = await self._context.output.settle(self.partition, written)
+            await self._context.deltas.flush()
+            placed = await self._context.journal.write(self.partition, changes)
+            for user, offset in placed:
+                store.journal.place(user, offset)
+            if placed:
+                store.journal.end = placed[-1].offset + 1
+            if journal_begin is None:  # what was needed when the changes were taken begins with them
+                journal_begin = placed[0].offset if placed else store.journal.end or 0
+            mark = msgspec.structs.replace(
+                mark,
+                outbox_end=self._pending.outbox_end,
+                journal_begin=journal_begin,
+                changelog_begin=store.changelog_begin,
+            )
+            changelog = self._context.changelog
+            end = await changelog.write(self.partition, changes)
+            if mark != store.mark:
+                end = await changelog.write_mark(self.partition, mark)
+            if end is not None:
+                store.saved(changes, end, mark)
+            for topic, offset in progress.items():
+                if offset >= 0:
+                    self._context.consumer.saved(TP(topic, self.partition), offset + 1)
+        self._measure_checkpoint(processor, store, changes)
+
+    async def rewrite(self, begin: int) -> None:
+        """Writes the whole state to the changelog, if its records before this offset, now gone, were part of it."""
+        async with self._saving:
+            processor, store = self._processor, self.store
+            if processor is None or store is None or self.is_leaving or begin <= store.changelog_begin:
+                return
+            changelog = self._context.changelog
+            await rewrite(self.partition, store, changelog, begin, processor.erasing, lambda: self.is_leaving)
+
+    # --- metrics --------------------------------------------------------------------------------------------
+
+    def _measure_slice(self, out: Output) -> None:
+        metrics = self._context.metrics
+        for counts, metric in ((out.events, metrics.events), (out.late, metrics.late), (out.erased, metrics.erased)):
+            for topic, count in counts.items():
+                metric.labels(topic).inc(count)
+        total = out.events.total()
+        if total:
+            metrics.batch_events.observe(total)
+
+    def _measure_checkpoint(
+        self, processor: PartitionProcessor, store: PartitionStore, changes: list[UserChange]
+    ) -> None:
+        metrics, consumer, partition = self._context.metrics, self._context.consumer, str(self.partition)
+        now_ms = self._context.now_ms()
+        metrics.watermark_lag.labels(partition).set((now_ms - processor.clock.watermark) / 1000)
+        metrics.buffered.labels(partition).set(processor.buffered)
+        metrics.dirty_users.labels(partition).set(len(changes))
+        metrics.stuck_users.labels(partition).set(len(processor.users.stuck))
+        metrics.users.labels(partition).set(len(store))
+        metrics.state_bytes.labels(partition).set(store.size)
+        metrics.changelog_bytes.inc(sum(len(v or b"") for change in changes for v in change.parts.values()))
+        metrics.journal_bytes.inc(sum(len(change.journal or b"") for change in changes))
+        for topic in self._topics:
+            fetched = consumer.fetched(TP(topic, self.partition))
+            if fetched is not None and fetched.highwater is not None:
+                metrics.consumer_lag.labels(topic, partition).set(max(0, fetched.highwater - fetched.position))
+
+
+async def _taking_turns(work: Generator[None, None, Output]) -> Output:
+    turn_ends = time.monotonic() + _TURN_S
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            out: Output = done.value
+            return out
+        if time.monotonic() >= turn_ends:
+            await asyncio.sleep(0)
+            turn_ends = time.monotonic() + _TURN_S

@@ -1,0 +1,77 @@
+"""What has arrived of one topic of a partition, decoded, and not yet processed.
+
+Faust seam: none; pure.
+
+What must hold for it to be right: records arrive in offset order (those received before, as after a seek back, are
+passed over), and leave from the front only.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from streamer.engine.kafka.records import Record
+from streamer.engine.partition.watermark import Lane
+from streamer.engine.partition.work import Reject
+from streamer.errors import InvalidEvent
+from streamer.events import Erasure, Event, EventDecoder, Watermark
+
+Arrival: TypeAlias = "tuple[int, Event | Erasure | Watermark, Record, Inbox]"
+"""A decoded record that waits: event time (ms), what it says, the record, and where it waits."""
+
+
+class Inbox:
+    """One topic's records.
+
+    Args:
+        name: the topic without prefix.
+        topic: its full name.
+        partition: which of its partitions.
+        lane: its place in the partition's clock.
+        decoder: for its records.
+    """
+
+    __slots__ = ("_decoder", "_partition", "lane", "name", "received_to", "topic", "waiting")
+
+    def __init__(self, name: str, topic: str, partition: int, lane: Lane, decoder: EventDecoder) -> None:
+        self.name = name
+        self.topic = topic
+        self.lane = lane
+        self.waiting: deque[Arrival] = deque()
+        self.received_to = -1
+        self._partition = partition
+        self._decoder = decoder
+
+    @property
+    def processed_to(self) -> int:
+        """Offset of the last record with nothing unprocessed before it; -1: none."""
+        return self.waiting[0][2].offset - 1 if self.waiting else self.received_to
+
+    def receive(self, records: Iterable[Record], now_ms: int) -> list[Reject]:
+        """Takes records; returns those that are no events.
+
+        Args:
+            records: in offset order.
+            now_ms: the wall clock, for events from the future.
+        """
+        rejects = []
+        decode, append = self._decoder.decode, self.waiting.append
+        received_to, buffered_to = self.received_to, self.lane.buffered_to
+        for record in records:
+            if record.offset <= received_to:
+                continue
+            received_to = record.offset
+            try:
+                event = decode(record.key, record.value, now_ms)
+            except InvalidEvent as error:
+                rejects.append(Reject(self.topic, self._partition, record, error.code, error.detail))
+                continue
+            ts = event.watermark if isinstance(event, Watermark) else event.ts
+            append((ts, event, record, self))
+            if ts > buffered_to:
+                buffered_to = ts
+        self.received_to, self.lane.buffered_to = received_to, buffered_to
+        self.lane.waiting = len(self.waiting)
+        return rejects

@@ -1,0 +1,149 @@
+"""What a slice produced, to Kafka: documents to the outbox, rejects and labels to their topics, and who waits for them.
+
+Faust seam: none (``engine/kafka/producer.py``).
+
+What must hold for it to be right: a checkpoint settles everything written before it, so that no output is lost that
+the saved state takes for written (I3, I9). Repeating an output is harmless: the newest document of a user wins, and
+a label says which one it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from aiokafka.errors import MessageSizeTooLargeError
+
+from streamer.engine.kafka.producer import BatchProducer, NewRecord, Sent
+from streamer.engine.metrics import Metrics
+from streamer.engine.partition.work import LabelWrite, Output, Reject, Write
+from streamer.settings import Topics
+
+_CUT_TO: Final = 64 * 1024
+
+
+_T = TypeVar("_T")
+
+
+class _Written(NamedTuple, Generic[_T]):
+    """What was sent together: the batches, and what is in them, should it have to be sent again."""
+
+    sent: list[Sent]
+    outputs: Sequence[_T]
+
+
+class Pending:
+    """Outputs of one partition that the broker has not acked yet.
+
+    Attributes:
+        outbox_end: offset after the last document known to be in the outbox.
+    """
+
+    def __init__(self, outbox_end: int = 0) -> None:
+        self.outbox_end = outbox_end
+        self.documents: list[Sent] = []
+        self.rejects: list[_Written[Reject]] = []
+        self.labels: list[_Written[LabelWrite]] = []
+
+    def take(self) -> Pending:
+        """Everything written so far, to be settled; what is written from now on is not in it."""
+        taken = Pending(self.outbox_end)
+        taken.documents, taken.rejects, taken.labels = self.documents, self.rejects, self.labels
+        self.documents, self.rejects, self.labels = [], [], []
+        return taken
+
+
+class OutputWriter:
+    """Writes slices' output."""
+
+    def __init__(self, producer: BatchProducer, topics: Topics, metrics: Metrics) -> None:
+        self._producer = producer
+        self._topics = topics
+        self._metrics = metrics
+        self._reject_partitions = 0
+
+    async def write(self, partition: int, out: Output, pending: Pending) -> None:
+        """Hands a slice's output to the producer; ``pending`` knows when it has arrived."""
+        if out.writes:
+            groups = [[_document(write)] for write in out.writes]
+            pending.documents += await self._producer.send(self._topics.avoid_lists, partition, groups)
+            self._metrics.lists.inc(len(out.writes))
+        if out.labels:
+            sent = await self._send_labels(partition, out.labels)
+            pending.labels.append(_Written(sent, out.labels))
+            self._metrics.labels.inc(len(out.labels))
+        if out.rejects:
+            sent = await self._send_rejects(partition, out.rejects, None)
+            pending.rejects.append(_Written(sent, out.rejects))
+            for reject in out.rejects:
+                self._metrics.rejects.labels(reject.topic, reject.code).inc()
+
+    async def settle(self, partition: int, taken: Pending) -> int:
+        """Waits until the broker has acked all of ``taken``; returns the outbox's end."""
+        end = taken.outbox_end
+        for sent in taken.documents:
+            end = max(end, await sent.end())
+        await _settle(taken.labels, partial(self._label_alone, partition))
+        await _settle(taken.rejects, partial(self._reject_cut, partition))
+        return end
+
+    async def _send_labels(self, partition: int, labels: Sequence[LabelWrite]) -> list[Sent]:
+        return await self._producer.send(self._topics.labels, partition, [[_label(label)] for label in labels])
+
+    async def _label_alone(self, partition: int, label: LabelWrite) -> None:
+        """A label that the topic does not take is metered, and stops nobody (I9)."""
+        try:
+            await _acked(await self._send_labels(partition, [label]))
+        except MessageSizeTooLargeError:
+            self._metrics.dropped.labels("label_bytes").inc()
+
+    async def _reject_cut(self, partition: int, reject: Reject) -> None:
+        await _acked(await self._send_rejects(partition, [reject], _CUT_TO))
+
+    async def _send_rejects(self, partition: int, rejects: Sequence[Reject], limit: int | None) -> list[Sent]:
+        topic = self._topics.rejects
+        if not self._reject_partitions:
+            self._reject_partitions = await self._producer.partitions(topic)
+        groups = [[_reject(reject, limit)] for reject in rejects]
+        return await self._producer.send(topic, partition % self._reject_partitions, groups)
+
+
+async def _acked(sent: Iterable[Sent]) -> None:
+    for batch in sent:
+        await batch.done
+
+
+async def _settle(written: Iterable[_Written[_T]], again: Callable[[_T], Awaitable[None]]) -> None:
+    """Waits for the acks; what was refused as too large is sent again, each by itself."""
+    for sent, outputs in written:
+        try:
+            await _acked(sent)
+        except MessageSizeTooLargeError:
+            for output in outputs:
+                await again(output)
+
+
+def _document(write: Write) -> NewRecord:
+    headers = () if write.event_ts is None else (("event_ts", str(write.event_ts).encode()),)
+    return NewRecord(write.user.encode(), write.value, headers)
+
+
+def _label(label: LabelWrite) -> NewRecord:
+    headers = (("label", label.name.encode()),) if label.name else ()
+    return NewRecord(label.user.encode(), label.value, headers)
+
+
+def _reject(reject: Reject, limit: int | None) -> NewRecord:
+    value, detail = reject.record.value, reject.detail
+    if limit is not None and value is not None and len(value) > limit:
+        detail = f"{detail} (the first {limit} of {len(value)} bytes: the rejects topic takes no more)"
+        value = value[:limit]
+    headers = (
+        ("topic", reject.topic.encode()),
+        ("partition", str(reject.partition).encode()),
+        ("offset", str(reject.record.offset).encode()),
+        ("code", reject.code.encode()),
+        ("detail", detail.encode(errors="replace")),
+    )
+    return NewRecord(reject.record.key, value, headers)

@@ -1,0 +1,284 @@
+"""One partition of the job: buffers what arrives, aligns it, applies it to users, and says what to write.
+
+Faust seam: none; no Faust and no I/O, driven by calls, so the whole job runs in memory in tests. Replaces the body of
+an ``async for event in stream`` agent.
+
+One call of :meth:`PartitionProcessor.process` is a slice::
+
+    receive ─► lane buffers ─► up to T ─► by user ─► apply ─► watermark ─► advance due users ─► documents that changed
+
+What must hold for it to be right:
+- Records are received in offset order; those received before (after a seek back) are passed over.
+- A lane is processed from its front only, so that ``progress`` is an offset that may be committed once the changes
+  taken with it are saved.
+- Events are applied at the watermark from before their slice, and users advance to the one after it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from bisect import bisect_right
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Final
+
+from streamer.engine.kafka.records import Record
+from streamer.engine.partition.inbox import Arrival, Inbox
+from streamer.engine.partition.users import Users
+from streamer.engine.partition.watermark import PartitionClock
+from streamer.engine.partition.work import LabelWrite, Output, Reject, Step, Write
+from streamer.engine.state.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
+from streamer.events import DAY_MS, Erasure, Event, EventDecoder, Watermark
+from streamer.population import Deltas
+from streamer.profile import EventFate, Rules
+from streamer.settings import Settings
+
+_SOURCES: Final = ("impressions", "plays", "dislikes", "feedback")
+_ERASURES: Final = "erasures"
+CARRY_AFTER: Final = 100_000
+"""Records of the journal that may be kept on account of one stuck user."""
+
+
+class PartitionProcessor:
+    """One partition.
+
+    Args:
+        partition: its number.
+        settings: the deployment's settings.
+        rules: the compiled rules, shared by all partitions.
+        store: the partition's state, recovered.
+        capacity: users kept decoded.
+        deltas: where to add what seals change in the population's sums.
+    """
+
+    def __init__(
+        self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas
+    ) -> None:
+        self.partition = partition
+        self.store = store
+        self.users = Users(rules, store, capacity, deltas)
+        self.clock = PartitionClock(
+            _SOURCES, settings.clock, round(settings.allowed_lag * 1000), followers=(_ERASURES,)
+        )
+        if store.mark is not None:
+            self.clock.restore(store.mark.watermark, store.mark.newest)
+        prefix = settings.topic_prefix
+        max_future_ms = round(settings.max_future * 1000)
+        self._inboxes = {
+            prefix + name: Inbox(name, prefix + name, partition, lane, EventDecoder(name, max_future_ms))
+            for name, lane in self.clock.lanes.items()
+        }
+        self._sources = [self._inboxes[prefix + name] for name in _SOURCES]
+        self._erasures = self._inboxes[prefix + _ERASURES]
+        self._buffer_events = settings.buffer_events
+        self._labels = settings.labels
+        self._rejects: list[Reject] = []
+        self._erased_parts: dict[str, dict[str, bytes | None]] = {}
+        self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
+
+    # --- what arrives ---------------------------------------------------------------------------------------
+
+    def receive(self, topic: str, records: Iterable[Record], now_ms: int) -> None:
+        """Takes the next records of a topic.
+
+        Args:
+            topic: its full name.
+            records: in offset order.
+            now_ms: the wall clock, for events from the future.
+        """
+        self._rejects += self._inboxes[topic].receive(records, now_ms)
+
+    def too_far_ahead(self) -> list[str]:
+        """Full names of the topics that have more buffered than ``buffer_events``: not to be fetched."""
+        return [inbox.topic for inbox in self._sources if len(inbox.waiting) > self._buffer_events]
+
+    def wants_more(self) -> list[str]:
+        """Full names of the topics with less than half of ``buffer_events`` buffered: to be fetched again."""
+        return [inbox.topic for inbox in self._inboxes.values() if len(inbox.waiting) <= self._buffer_events // 2]
+
+    @property
+    def buffered(self) -> int:
+        """Events that wait, most of them for other topics."""
+        return sum(len(inbox.waiting) for inbox in self._sources)
+
+    # --- one slice ------------------------------------------------------------------------------------------
+
+    def process(self, now_ms: int, caught_up: Mapping[str, int | None], limit: int) -> Output:
+        """Does a slice at one go; see :meth:`work`."""
+        work = self.work(now_ms, caught_up, limit)
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                out: Output = done.value
+                return out
+
+    def work(self, now_ms: int, caught_up: Mapping[str, int | None], limit: int) -> Generator[None, None, Output]:
+        """Processes what alignment allows, at most ``limit`` events: a slice.
+
+        Yields after every user, so that other work may have its turn: more may be received meanwhile, but changes
+        must not be taken before it has ended.
+
+        Args:
+            now_ms: the wall clock, ms since 1970.
+            caught_up: by full topic name, when the broker last had nothing more of it (``BatchConsumer.caught_up``).
+            limit: most events to take.
+
+        Raises:
+            StateTooNew: a newer Streamer wrote the state of a user.
+        """
+        for inbox in self._inboxes.values():
+            inbox.lane.caught_up_ms = caught_up.get(inbox.topic)
+        out = Output(rejects=self._rejects)
+        self._rejects = []
+        self._erase_arrived(out)
+        before = self.clock.watermark
+        by_user, out.more = self._take(limit, out)
+        after = self.clock.advance(now_ms)
+        for user, arrivals in by_user.items():
+            self._step(user, arrivals, before, after, out)
+            yield
+        for user in self.users.deadlines.due(after):
+            if user not in by_user:
+                self._step(user, (), before, after, out)
+                yield
+        out.users = len(by_user)
+        return out
+
+    def _take(self, limit: int, out: Output) -> tuple[dict[str, list[Arrival]], bool]:
+        aligned_to = self.clock.aligned_to()
+        end = self._slice_end(aligned_to, limit)
+        by_user: dict[str, list[Arrival]] = {}
+        erased = self.store.erased
+        room = limit
+        for inbox in self._sources:
+            waiting, newest, before = inbox.waiting, inbox.lane.newest, room
+            while room and waiting and waiting[0][0] <= end:
+                arrival = waiting.popleft()
+                ts, event = arrival[0], arrival[1]
+                room -= 1
+                if ts > newest:
+                    newest = ts
+                if type(event) is Watermark:
+                    continue
+                user = event.user_id  # type: ignore[union-attr]
+                if erased and ts <= erased.get(user, -1):
+                    out.erased[inbox.name] += 1
+                    continue
+                known = by_user.get(user)
+                if known is None:
+                    by_user[user] = [arrival]
+                else:
+                    known.append(arrival)
+            out.events[inbox.name] += before - room
+            inbox.lane.newest, inbox.lane.waiting = newest, len(waiting)
+        return by_user, any(inbox.waiting and inbox.waiting[0][0] <= aligned_to for inbox in self._sources)
+
+    def _slice_end(self, aligned_to: int, limit: int) -> int:
+        """T, or about the time at which a slice is full, if more than that waits up to T: one time for all topics.
+
+        Else the topic taken first would fill a slice alone, and a session be gone through again for each of the others.
+        """
+        if self.buffered <= limit:
+            return aligned_to
+        waiting = [(inbox.waiting, bisect_right(inbox.waiting, aligned_to, key=_ts_of)) for inbox in self._sources]
+        total = sum(count for _, count in waiting)
+        if total <= limit:
+            return aligned_to
+        end = min(lane[count * limit // total][0] for lane, count in waiting if count)
+        return max(end, min(lane[0][0] for lane, count in waiting if count))  # out of order or not, one can be taken
+
+    def _step(self, user: str, arrivals: Sequence[Arrival], before: int, after: int, out: Output) -> None:
+        done = self.users.step(user, Step(before, list(map(_event_of, arrivals)), after))
+        for position, why in done.poisoned.items():
+            _, _, record, inbox = arrivals[position]
+            out.rejects.append(Reject(inbox.topic, self.partition, record, "poison", why))
+        applied = [a for i, a in enumerate(arrivals) if i not in done.poisoned] if done.poisoned else arrivals
+        if EventFate.LATE in done.outcomes:
+            out.late.update(
+                a[3].name for a, what in zip(applied, done.outcomes, strict=False) if what is EventFate.LATE
+            )
+        if done.labels:
+            out.labels += done.labels
+        if done.writes:
+            newest = max(map(_ts_of, applied), default=None)
+            out.writes.append(Write(user, done.document, newest))
+
+    # --- erasure ----------------------------------------------------------------------------------------------
+
+    def _erase_arrived(self, out: Output) -> None:
+        inbox = self._erasures
+        while inbox.waiting:
+            event = inbox.waiting.popleft()[1]
+            if isinstance(event, Erasure):
+                out.events[_ERASURES] += 1
+                if event.ts > self.store.erased.get(event.user_id, -1):
+                    self._erase(event, out)
+        inbox.lane.waiting = 0
+
+    def _erase(self, erasure: Erasure, out: Output) -> None:
+        user = erasure.user_id
+        gone = self._erased_parts.setdefault(user, {})
+        gone.update(dict.fromkeys(self.store.parts(user)))
+        for name in gone:
+            self.store.put(user, name, None)
+        gone[ERASED] = erasure.ts.to_bytes(8)
+        self.store.put(user, ERASED, gone[ERASED])
+        self.store.unsaved.pop(user, None)
+        self.store.journal.drop(user)
+        self.users.forget(user)
+        out.writes.append(Write(user, None, None))
+        if self._labels:
+            out.labels.append(LabelWrite(user, "", None))
+
+    @property
+    def erasing(self) -> Container[str]:
+        """Users whose erasure is not among changes taken yet, so not saved; follows what is erased until then."""
+        return self._erased_parts.keys()
+
+    # --- checkpoint -------------------------------------------------------------------------------------------
+
+    def take_changes(self) -> list[UserChange]:
+        """What changed since the last call, each user once; it is in the store when this returns."""
+        changes = {change.user: change for change in self.users.take_changes()}
+        for user, gone in self._erased_parts.items():
+            change = changes.get(user, UserChange(user, {}, None))
+            changes[user] = change._replace(parts={**gone, **change.parts}, voids=True)
+        self._erased_parts = {}
+        for user, raw in self.store.unsaved.items():
+            change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
+            changes[user] = change._replace(parts={WRITTEN: raw, **change.parts})
+        self.store.unsaved = {}
+        passed = [user for user, ts in self.store.erased.items() if self.clock.watermark >= ts + DAY_MS]
+        for user in passed:
+            self.store.put(user, ERASED, None)
+            change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
+            changes[user] = change._replace(parts={**change.parts, ERASED: None})
+        for change in changes.values():
+            self.store.set_deadline(change.user, change.deadline)
+        return [*changes.values(), *self._carried(changes)]
+
+    def _carried(self, changes: Mapping[str, UserChange]) -> list[UserChange]:
+        """Appends again what the journal has of a stuck user, whose sessions never seal, lest it grow for ever (I6)."""
+        journal = self.store.journal
+        oldest, begin = next(iter(journal), ""), journal.begin
+        if oldest in changes or oldest not in self.users.stuck or begin is None:
+            return []
+        if (journal.end or 0) - begin < CARRY_AFTER:
+            return []
+        deadline = self.store.deadlines.get(oldest)
+        return [UserChange(oldest, {}, deadline, raw) for raw in journal.carry(oldest)]
+
+    def mark(self) -> Mark:
+        """The mark of a checkpoint taken now, but for where outbox and journal stand then."""
+        newest = {name: lane.newest for name, lane in self.clock.sources.items()}
+        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage)
+
+    def progress(self) -> dict[str, int]:
+        """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""
+        return {topic: inbox.processed_to for topic, inbox in self._inboxes.items()}
+
+
+_ts_of: Final[Callable[[Arrival], int]] = itemgetter(0)
+_event_of: Final[Callable[[Arrival], Event]] = itemgetter(1)
+"""Of an arrival that is no watermark and no erasure."""

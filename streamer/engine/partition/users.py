@@ -1,0 +1,280 @@
+"""The decoded users of one partition: loaded on demand, least recently used forgotten, one bad event isolated.
+
+Faust seam: none; pure. Replaces the value cache of a ``faust.Table`` and Faust's habit of dropping an agent's whole
+batch when one event raises (faust-streaming #315, I9).
+
+A step is all a slice does to one user: apply the events, advance if due, form the document. If a step raises, the state
+from before it is rebuilt (stored parts, then the steps since the last checkpoint) and a binary search finds the event
+without which it does not raise. If what a user changed cannot be encoded at a checkpoint, that user alone stays as last
+saved.
+
+What must hold for it to be right: a profile with unsaved changes is never forgotten; the steps since the last
+checkpoint are kept in order, with the watermarks they saw.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from streamer.engine.partition.deadlines import Deadlines
+from streamer.engine.partition.work import HotUser, LabelWrite, Result, Step, Stepped
+from streamer.engine.state import last_written as codec
+from streamer.engine.state.loading import load_profile
+from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore, UserChange
+from streamer.errors import StateTooNew, StoreFailed
+from streamer.population import Deltas
+from streamer.profile import EventFate, Profile, Rules
+from streamer.profile.labels import encode as encode_label
+from streamer.scoring.document import encode, must_write
+
+log: Final = logging.getLogger(__name__)
+
+UNSAVED: Final = "unsaved"
+"""Metric ``dropped_evidence``: events lost because what they changed cannot be encoded."""
+_DETAIL_LIMIT: Final = 8_000
+
+
+class Users:
+    """Decoded users over a partition's store.
+
+    Args:
+        rules: the compiled settings.
+        store: the partition's encoded state.
+        capacity: users kept decoded; those with unsaved changes are kept in any case.
+        deltas: where to add what seals change in the population's sums.
+    """
+
+    def __init__(self, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas) -> None:
+        self._rules = rules
+        self._store = store
+        self._capacity = capacity
+        self._deltas = deltas
+        self._hot: OrderedDict[str, HotUser] = OrderedDict()
+        self._dirty: dict[str, HotUser] = {}
+        self.deadlines = Deadlines(store.deadlines.items())
+        self.stuck: dict[str, str] = {}
+
+    @property
+    def dirty(self) -> int:
+        """Users with unsaved changes."""
+        return len(self._dirty)
+
+    @property
+    def crowded(self) -> bool:
+        """More users have unsaved changes than should be decoded at all: time for a checkpoint."""
+        return len(self._dirty) >= self._capacity
+
+    def step(self, user: str, step: Step) -> Stepped:
+        """Does a step to a user, passing over events that make it raise.
+
+        Raises:
+            StateTooNew: a newer Streamer wrote this user.
+            StoreFailed: the local state on disk failed.
+        """
+        try:
+            hot = self._get(user)
+            result = self._attempt(hot, step)
+        except (StateTooNew, StoreFailed, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001 - whatever an event makes raise must not stop the others (I9)
+            return self._isolate(user, step)
+        return self._accept(user, hot, step, result, {})
+
+    def forget(self, user: str) -> None:
+        """Drops everything decoded of a user, unsaved changes included (erasure)."""
+        self._hot.pop(user, None)
+        self._dirty.pop(user, None)
+        self.stuck.pop(user, None)
+        self.deadlines.set(user, None)
+
+    def take_changes(self) -> list[UserChange]:
+        """What the users changed since the last call; it is in the store when this returns."""
+        changes = []
+        for user, hot in self._dirty.items():
+            try:
+                change = self._change(user, hot)
+                is_gone = hot.profile.empty and hot.last_written is None
+            except (StoreFailed, MemoryError):
+                raise
+            except Exception:  # noqa: BLE001 - what cannot be encoded of one user must not stop the others (I9)
+                change, is_gone = self._lose(user, hot), True
+            for name, value in change.parts.items():
+                self._store.put(user, name, value)
+            if change.fresh:
+                self._store.journal.drop(user)
+            if change.journal is not None:
+                self._store.journal.add(user, change.journal)
+            if change.parts or change.journal is not None:
+                changes.append(change)
+            if is_gone:
+                self._hot.pop(user, None)
+        self._dirty = {}
+        self._shrink()
+        return changes
+
+    def _change(self, user: str, hot: HotUser) -> UserChange:
+        """What the user changed since it was last taken."""
+        parts, journal, fresh = hot.profile.changes()
+        if hot.last_written_changed:
+            parts[WRITTEN] = _encoded(hot)
+        hot.dirty = hot.last_written_changed = False
+        hot.steps = []
+        return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None)
+
+    def _lose(self, user: str, hot: HotUser) -> UserChange:
+        """What the user changed cannot be saved: they stay as last saved, but for the document that is written."""
+        lost = sum(len(step.events) for step in hot.steps)
+        self.stuck[user] = traceback.format_exc()
+        self._rules.dropped[UNSAVED] += lost
+        log.error(
+            "%r cannot be saved and stays as last saved, %d events since are lost:\n%s", user, lost, self.stuck[user]
+        )
+        self.deadlines.set(user, None)
+        parts: dict[str, bytes | None] = {}
+        if hot.last_written_changed:
+            with suppress(Exception):  # it may be the one
+                parts[WRITTEN] = _encoded(hot)
+        return UserChange(user, parts, self._store.deadlines.get(user))
+
+    # --- one user -----------------------------------------------------------------------------------------
+
+    def _get(self, user: str) -> HotUser:
+        hot = self._hot.get(user)
+        if hot is None:
+            hot = self._hot[user] = self._load(user)
+            self._shrink()
+        else:
+            self._hot.move_to_end(user)
+        return hot
+
+    def _load(self, user: str) -> HotUser:
+        parts, journal = self._store.parts(user), self._store.journal.records(user)
+        if not parts and not journal:
+            return HotUser(Profile(user, self._rules), None)
+        raw = parts.get(WRITTEN)
+        profile = load_profile(user, self._rules, parts, journal)
+        return HotUser(profile, None if raw is None else codec.decode(user, raw))
+
+    @staticmethod
+    def _replay(profile: Profile, step: Step) -> tuple[list[EventFate], int | None]:
+        """What became of the events, and the user's deadline now."""
+        outcomes = profile.apply_all(step.events, step.before)
+        deadline = profile.deadline()
+        if deadline is not None and deadline <= step.after:
+            profile.advance(step.after)
+            deadline = profile.deadline()
+        return outcomes, deadline
+
+    def _attempt(self, hot: HotUser, step: Step) -> Result:
+        """Does the step; all that may raise is in here."""
+        outcomes, deadline = self._replay(hot.profile, step)
+        labels = _label_writes(hot.profile) if self._rules.labels else ()
+        if not hot.profile.stale:
+            return Result(outcomes, hot.last_written, False, None, deadline, labels)
+        document = hot.profile.document()
+        writes = must_write(hot.last_written, document, self._rules.window_ms // 2)
+        raw = encode(document) if writes and document is not None else None
+        return Result(outcomes, document, writes, raw, deadline, labels)
+
+    def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:
+        hot.profile.take_population(self._deltas)
+        hot.steps.append(step)
+        hot.dirty = True
+        self._dirty[user] = hot
+        self.stuck.pop(user, None)
+        self.deadlines.set(user, result.deadline)
+        if result.writes:
+            hot.last_written = result.document
+            hot.last_written_changed = True
+        return Stepped(result.outcomes, result.writes, result.raw, poisoned, result.labels)
+
+    def _shrink(self) -> None:
+        hot = self._hot
+        while len(hot) > self._capacity:
+            user, oldest = next(iter(hot.items()))
+            if oldest.dirty:
+                return
+            del hot[user]
+
+    # --- a step that raised ----------------------------------------------------------------------------------
+
+    def _isolate(self, user: str, step: Step) -> Stepped:
+        known = self._hot.pop(user, None)
+        remaining = list(range(len(step.events)))
+        poisoned: dict[int, str] = {}
+        while isinstance(trial := self._trial(user, known, step, remaining), str):
+            if not remaining or isinstance(self._trial(user, known, step, []), str):
+                return self._give_up(user, known, trial, poisoned | dict.fromkeys(remaining, trial))
+            culprit, why = self._culprit(user, known, step, remaining, trial)
+            poisoned[culprit] = why
+            remaining.remove(culprit)
+        hot, kept, result = trial
+        self._hot[user] = hot
+        return self._accept(user, hot, kept, result, poisoned)
+
+    def _trial(
+        self, user: str, known: HotUser | None, step: Step, positions: Sequence[int]
+    ) -> tuple[HotUser, Step, Result] | str:
+        """The user after the step with only these events, or the traceback of why there is none."""
+        kept = step._replace(events=[step.events[i] for i in positions])
+        try:
+            hot = self._rebuild(user, known)
+            return hot, kept, self._attempt(hot, kept)
+        except (StateTooNew, StoreFailed, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001 - the traceback is the result
+            return traceback.format_exc()[-_DETAIL_LIMIT:]
+
+    def _rebuild(self, user: str, known: HotUser | None) -> HotUser:
+        """The user from before the step: the stored parts, then the steps not yet saved."""
+        hot = self._load(user)
+        if known is not None:
+            for step in known.steps:
+                self._replay(hot.profile, step)
+            hot.profile.take_labels()  # those were written when the steps were done first,
+            hot.profile.take_population(Deltas())  # and these were told
+            hot.steps = known.steps.copy()
+            hot.last_written, hot.last_written_changed, hot.dirty = (
+                known.last_written,
+                known.last_written_changed,
+                known.dirty,
+            )
+        return hot
+
+    def _culprit(
+        self, user: str, known: HotUser | None, step: Step, positions: Sequence[int], why: str
+    ) -> tuple[int, str]:
+        """The event with which the step begins to raise."""
+        fine, raises = 0, len(positions)
+        while raises - fine > 1:
+            middle = (fine + raises) // 2
+            trial = self._trial(user, known, step, positions[:middle])
+            if isinstance(trial, str):
+                raises, why = middle, trial
+            else:
+                fine = middle
+        return positions[raises - 1], why
+
+    def _give_up(self, user: str, known: HotUser | None, why: str, poisoned: Mapping[int, str]) -> Stepped:
+        """The state itself raises: it stays as it is, time passes it by, and its events are poison."""
+        self.stuck[user] = why
+        self.deadlines.set(user, None)
+        if known is not None:
+            hot = self._rebuild(user, known)
+            self._hot[user] = hot
+            if hot.dirty:
+                self._dirty[user] = hot
+        return Stepped([], False, None, poisoned)
+
+
+def _encoded(hot: HotUser) -> bytes | None:
+    return None if hot.last_written is None else codec.encode(hot.last_written)
+
+
+def _label_writes(profile: Profile) -> list[LabelWrite]:
+    return [LabelWrite(label.user_id, label.name, encode_label(label)) for label in profile.take_labels()]

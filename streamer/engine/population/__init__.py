@@ -1,0 +1,1 @@
+"""The sums over all users: told by workers, added up and announced by the population agent."""

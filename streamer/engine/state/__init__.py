@@ -1,0 +1,1 @@
+"""What is remembered of a partition's users, saved in Kafka and recovered from there."""

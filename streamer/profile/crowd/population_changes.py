@@ -1,0 +1,305 @@
+"""What one user's seals change in the sums over all users (spec §10).
+
+The sums follow the state: a user counts with what the tiles and records hold now, so what is evicted, undone, or leaves
+the window is taken out again. Only what a creator's items met with (starts, plays, and what was expected of them) is
+not kept in tiles, and stays counted.
+
+A user *has* a key that has evidence in R. Nothing that was emitted is remembered: what a key was counted as follows
+from R before a change as well as after it. So whoever changes R says so beforehand.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from streamer.population.bins import EDGES, HAIR, bin_of
+from streamer.population.deltas import Deltas, TagCount
+from streamer.population.sums import EveryoneSums, TagSums
+from streamer.profile.baseline import Baseline
+from streamer.profile.crowd.creator_outcomes import NOWHERE, CreatorOutcomes, add_outcomes
+from streamer.profile.explicit.evidence import Change
+from streamer.profile.explicit.records import Contribution, ExplicitRecord
+from streamer.profile.rollup.rollup import Rollup
+from streamer.profile.rollup.sums import Sums
+from streamer.profile.rules import Rules
+from streamer.profile.session import Session
+from streamer.profile.tile import Tile
+from streamer.scoring.counts import CREATOR, TAG, Cell
+from streamer.scoring.score import log_odds
+
+EVEN: Final = 0.5
+"""A prior of no weight: log odds by it are ℓ."""
+
+
+def _expected_at(evidence: float) -> float:
+    """The E at which ℓ, of nothing observed and nothing said, reaches so many nats; ℓ rises with E."""
+    low, high = 0.0, 1.0
+    while log_odds(0.0, high, 0.0, EVEN) < evidence:
+        high *= 2
+    for _ in range(200):
+        middle = (low + high) / 2
+        if log_odds(0.0, middle, 0.0, EVEN) < evidence:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+_WITHOUT_EVIDENCE: Final = bin_of(0.0)
+_EXPECTED_EDGES: Final = [_expected_at(edge - HAIR) for edge in EDGES if edge > 0]
+"""Where a creator that only was passed over moves up a bin, by E: most are, and need no logarithms."""
+
+
+class NoChanges:
+    """Says nothing: what a profile has while the population is off. See :class:`PopulationChanges`."""
+
+    def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None:
+        """A seal on this day is to come: the window moves on. Before any change of that seal."""
+
+    def join(self, cohort: str | None) -> None:
+        """The user counts in this cohort from now on. Before a session's counts join R."""
+
+    def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
+        """A session is about to join R with these counts and changes of statements, formed against this baseline."""
+
+    def take_back(self, contribution: Contribution) -> None:
+        """A statement is about to be taken back."""
+
+    def drop(self, record: ExplicitRecord) -> None:
+        """A record is about to be dropped, whose evidence stays in its tile."""
+
+    def before_caps(self, day: int) -> None:
+        """A day's tile is about to be held to its caps."""
+
+    def evict(self, kind: str, value: str, cell: Cell) -> None:
+        """A key's counts of that day were dropped."""
+
+    def leave(self, records: Collection[ExplicitRecord]) -> None:
+        """All counts and statements are about to be forgotten."""
+
+    def settle(self) -> None:
+        """The change is done. After every change."""
+
+    def take(self, into: Deltas) -> None:
+        """Moves what has been said since the last call to other deltas."""
+
+
+class PopulationChanges(NoChanges):
+    """Says what one user adds to, and takes from, the sums over all users.
+
+    What is said waits in plain lists: whoever takes it adds it to sums that it has anyway.
+
+    Args:
+        rollup: R.
+        rules: the deployment's constants.
+        last_seal: the day of the last seal; −1: there was none.
+        cohort: the cohort that the user counts in, by sealed sessions.
+    """
+
+    def __init__(self, rollup: Rollup, rules: Rules, last_seal: int, cohort: str | None) -> None:
+        self._rollup = rollup
+        self._rules = rules
+        self._first_day = last_seal - rules.window_days + 1
+        self._cohort = cohort
+        self._tags: dict[str, bool] = {}  # that are changing, and whether the user had them
+        self._creators: list[str] = []  # that are changing
+        self._clear()
+
+    def _clear(self) -> None:
+        self._counts: list[tuple[str | None, list[TagCount]]] = []  # by cohort
+        self._first: list[str] = []  # tags that the user has from now on
+        self._users: list[tuple[str, int]] = []  # tag, more users
+        self._said: list[tuple[str, int, int]] = []  # tag, ld, how many more
+        self._outcomes: dict[str, CreatorOutcomes] = {}  # by creator
+        self._everyone = EveryoneSums()
+
+    def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None:
+        first_day = day - self._rules.window_days + 1
+        if first_day <= self._first_day:
+            return
+        for tile in self._rollup.leaving(day):
+            self._count(tile, -1)
+        for record in records:
+            if record.contributed is not None and record.contributed.day < first_day:
+                self._state(record.contributed, -1)
+        self._first_day = first_day
+
+    def join(self, cohort: str | None) -> None:
+        if cohort == self._cohort:
+            return
+        counts = [(tag, cell) for tile in self._rollup.tiles.values() for tag, cell in tile.tag_totals().items()]
+        self._counts.append((self._cohort, [(tag, -cell.o, -cell.e) for tag, cell in counts]))
+        self._counts.append((cohort, [(tag, cell.o, cell.e) for tag, cell in counts]))
+        self._cohort = cohort
+
+    def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
+        for change in changes:
+            if change.removed is not None:
+                self.take_back(change.removed)
+            if change.added is not None:
+                self._state(change.added, 1)
+        self._note_first(delta)
+        self._count(delta, 1)
+        add_outcomes(self._outcomes, session, delta, baseline, self._rules)
+
+    def take_back(self, contribution: Contribution) -> None:
+        self._touch_tags([value for kind, value, _, _ in contribution.parts if kind == TAG])
+        self._touch_creators([value for kind, value, _, _ in contribution.parts if kind == CREATOR])
+        self._state(contribution, -1)
+
+    def drop(self, record: ExplicitRecord) -> None:
+        if record.contributed is not None:
+            self._state(record.contributed, -1)
+
+    def before_caps(self, day: int) -> None:
+        tile, caps = self._rollup.tiles[day], self._rules.tile_caps
+        if sum(map(len, tile.tags.values())) > caps.tags or len(tile.creators) > caps.creators:
+            self._touch_tags(tile.tag_totals())
+            self._touch_creators(tile.creators)
+
+    def evict(self, kind: str, value: str, cell: Cell) -> None:
+        if kind == TAG:
+            self._counts.append((self._cohort, [(value, -cell.o, -cell.e)]))
+
+    def leave(self, records: Collection[ExplicitRecord]) -> None:
+        for tile in self._rollup.tiles.values():
+            self._count(tile, -1)
+        for record in records:
+            self.drop(record)
+
+    def settle(self) -> None:
+        for tag, had in self._tags.items():
+            has = self._has(tag)
+            if has != had:
+                self._users.append((tag, 1 if has else -1))
+        self._tags.clear()
+        for creator in self._creators:
+            self._outcomes[creator].bin = self._bin(creator)
+        self._creators.clear()
+
+    def take(self, into: Deltas) -> None:
+        if not (self._counts or self._first or self._users or self._said or self._outcomes) and self._everyone.empty:
+            return  # as after most steps: nothing has sealed
+        for cohort, counts in self._counts:
+            into.count(cohort, counts)
+        tags = into.tags
+        for tag in self._first:
+            if tag in tags:
+                tags[tag].users += 1
+            else:
+                tags[tag] = TagSums(1)
+        for tag, more in self._users:
+            into.tag(tag).users += more
+        for tag, ld, more in self._said:
+            sums = into.tag(tag)
+            if ld > 0:
+                sums.dislikes += more
+            else:
+                sums.likes += more
+        for creator, outcome in self._outcomes.items():
+            outcome.add_to(into.creator(creator))
+        into.everyone.add(self._everyone)
+        self._clear()
+
+    # --- counts -----------------------------------------------------------------------------------------------
+
+    def _count(self, tile: Tile, sign: int) -> None:
+        """Adds a tile's counts that are about to join R, or with sign −1 those that are about to leave it."""
+        for cells in tile.tags.values():
+            self._counts.append((self._cohort, [(tag, sign * cell.o, sign * cell.e) for tag, cell in cells.items()]))
+            if sign < 0:
+                self._touch_tags(cells)
+        if sign < 0:
+            self._touch_creators(tile.creators)
+        everyone = self._everyone
+        everyone.starts += sign * tile.totals.starts
+        everyone.theta += sign * tile.totals.theta
+        for edge, (plays, abandoned) in tile.buckets.items():
+            everyone.add_plays(edge, sign * plays, sign * abandoned)
+
+    def _note_first(self, delta: Tile) -> None:
+        """Notes the keys of a session, of those that the user has not met what they are going to count as: most are."""
+        tags, changing = self._rollup.sums[TAG], self._tags
+        for cells in delta.tags.values():
+            first: list[str] = []
+            if len(delta.tags) == 1:
+                first = [tag for tag, cell in cells.items() if cell.e and tag not in tags and tag not in changing]
+                self._first += first
+            if len(first) == len(cells):
+                continue
+            noted = set(first)
+            for tag in cells:
+                known = tags.get(tag)
+                if tag not in noted and (not isinstance(known, Sums) or known.e <= 0):  # more evidence takes none away
+                    self._touch_tags((tag,))
+        creators, outcomes = self._rollup.sums[CREATOR], self._outcomes
+        for creator, cell in delta.creators.items():
+            if creator in creators or creator in outcomes:
+                self._touch_creators((creator,))
+            elif cell.o or cell.ld:
+                outcomes[creator] = CreatorOutcomes(NOWHERE, _bin_at(cell.o / 1e6, cell.e / 1e6, cell.ld / 1e6))
+            elif cell.e:
+                outcomes[creator] = CreatorOutcomes(
+                    NOWHERE, _WITHOUT_EVIDENCE + bisect_right(_EXPECTED_EDGES, cell.e / 1e6)
+                )
+            else:
+                self._touch_creators((creator,))
+
+    def _state(self, contribution: Contribution, sign: int) -> None:
+        """Adds what a statement says of its tags, or with sign −1 takes it back, unless it has left the window."""
+        if contribution.day >= self._first_day:
+            self._said += [(value, ld, sign) for kind, value, _, ld in contribution.parts if kind == TAG and ld]
+
+    # --- what a key counts as ---------------------------------------------------------------------------------
+
+    def _touch_tags(self, tags: Iterable[str]) -> None:
+        """Notes whether the user has these tags, before they change."""
+        for tag in tags:
+            if tag not in self._tags:
+                self._tags[tag] = self._has(tag)
+
+    def _touch_creators(self, creators: Collection[str]) -> None:
+        """Notes which bins these creators are in, before they change."""
+        outcomes = self._outcomes
+        self._creators += creators
+        for creator in creators:
+            if creator not in outcomes:  # else it has changed before, and its bin is known
+                before = self._bin(creator)
+                outcomes[creator] = CreatorOutcomes(before, before)
+
+    def _has(self, tag: str) -> bool:
+        sums = self._rollup.sums[TAG].get(tag)
+        if sums is None:
+            return False
+        if isinstance(sums, Sums):
+            return sums.e > 0 or any(cell.has_evidence for _, cell in self._rollup.days(TAG, tag))
+        cell = self._rollup.tiles[sums].cell(TAG, tag)
+        return cell is not None and cell.has_evidence
+
+    def _bin(self, creator: str) -> int:
+        sums = self._rollup.sums[CREATOR].get(creator)
+        if sums is None:
+            return NOWHERE
+        if isinstance(sums, int):
+            cell = self._rollup.tiles[sums].creators[creator]
+            return _bin_at(cell.o / 1e6, cell.e / 1e6, cell.ld / 1e6) if cell.has_evidence else NOWHERE
+        place = sums.place
+        if place is None:
+            place = sums.place = self._bin_of(creator, sums)
+        return place
+
+    def _bin_of(self, creator: str, sums: Sums) -> int:
+        if sums.ld or sums.blamed or sums.last_day < 0:
+            scored = self._rollup.score(CREATOR, creator, self._rules.scorer)
+            return NOWHERE if scored is None else _bin_at(scored.observed, scored.expected, scored.explicit)
+        scale = self._rollup.scale(sums.last_day)
+        return _bin_at(sums.o * scale, sums.e * scale, 0.0)
+
+
+def _bin_at(observed: float, expected: float, explicit: float) -> int:
+    """The bin of ℓ from a key's decayed sums, in engagements and nats."""
+    if observed or explicit:
+        return bin_of(log_odds(observed, expected, explicit, EVEN))
+    return _WITHOUT_EVIDENCE + bisect_right(_EXPECTED_EDGES, expected)

@@ -1,0 +1,51 @@
+"""The plays of a user by duration, sealed and provisional: what the duration cap is judged by (spec §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streamer.profile.rollup.rollup import Rollup
+from streamer.profile.rollup.sums import add_plays
+from streamer.profile.tile import Tile
+from streamer.scoring.document import Entry
+from streamer.scoring.duration import LEAST_PLAYS, Plays, cap, duration_entry
+from streamer.scoring.priors import Priors
+
+
+def plays_by_duration(
+    rollup: Rollup, provisional: Mapping[int, Tile], today: int, population: Priors
+) -> dict[int, Plays]:
+    """Plays by the upper edge of their bucket, decayed to a day.
+
+    Args:
+        rollup: R.
+        provisional: what open sessions add, by day.
+        today: the day.
+        population: how much of a bucket people at large abandon.
+    """
+    sums = rollup.totals.buckets
+    added = [(day, tile) for day, tile in provisional.items() if tile.buckets]
+    if added:
+        sums = {edge: list(plays) for edge, plays in sums.items()}
+        for day, tile in added:
+            add_plays(sums, tile.buckets, rollup.weight(day))
+    scale = rollup.scale(today)
+    return {
+        edge: Plays(int(count), plays * scale * population.abandonment_in(edge), abandoned * scale)
+        for edge, (count, plays, abandoned) in sums.items()
+    }
+
+
+def capped(rollup: Rollup, provisional: Mapping[int, Tile], today: int, as_of: int, population: Priors) -> Entry | None:
+    """The duration cap as of a time (ms), the other arguments as above; None if there is none."""
+    count = rollup.totals.plays
+    for tile in provisional.values():
+        if tile.buckets:
+            count += sum(plays for plays, _ in tile.buckets.values())
+    if count < 2 * LEAST_PLAYS:
+        return None
+    edge = cap(plays_by_duration(rollup, provisional, today, population))
+    if edge is None:
+        return None
+    days = [day for tiles in (rollup.tiles, provisional) for day, tile in tiles.items() if tile.buckets]
+    return duration_entry(edge, min(days), max(days), as_of)

@@ -1,0 +1,109 @@
+"""What follows for one key from its counts: R's, and what open sessions add to them (spec §6, §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from streamer.profile.rollup.rollup import Key, Rollup
+from streamer.profile.view.contexts import contexts_of, disliked_in
+from streamer.profile.view.provisional import Provisional, cells_of
+from streamer.scoring.contextual import Context, context_entries
+from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
+from streamer.scoring.document import Entry, Kind
+from streamer.scoring.entries import Days, Scored, content_entry, is_listed, may_have_content_entry
+
+if TYPE_CHECKING:
+    from streamer.profile.profile import Profile
+
+
+class Judge:
+    """Makes the entries of keys.
+
+    Args:
+        rollup: R.
+        opened: what open sessions add.
+        profile: whose they are: its listed bits and rules count.
+        today: the day of the newest event.
+        as_of: its ts, ms; entries that have expired by then are none.
+    """
+
+    def __init__(self, rollup: Rollup, opened: Provisional, profile: Profile, today: int, as_of: int) -> None:
+        self.as_of = as_of
+        self._rollup = rollup
+        self._open = opened
+        self._listed = profile.listed
+        self._rules = profile.rules
+        self._today = today
+
+    def sealed(self) -> Mapping[Key, tuple[Entry, ...]]:
+        """The entries that follow from R alone."""
+        return self._rollup.sealed_entries.entries(self.as_of, self._sealed_entries)
+
+    def _sealed_entries(self, kind: str, value: str) -> tuple[Entry, ...]:
+        if kind == TAG and (kind, value) not in self._listed:
+            scored = self._rollup.score(kind, value, self._rules.scorer)
+            if scored is None or not is_listed(scored, False):
+                return self._in_contexts(value, {})
+        return self.entries(kind, value, {})
+
+    def entries(self, kind: str, value: str, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
+        """The entries of a key from its sealed counts and those that open sessions add by day.
+
+        It has one at most, but for a tag without one that stands out in some contexts.
+        """
+        if kind == CONTENT:
+            days = self.days_with(kind, value, provisional)
+            if len(days) == 1 and not may_have_content_entry(days[0][1]):
+                return ()
+            content = content_entry(value, days, self.as_of)
+            return () if content is None else (content,)
+        listed_until = self._listed.get((kind, value), -1)
+        spoken = kind == TAG and value in self._open.spoken
+        if listed_until < 0 and not spoken and not self._rollup.could_be_listed(kind, value, provisional):
+            return ()
+        scorer = self._rules.scorer
+        days = self.days_with(kind, value, provisional)
+        scored = self._score(kind, value, days, provisional)
+        name: Kind = "creator" if kind == CREATOR else "tag"
+        entry = scorer.key_entry(name, value, days, scored, listed_until > self.as_of, self.as_of)
+        if entry is not None:
+            return (entry,)
+        return self._in_contexts(value, provisional) if kind == TAG else ()
+
+    def days(self, kind: str, value: str) -> Days:
+        """A key's counts by day."""
+        return self.days_with(kind, value, cells_of(self._open.tiles, kind, value))
+
+    def contexts(self, tag: str) -> dict[Context, Days]:
+        """A tag's counts in each of its contexts, by day."""
+        return contexts_of(self._rollup, self._open.tiles, tag)
+
+    def _in_contexts(self, tag: str, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
+        """The entries of a tag that has none itself."""
+        if tag not in self._open.spoken and not self._rollup.could_stand_out(tag, provisional, self._today):
+            return ()
+        scorer = self._rules.scorer
+        days = contexts_of(self._rollup, self._open.tiles if provisional else {}, tag)
+        disliked = disliked_in(tag, days, scorer)
+        if not disliked:
+            return ()
+        scored = self._score(TAG, tag, self.days_with(TAG, tag, provisional), provisional)
+        tag_log_odds = scorer.nothing_known(TAG, tag) if scored is None else scored.log_odds
+        return context_entries(tag, disliked, tag_log_odds, self.as_of)
+
+    def _score(self, kind: str, value: str, days: Days, provisional: dict[int, Cell]) -> Scored | None:
+        """The score of a key with these counts; what is sealed alone has been scored once and for all."""
+        scorer = self._rules.scorer
+        return scorer.score(kind, value, days) if provisional else self._rollup.score(kind, value, scorer)
+
+    def days_with(self, kind: str, value: str, provisional: dict[int, Cell]) -> Days:
+        """A key's counts by day, ascending, days without a nonzero number left out."""
+        sealed = self._rollup.days(kind, value)
+        if not provisional:
+            return sealed
+        by_day = dict(sealed)
+        for day, cell in provisional.items():
+            known = by_day.get(day)
+            by_day[day] = cell if known is None else known.plus(cell)
+        return [(day, cell) for day, cell in sorted(by_day.items()) if not cell.empty]

@@ -1,0 +1,104 @@
+"""Measures and intervals of the evaluation, on examples worked by hand."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from random import Random
+from statistics import fmean
+
+import pytest
+
+from lab.evaluation.bootstrap import NOTHING, Bootstrap, Share
+from lab.evaluation.measures import auc, average_precision
+from lab.evaluation.serving_effect import Effect, effect
+from lab.worlds import Leanings
+from streamer.city.catalogue import Item
+
+
+def test_average_precision_of_a_ranking_without_ties() -> None:
+    # ranks of the relevant: 2, 3, 5 -> (1/2 + 2/3 + 3/5) / 3
+    found = average_precision([9, 8, 7, 6, 5], [False, True, True, False, True])
+    assert found == pytest.approx((1 / 2 + 2 / 3 + 3 / 5) / 3)
+    assert average_precision([1, 2], [False, False]) is None
+
+
+def test_tied_scores_get_the_mean_over_all_their_orders() -> None:
+    scores, relevant = [2.0, 1.0, 1.0, 1.0, 1.0, 0.0], [False, True, False, True, False, True]
+    orders = []
+    for order in permutations(range(1, 5)):
+        place = {0: 9.0, 5: -9.0, **{key: -float(rank) for rank, key in enumerate(order)}}
+        orders.append(average_precision([place[n] for n in range(6)], relevant))
+    assert average_precision(scores, relevant) == pytest.approx(fmean(o for o in orders if o is not None))
+
+
+def test_a_perfect_ranking_gets_one_and_a_random_one_gets_what_all_ties_get() -> None:
+    rng = Random(1)
+    relevant = [n < 12 for n in range(300)]
+    chance = average_precision([0.0] * 300, relevant)
+    random = [average_precision([rng.random() for _ in relevant], relevant) for _ in range(400)]
+    assert average_precision([float(each) for each in relevant], relevant) == 1
+    assert chance == pytest.approx(fmean(each for each in random if each is not None), rel=0.05)
+
+
+def test_auc_counts_pairs_and_halves_of_ties() -> None:
+    # pairs (above, below): 3>2 3>1 1<2 1=1 -> 2 + 1/2 of 4
+    assert auc([3, 1], [2, 1]) == 2.5 / 4
+    assert (auc([5], [1, 2]), auc([1], [5]), auc([], [1])) == (1, 0, None)
+
+
+def test_a_figure_is_the_ratio_of_sums_and_users_with_nothing_to_add_do_not_count() -> None:
+    found = Bootstrap(3, 100, seed=1).of([Share(1, 2), NOTHING, Share(3, 4)])
+    assert found is not None
+    estimate = found.estimate()
+    assert (estimate.value, estimate.users, estimate.of) == (4 / 6, 2, 6)
+    assert estimate.low >= 0.5
+    assert estimate.high <= 0.75
+    assert Bootstrap(2, 100, seed=1).of([NOTHING, NOTHING]) is None
+
+
+def test_intervals_are_those_of_the_mean_of_a_normal_sample() -> None:
+    rng = Random(2)
+    sample = [rng.gauss(10, 2) for _ in range(400)]
+    found = Bootstrap(400, 500, seed=1).of([Share(each, 1) for each in sample])
+    assert found is not None
+    estimate = found.estimate()
+    assert estimate.value == pytest.approx(fmean(sample))
+    # standard error 2/sqrt(400) = .1: the interval is 1.96 of it on either side
+    assert estimate.value - estimate.low == pytest.approx(0.196, abs=0.05)
+    assert estimate.high - estimate.value == pytest.approx(0.196, abs=0.05)
+
+
+def test_differences_are_taken_user_by_user() -> None:
+    rng = Random(3)
+    left = [Share(rng.gauss(0, 5), 1) for _ in range(100)]
+    right = [Share(each.amount - 1, 1) for each in left]
+    bootstrap = Bootstrap(100, 200, seed=1)
+    a, b = bootstrap.of(left), bootstrap.of(right)
+    assert a is not None
+    assert b is not None
+    difference = a.less(b)
+    assert difference.value == pytest.approx(1)
+    assert difference.low == pytest.approx(1)  # each user is better by exactly 1, however much users differ
+
+
+def test_the_bootstrap_is_deterministic_by_seed() -> None:
+    shares = [Share(n % 3, 2) for n in range(50)]
+
+    def estimate(seed: int) -> object:
+        found = Bootstrap(50, 100, seed).of(shares)
+        return found and found.estimate()
+
+    assert estimate(1) == estimate(1)
+    assert estimate(1) != estimate(2)
+
+
+def test_the_effect_of_serving_counts_what_goes_and_what_comes() -> None:
+    truth = Leanings(
+        tags={"bad": 0.2, "good": 2.0, "plain": 1.0}, creators={"c": 1.0}, disappointing=frozenset(), cap_s=None
+    )
+    items = [Item(f"i{n}", "c", (tag,), "video", 60.0) for n, tag in enumerate(("bad", "bad", "good", "plain"))]
+    relevance = [0.9, 0.8, 0.7, 0.1]
+    # without: i0 i1 (both bad). With bad at x.3: .27 .24 .7 .1 -> i2 i0
+    assert effect(items, relevance, [0.3, 0.3, 1, 1], truth, slate=2) == Effect(2, 1, 0, 1)
+    # excluded ones are not served, even where nothing else is left
+    assert effect(items, relevance, [0, 0, 0, 1], truth, slate=2) == Effect(2, 0, 0, 0)

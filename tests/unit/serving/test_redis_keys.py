@@ -1,0 +1,114 @@
+"""Names of Redis keys, when they expire, and what addresses may say."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+import redis.asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from redis.crc import key_slot
+
+from streamer.errors import RedisUnavailable, SettingsError
+from streamer.events import DAY_MS
+from streamer.sinks import expires_at_ms
+from streamer.sinks.connection import RedisAddress
+from streamer.sinks.keys import document_key, guard_key, is_reserved, is_users
+from tests.avoid_lists import TODAY, document, entry
+
+patient = settings(deadline=None)
+"""The first id with a brace makes a table of all slots."""
+
+_odd_ids = st.text(st.sampled_from("{}:~ab\u00fc0"), min_size=1, max_size=8) | st.text(min_size=1, max_size=20)
+
+
+@patient
+@given(_odd_ids)
+def test_guard_and_document_are_always_in_one_cluster_slot(user_id: str) -> None:
+    assert key_slot(guard_key(user_id).encode()) == key_slot(document_key(user_id).encode())
+
+
+@patient
+@given(_odd_ids, _odd_ids)
+def test_no_two_keys_are_the_same(one: str, other: str) -> None:
+    keys = {document_key(one), guard_key(one), document_key(other), guard_key(other)}
+    assert len(keys) == (2 if one == other else 4)
+
+
+@patient
+@given(_odd_ids)
+def test_a_users_keys_are_known_as_such(user_id: str) -> None:
+    if not is_reserved(user_id):
+        assert is_users(document_key(user_id))
+    assert is_users(guard_key(user_id))
+
+
+@pytest.mark.parametrize(
+    "key", ["avoid:~all", "avoid:~cohort:de", "population:x", "{avoid:u1}:other", "{19}avoid:u1:at"]
+)
+def test_other_keys_are_not_taken_for_a_users(key: str) -> None:
+    assert not is_users(key)
+
+
+def test_a_document_expires_a_day_after_its_last_entry() -> None:
+    lasting = entry("tag", "a", expires_at=TODAY + 300 * DAY_MS), entry("tag", "b", expires_at=TODAY + DAY_MS)
+    assert expires_at_ms(document(*lasting), window_days=180) == TODAY + 301 * DAY_MS
+
+
+def test_a_document_stays_as_long_as_the_window_of_its_newest_event_and_a_day() -> None:
+    short = entry("tag", "a", expires_at=TODAY + DAY_MS)
+    assert expires_at_ms(document(short), window_days=180) == TODAY + 181 * DAY_MS
+    assert expires_at_ms(document(), window_days=30) == TODAY + 31 * DAY_MS
+
+
+def test_a_document_with_a_block_never_expires() -> None:
+    assert expires_at_ms(document(entry("tag", "a"), entry("creator", "c", "hard", expires_at=None)), 180) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://localhost", "must begin with one of redis://"),
+        ("localhost:6379", "must begin with one of redis://"),
+        ("redis://localhost:port", "redis_url: "),
+        ("redis://localhost/0?socket_timeout=soon", "redis_url: "),
+    ],
+)
+def test_an_address_that_cannot_work_is_said_at_once(url: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        RedisAddress(url, 1)
+
+
+def test_a_timeout_of_nothing_cannot_work() -> None:
+    with pytest.raises(SettingsError, match="redis_timeout: must be > 0"):
+        RedisAddress("redis://localhost", 0)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+def test_a_plain_address_makes_a_plain_client_with_timeouts(scheme: str) -> None:
+    address = RedisAddress(f"{scheme}://:secret@cache:6390/3", 1.5)
+    client, async_client = address.connect(), address.connect_async()
+    assert isinstance(client, redis.Redis)
+    assert isinstance(async_client, redis.asyncio.Redis)
+    for options in (client.connection_pool.connection_kwargs, async_client.connection_pool.connection_kwargs):
+        expected = {"host": "cache", "port": 6390, "db": 3, "socket_timeout": 1.5, "socket_connect_timeout": 1.5}
+        assert expected.items() <= options.items()
+
+
+def test_a_cluster_address_makes_a_cluster_client() -> None:
+    client = RedisAddress("redis+cluster://cache:6390", 1.5).connect_async()
+    assert isinstance(client, redis.asyncio.RedisCluster)
+    assert list(client.nodes_manager.startup_nodes) == ["cache:6390"]
+
+
+def test_a_socket_file_is_an_address() -> None:
+    client = RedisAddress("unix:///run/redis.sock?db=1", 1).connect()
+    assert isinstance(client, redis.Redis)
+    assert client.connection_pool.connection_kwargs["path"] == "/run/redis.sock"
+
+
+def test_errors_do_not_tell_the_password() -> None:
+    error = RedisAddress("redis://me:secret@cache:6379/0?password=secret", 1).unavailable(OSError("refused"))
+    assert isinstance(error, RedisUnavailable)
+    assert "secret" not in str(error)
+    assert "redis://***@cache:6379/0" in str(error)
