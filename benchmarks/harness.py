@@ -162,7 +162,7 @@ class Bench:
 
     def table(self) -> Table:
         """All figures."""
-        table = Table(title="Targets: design §8. CPU s/M: CPU seconds per million events")
+        table = Table(title="Targets: docs/performance.md. CPU s/M: CPU seconds per million events")
         for column in ("benchmark", "figure"):
             table.add_column(column)
         for column in ("min", "median", "unit", "target", ""):

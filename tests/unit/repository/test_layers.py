@@ -1,4 +1,4 @@
-"""The house keeps its order: imports go downward only, and the pure packages stay pure (design.md §2)."""
+"""The house keeps its order: imports go downward only, and the pure packages stay pure (docs/architecture.md)."""
 
 from __future__ import annotations
 
