@@ -1,13 +1,16 @@
 """Wire contracts of spec §1: the four kinds of event, their decoding, and why one is rejected.
 
 An event is a frozen struct. Decoding is strict about what is known (types, ranges, enumerations) and
-silent about what is not (unknown fields), so that producers may add fields at will.
+silent about what is not (unknown fields), so that producers may add fields at will. What ordinary producers write
+differently and mean the same is taken (``streamer/lenient.py``). Every number has bounds: what has been accepted can be
+encoded, in JSON and msgpack, by anybody.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated, Final, Literal, TypeAlias, get_args
 
@@ -15,20 +18,24 @@ import msgspec
 from msgspec import Meta, Struct
 
 from streamer.errors import InvalidEvent
+from streamer.lenient import LenientDecoder
 
 DAY_MS: Final = 86_400_000
 """A day of event time, ms."""
 
 MAX_VALUE_BYTES: Final = 64 * 1024
 MAX_TAGS: Final = 16
+LEAST_TS_MS: Final = 100_000_000_000
+"""ts below this, in 1973, are of another unit: 10^11 s lie in the year 5138."""
 CLAIM: Final = "~claim"
 """Key of the empty record with which a worker claims a partition of the topics it writes; nobody's user id."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
 RawTag = Annotated[str, Meta(max_length=256)]
 TimestampMs = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
-Seconds = Annotated[float, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Media = Literal["video", "audio", "article", "product"]
 Action = Literal["dislike", "not_interested", "hide", "block", "report", "undo"]
 Scope = Literal["content", "creator", "tag"]
@@ -63,15 +70,15 @@ class _Common(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     creator_id: Text | None = None
     tags: tuple[RawTag, ...] = ()
     media: Media | None = None
-    duration_s: Annotated[float, Meta(gt=0)] | None = None
+    duration_s: Annotated[float, Meta(gt=0, le=1e9)] | None = None
 
 
 class Impression(_Common, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """An item was put on a screen. ``visible_ms`` and ``visible_ratio`` say how much of it was seen."""
 
     content_id: Text
-    position: Annotated[int, Meta(ge=0)] | None = None
-    visible_ms: Annotated[int, Meta(ge=0)] | None = None
+    position: Count | None = None
+    visible_ms: Count | None = None
     visible_ratio: Fraction = 1.0
 
 
@@ -180,9 +187,9 @@ _MISSING: Final = "missing field: "
 _RANGE: Final = "out of range: "
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def normal_tag(tag: str) -> str:
-    """The normal form of a tag: Unicode NFC, stripped, case-folded (spec §1).
+    """The normal form of a tag: Unicode NFC, stripped, case-folded, and NFC again (spec §1).
 
     >>> normal_tag("  True-Crime ")
     'true-crime'
@@ -197,17 +204,33 @@ def normal_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     ('news', 'sport')
     """
     known = _normal_tags.get(tags)
-    if known is None:
-        if len(_normal_tags) >= _TAGS_KNOWN:
-            _normal_tags.clear()
-        known = tuple(dict.fromkeys(n for t in tags if (n := normal_tag(t))))[:MAX_TAGS]
-        _normal_tags[known if known == tags else tags] = known  # few strings, shared by all, are compared sooner
-    return known
+    return _normal_tags.keep(tags) if known is None else known
 
 
-_TAGS_KNOWN: Final = 65_536
-_normal_tags: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
-"""By tags as sent; half as dear to look up as an lru_cache, and that for every event."""
+class _NormalTags(dict[tuple[str, ...], tuple[str, ...]]):
+    """Normal forms by tags as sent, begun anew when full; half as dear to look up as an lru_cache, for every event."""
+
+    most_tags: Final = 4 * MAX_TAGS
+    most_characters: Final = 8_000_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._room = self.most_characters
+
+    def keep(self, tags: tuple[str, ...]) -> tuple[str, ...]:
+        """The normal forms of tags that are not known yet."""
+        normal = tuple(dict.fromkeys(n for t in tags if (n := normal_tag(t))))[:MAX_TAGS]
+        if len(tags) > self.most_tags:
+            return normal
+        self._room -= 64 + sum(map(len, tags))
+        if self._room < 0:
+            self.clear()
+            self._room = self.most_characters
+        self[normal if normal == tags else tags] = normal  # few strings, shared by all, are compared sooner
+        return normal
+
+
+_normal_tags: Final = _NormalTags()
 
 
 def _code(message: str) -> RejectCode:
@@ -238,7 +261,8 @@ class EventDecoder:
     def __init__(self, topic: str, max_future_ms: int) -> None:
         kind: type[Event] | type[Erasure] = Erasure if topic == "erasures" else EVENT_TYPES[topic]
         self._decode: Callable[[bytes], Event | Erasure] = msgspec.json.Decoder(kind).decode
-        self._decode_watermark = msgspec.json.Decoder(Watermark).decode
+        self._decode_leniently: Callable[[bytes], Event | Erasure] = LenientDecoder(kind).decode
+        self._decode_watermark = LenientDecoder(Watermark).decode
         self._max_future_ms = max_future_ms
 
     def decode(self, key: bytes | None, value: bytes | None, now_ms: int) -> Event | Erasure | Watermark:
@@ -258,31 +282,41 @@ class EventDecoder:
             raise InvalidEvent("too_large", f"{len(value)} bytes, at most {MAX_VALUE_BYTES} are taken")
         try:
             event = self._decode(value)
-        except msgspec.ValidationError as error:
-            return self._watermark_or_reject(value, str(error), now_ms)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InvalidEvent("malformed_json", str(error)) from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            looked_at = self._second_look(value)
+            if isinstance(looked_at, Watermark):
+                self._check_time(looked_at.watermark, now_ms)
+                return looked_at
+            event = looked_at
         if key is not None and key != event.user_id.encode():
             raise InvalidEvent("key_mismatch", f"record key {key[:300]!r}, user_id {event.user_id!r}")
-        if event.ts > now_ms + self._max_future_ms:
-            raise self._from_the_future(event.ts, now_ms)
+        if not LEAST_TS_MS <= event.ts <= now_ms + self._max_future_ms:
+            self._check_time(event.ts, now_ms)
         return event
 
-    def _watermark_or_reject(self, value: bytes, message: str, now_ms: int) -> Watermark:
-        if "`user_id`" in message:
-            try:
-                mark = self._decode_watermark(value)
-            except msgspec.MsgspecError:
-                pass
-            else:
-                if mark.watermark > now_ms + self._max_future_ms:
-                    raise self._from_the_future(mark.watermark, now_ms)
-                return mark
-        raise InvalidEvent(_code(message), message)
+    def _second_look(self, value: bytes) -> Event | Erasure | Watermark:
+        """What a record says that strict decoding has refused."""
+        try:
+            return self._decode_leniently(value)
+        except msgspec.ValidationError as error:
+            message = str(error)
+            if "`user_id`" in message:
+                with suppress(msgspec.ValidationError):
+                    return self._decode_watermark(value)
+            raise InvalidEvent(_code(message), message) from None
+        except RecursionError:
+            raise InvalidEvent("malformed_json", "arrays or objects nested too deeply") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidEvent("malformed_json", str(error)) from None
 
-    @staticmethod
-    def _from_the_future(ts: int, now_ms: int) -> InvalidEvent:
-        return InvalidEvent("from_the_future", f"ts {ts} is {(ts - now_ms) // 1000} s ahead of the worker's clock")
+    def _check_time(self, ts: int, now_ms: int) -> None:
+        if ts < LEAST_TS_MS <= now_ms:
+            raise InvalidEvent(
+                "out_of_range", f"ts {ts} would be in 1973 or before: ms since 1970 are wanted, this looks like seconds"
+            )
+        if ts > now_ms + self._max_future_ms:
+            ahead_s = (ts - now_ms) // 1000
+            raise InvalidEvent("from_the_future", f"ts {ts} is {ahead_s} s ahead of the worker's clock")
 
 
 def encode(event: Event | Erasure | Watermark) -> bytes:

@@ -16,6 +16,7 @@ LAYERS: Final = (
     "streamer.errors",
     "streamer.settings",
     "streamer.clock",
+    "streamer.lenient",
     "streamer.events",
     "streamer.signals",
     "streamer.scoring",

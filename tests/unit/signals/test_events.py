@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from streamer.errors import InvalidEvent
 from streamer.events import (
     EVENT_TYPES,
+    LEAST_TS_MS,
     MAX_VALUE_BYTES,
     REJECT_CODES,
     Action,
@@ -109,7 +110,7 @@ def test_unknown_fields_are_ignored() -> None:
         ("impressions", {**IMPRESSION, "user_id": ""}, "out_of_range"),
         ("impressions", {**IMPRESSION, "content_id": "c" * 257}, "out_of_range"),
         ("impressions", {**IMPRESSION, "position": -1}, "out_of_range"),
-        ("impressions", {**IMPRESSION, "visible_ratio": 1.01}, "out_of_range"),
+        ("impressions", {**IMPRESSION, "visible_ratio": 1.011}, "out_of_range"),
         ("impressions", {**IMPRESSION, "tz_offset_min": 841}, "out_of_range"),
         ("impressions", {**IMPRESSION, "duration_s": 0}, "out_of_range"),
         ("plays", {**IMPRESSION, "played_s": -0.1}, "out_of_range"),
@@ -188,7 +189,7 @@ fraction = st.floats(0, 1)
 seconds = st.floats(0, 1e6)
 common = {
     "user_id": text,
-    "ts": st.integers(0, NOW),
+    "ts": st.integers(LEAST_TS_MS, NOW),
     "event_id": maybe,
     "session_id": maybe,
     "device": maybe,
