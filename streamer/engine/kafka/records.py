@@ -13,13 +13,19 @@ from typing import NamedTuple
 
 
 class Record(NamedTuple):
-    """One Kafka record as the engine sees it; ``timestamp`` is the broker's, ms."""
+    """One Kafka record as the engine sees it.
+
+    Attributes:
+        timestamp: ms since 1970, the broker's or the producer's; -1 if it has none.
+        appended: the timestamp is the broker's: when it appended the record (LogAppendTime).
+    """
 
     offset: int
     key: bytes | None
     value: bytes | None
     timestamp: int
     headers: tuple[tuple[str, bytes], ...] = ()
+    appended: bool = False
 
 
 class Fetched(NamedTuple):

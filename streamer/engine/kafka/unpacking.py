@@ -10,13 +10,15 @@ with; were one unpacked before, it would be a ``ConsumerRecord``, which has the 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.structs import TopicPartition
 
 from streamer.engine.kafka.records import Record
+
+_LOG_APPEND_TIME: Final = 1
 
 
 def unpack_plainly(fetcher: Fetcher) -> None:
@@ -35,4 +37,11 @@ def unpack_plainly(fetcher: Fetcher) -> None:
 
 def _record(_tp: TopicPartition, record: Any) -> Record:
     headers = record.headers
-    return Record(record.offset, record.key, record.value, record.timestamp, tuple(headers) if headers else ())
+    return Record(
+        record.offset,
+        record.key,
+        record.value,
+        record.timestamp,
+        tuple(headers) if headers else (),
+        record.timestamp_type == _LOG_APPEND_TIME,
+    )

@@ -16,10 +16,11 @@ from streamer.engine.kafka.records import Record
 from streamer.engine.partition.watermark import Lane
 from streamer.engine.partition.work import Reject
 from streamer.errors import InvalidEvent
-from streamer.events import Erasure, Event, EventDecoder, Watermark
+from streamer.events import LEAST_TS_MS, Erasure, Event, EventDecoder, Watermark
 
 Arrival: TypeAlias = "tuple[int, Event | Erasure | Watermark, Record, Inbox]"
-"""A decoded record that waits: event time (ms), what it says, the record, and where it waits."""
+"""A decoded record that waits: event time (ms; not past when the broker appended it), what it says, the record, and its
+inbox."""
 
 
 class Inbox:
@@ -54,7 +55,8 @@ class Inbox:
 
         Args:
             records: in offset order.
-            now_ms: the wall clock, for events from the future.
+            now_ms: the wall clock, for events from the future; when the broker appended a record counts instead, if it
+                says so: in a backlog that was long ago, and this worker's clock may be wrong.
         """
         rejects = []
         decode, append = self._decoder.decode, self.waiting.append
@@ -64,11 +66,16 @@ class Inbox:
                 continue
             received_to = record.offset
             try:
-                event = decode(record.key, record.value, now_ms)
+                event = decode(record.key, record.value, record.timestamp if record.appended else now_ms)
             except InvalidEvent as error:
                 rejects.append(Reject(self.topic, self._partition, record, error.code, error.detail))
                 continue
-            ts = event.watermark if isinstance(event, Watermark) else event.ts
+            if isinstance(event, Watermark):
+                ts = event.watermark
+            else:
+                ts = event.ts
+                if LEAST_TS_MS <= record.timestamp < ts:
+                    ts = record.timestamp
             append((ts, event, record, self))
             if ts > buffered_to:
                 buffered_to = ts

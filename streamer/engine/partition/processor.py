@@ -57,13 +57,13 @@ class PartitionProcessor:
         self.partition = partition
         self.store = store
         self.users = Users(rules, store, capacity, deltas)
+        max_future_ms = round(settings.max_future * 1000)
         self.clock = PartitionClock(
-            _SOURCES, settings.clock, round(settings.allowed_lag * 1000), followers=(_ERASURES,)
+            _SOURCES, settings.clock, round(settings.allowed_lag * 1000), (_ERASURES,), max_future_ms
         )
         if store.mark is not None:
             self.clock.restore(store.mark.watermark, store.mark.newest)
         prefix = settings.topic_prefix
-        max_future_ms = round(settings.max_future * 1000)
         self._inboxes = {
             prefix + name: Inbox(name, prefix + name, partition, lane, EventDecoder(name, max_future_ms))
             for name, lane in self.clock.lanes.items()
@@ -157,12 +157,13 @@ class PartitionProcessor:
                 arrival = waiting.popleft()
                 ts, event = arrival[0], arrival[1]
                 room -= 1
-                if ts > newest:
-                    newest = ts
                 if type(event) is Watermark:
+                    newest = max(newest, ts)
                     continue
                 user = event.user_id  # type: ignore[union-attr]
-                if erased and ts <= erased.get(user, -1):
+                if ts > newest:
+                    newest = ts if arrival[2].appended else inbox.lane.reached(ts, user)
+                if erased and event.ts <= erased.get(user, -1):  # type: ignore[union-attr]
                     out.erased[inbox.name] += 1
                     continue
                 known = by_user.get(user)
@@ -201,7 +202,7 @@ class PartitionProcessor:
         if done.labels:
             out.labels += done.labels
         if done.writes:
-            newest = max(map(_ts_of, applied), default=None)
+            newest = max((a[1].ts for a in applied), default=None)  # type: ignore[union-attr]
             out.writes.append(Write(user, done.document, newest))
 
     # --- erasure ----------------------------------------------------------------------------------------------

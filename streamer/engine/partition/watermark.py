@@ -16,6 +16,14 @@ Watermark: with ``clock = wall`` the least newest event time processed of the la
 time at which the broker last said so, minus ``allowed_lag``. With ``clock = events`` every lane counts, always, and
 watermark records move it: the same records give the same watermark, whenever they are read.
 
+No device's clock moves time for others. The *event time* of a record is its event's ts, or when the broker appended it,
+if that is earlier: nothing has happened before it arrived (``Inbox``). Where the broker does not say so (CreateTime),
+with ``clock = wall`` a lane's newest time is one that two users have reached, or at most ``max_future`` past what the
+others have::
+
+    u1 ──●  u2 ───●  u3 ──●                                   u4 ●   a clock that is hours fast, read in a backlog
+                  └ reached by others ─┴ max_future: newest
+
 What must hold for it to be right: a lane's ``caught_up_ms`` is given only while nothing of it is at the broker or on
 the way (``BatchConsumer.caught_up``), and lanes are restored with the watermark after a restart.
 """
@@ -33,6 +41,9 @@ END: Final = 1 << 62
 class Lane:
     """One source topic of one partition.
 
+    Args:
+        alone_ms: how far past what others have reached one user may move it; None: as far as they say.
+
     Attributes:
         newest: greatest event time processed, ms; BEGINNING if none.
         buffered_to: greatest event time received, ms; BEGINNING if none.
@@ -40,13 +51,34 @@ class Lane:
         caught_up_ms: when the broker last had nothing more, ms since 1970; None: it has more, or is not known.
     """
 
-    __slots__ = ("buffered_to", "caught_up_ms", "newest", "waiting")
+    __slots__ = ("_alone_ms", "_leader", "_leads_to", "_others", "buffered_to", "caught_up_ms", "newest", "waiting")
 
-    def __init__(self, newest: int = BEGINNING) -> None:
-        self.newest = newest
-        self.buffered_to = newest
+    def __init__(self, alone_ms: int | None = None) -> None:
+        self.newest = BEGINNING
+        self.buffered_to = BEGINNING
         self.waiting = 0
         self.caught_up_ms: int | None = None
+        self._alone_ms = alone_ms
+        self._leader = ""
+        self._leads_to = self._others = BEGINNING
+
+    def restore(self, newest: int) -> None:
+        """Continues from where it was."""
+        self.newest = max(self.newest, newest)
+        self.buffered_to = max(self.buffered_to, newest)
+        self._leads_to = self._others = self.newest
+
+    def reached(self, ts: int, user: str) -> int:
+        """The newest time of the lane after a user's event of a time (ms) that no broker has confirmed."""
+        if self._alone_ms is None:
+            return max(self.newest, ts)
+        if user == self._leader:
+            self._leads_to = max(self._leads_to, ts)
+        elif ts > self._leads_to:
+            self._others, self._leads_to, self._leader = self._leads_to, ts, user
+        else:
+            self._others = max(self._others, ts)
+        return max(self.newest, min(self._leads_to, self._others + self._alone_ms))
 
     @property
     def behind(self) -> bool:
@@ -62,6 +94,7 @@ class PartitionClock:
         followers: topics that alignment waits for but that move no watermark (erasures).
         clock: ``wall`` or ``events``.
         allowed_lag_ms: how far the watermark stays behind the wall clock.
+        alone_ms: how far one user may move a lane of ``clock = wall`` past the others, where no broker confirms it.
     """
 
     def __init__(
@@ -70,8 +103,9 @@ class PartitionClock:
         clock: Literal["wall", "events"],
         allowed_lag_ms: int,
         followers: Iterable[str] = (),
+        alone_ms: int | None = None,
     ) -> None:
-        self.sources = {topic: Lane() for topic in topics}
+        self.sources = {topic: Lane(alone_ms if clock == "wall" else None) for topic in topics}
         self.lanes = {**self.sources, **{topic: Lane() for topic in followers}}
         self.watermark = BEGINNING
         self._followers = [self.lanes[topic] for topic in followers]
@@ -84,8 +118,7 @@ class PartitionClock:
         for topic, ts in newest.items():
             lane = self.sources.get(topic)
             if lane is not None:
-                lane.newest = max(lane.newest, ts)
-                lane.buffered_to = max(lane.buffered_to, ts)
+                lane.restore(ts)
 
     def aligned_to(self) -> int:
         """T: events up to this time may be processed; END if all of them may."""
