@@ -78,6 +78,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         yield Finding("topics", False, problem)
     if not problems:
         yield Finding("topics", True, f"fit together, {settings.partitions} partitions each")
+        yield from (Finding("topics", True, f"but: {each}") for each in topics.advice(settings))
         if settings.population:
             yield _population(settings)
 

@@ -13,6 +13,7 @@ _ALREADY_EXISTS: Final = 36
 _HOUR_MS: Final = str(3_600_000)
 _DELTAS_KEPT_DAYS: Final = 3
 """How long the population agent may be away, a weekend, before what the workers told it is lost."""
+_BY_BROKER: Final = "LogAppendTime"
 LARGEST_BATCH: Final = 16 << 20
 """Bytes of the largest batch that the compacted topics take; a user's state at its caps is far below."""
 
@@ -25,6 +26,8 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     ``retention_days``, so that a publisher that was away that long still learns of them, and what a newer record
     replaced is gone from disk after a day at most, so that erasing a user erases. Batches may be large: all of a
     user's state is one.
+    Records of the source topics and the workers' state are dated by the broker that appends them (LogAppendTime): so
+    history is not deleted before it is read, and a worker can tell a device's or its own wrong clock.
     The journal of open sessions keeps everything until the workers delete it; it is gone from disk a day later.
 
     The topics of the population (if it is on) are compacted, but for the deltas, which are kept for three days. A
@@ -32,6 +35,7 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     """
     retention = str(settings.retention_days * DAY_MS)
     events = {"cleanup.policy": "delete", "retention.ms": retention}
+    sources = {**events, "message.timestamp.type": _BY_BROKER}
     newest = {
         "cleanup.policy": "compact",
         "delete.retention.ms": retention,
@@ -45,9 +49,9 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
         "max.message.bytes": str(LARGEST_BATCH),
     }
     topics = settings.topics
-    kept_by_time = (*topics.sources, topics.erasures, topics.rejects)
-    compacted = dict.fromkeys((topics.avoid_lists, topics.state), newest)
-    found = dict.fromkeys(kept_by_time, events) | compacted | {topics.journal: journal}
+    found = dict.fromkeys((*topics.sources, topics.erasures), sources) | {topics.rejects: events}
+    found |= {topics.avoid_lists: newest, topics.state: {**newest, "message.timestamp.type": _BY_BROKER}}
+    found[topics.journal] = journal
     if settings.labels:
         found[topics.labels] = {**events, "max.message.bytes": str(LARGEST_BATCH)}
     if settings.population:
@@ -106,6 +110,25 @@ def check(settings: Settings) -> list[str]:
     """
     with connect(settings) as cluster:
         return _problems(settings, cluster)
+
+
+def advice(settings: Settings) -> list[str]:
+    """What could be better about the topics, one line each, though all works without.
+
+    Raises:
+        BrokerUnavailable: no broker answered within ``broker_timeout``.
+    """
+    name = "message.timestamp.type"
+    with connect(settings) as cluster:
+        dated = [topic for topic, configs in wanted(settings).items() if name in configs]
+        found = {} if cluster.embedded else cluster.configs(dated, [name])
+    by_producers = [topic for topic, values in found.items() if values and values[name] != _BY_BROKER]
+    if not by_producers:
+        return []
+    return [
+        f"records of {', '.join(by_producers)} are dated by whoever sends them, so a wrong clock is harder to tell: "
+        f"set {name}={_BY_BROKER} (kafka-configs --alter)"
+    ]
 
 
 def require(settings: Settings) -> None:

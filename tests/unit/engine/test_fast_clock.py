@@ -1,7 +1,7 @@
 """A device whose clock is fast moves time for nobody else, live or in a backlog; nor does a worker's own wrong clock.
 
-A worker has been away for six hours, and reads what 60 users did meanwhile, one after the other, as any backlog comes: 50
-records of each topic at a time. Soon after the beginning somebody else's device has sent one event from the future::
+A worker has been away for six hours, and reads what 60 users did meanwhile, one after the other, as any backlog comes:
+50 records of each topic at a time. Soon after the beginning another device has sent one event from the future::
 
     true time   now-6h ─────────────────────────────────────────────► now
     users       u0 ─── u1 ─── u2 ─── …                          u59 ───

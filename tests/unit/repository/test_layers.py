@@ -23,6 +23,7 @@ LAYERS: Final = (
     "streamer.population",
     "streamer.profile",
     "streamer.engine.metrics",
+    "streamer.engine.trusted_clock",
     "streamer.engine.kafka",
     "streamer.engine.member",
     "streamer.engine.state",
