@@ -142,6 +142,20 @@ def test_loading_the_pure_packages_loads_no_client_library(tmp_path: Path) -> No
     assert done.stdout.strip() == "[]"
 
 
+def test_importing_a_module_only_defines_what_is_in_it() -> None:
+    """Commands are installed; nothing else is called for its effect, whoever imports what in which order."""
+    definitions = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    assert [
+        f"{file.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+        for file in FILES
+        for node in ast.parse(file.read_text()).body
+        if not isinstance(node, definitions | ast.Assign | ast.AnnAssign)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        and not (isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "__name__ == '__main__'"))
+        and not ast.unparse(node).endswith(".install(app)")
+    ] == []
+
+
 @pytest.mark.parametrize(
     ("importer", "importee", "wrong"),
     [
