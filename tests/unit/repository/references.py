@@ -34,6 +34,8 @@ _INVARIANT: Final = re.compile(r"(?<![\w.-])(I\d{1,2})\b(?![-.]\d)")
 _DEFINED: Final = re.compile(r"^\| \*?\*?(I\d+)\b", re.MULTILINE)
 _PATH: Final = re.compile(r"(?<![\w/.\-~:{}$<>\\=@])((?:[\w.\-]+/)*[\w.*\-]*)(#[\w\-]+)?")
 _DOTTED: Final = re.compile(rf"(?<![\w./\-])((?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+)(?![\w/]|\.\w)")
+_NAME: Final = re.compile(r"`((?:[A-Z]\w+|[a-z]+(?:_[a-z]+)+)(?:\.\w+)*)`")
+_NOT_OURS: Final = {"FLUSHALL", "SIGTERM", "README"}
 _NO_MODULES: Final = {"toml", "log", "yml", "md", "json"}
 _FENCE: Final = re.compile(r"^ *(?:```|~~~).*\n((?:.*\n)*?) *(?:```|~~~) *$", re.MULTILINE)
 _CODE: Final = re.compile(r"(`+)([^`\n]+(?:\n[^`\n]+)?)\1")
@@ -82,6 +84,11 @@ def dotted(text: str) -> Found:
         last = found[1].rpartition(".")[2]
         if last not in _NO_MODULES and last != "NAME":
             yield found.start(1), found[1]
+
+
+def names(text: str) -> Found:
+    """Classes, constants, functions, settings, where a page sets them as code: ``open_stores``, ``Frame.growth``."""
+    return ((found.start(), found[1]) for found in _NAME.finditer(text) if found[1] not in _NOT_OURS)
 
 
 def links(text: str) -> Found:
@@ -252,6 +259,9 @@ class Repository:
                 return f"{'.'.join(parts[:end])} has no {'.'.join(inside)}"
         return "there is no such module"
 
+    def name_problem(self, name: str, _of: Text) -> str | None:
+        return None if self._defined.issuperset(name.split(".")) else "nothing of ours is called so"
+
     def link_problem(self, target: str, of: Text) -> str | None:
         path, _, anchor = target.partition("#")
         file = (of.path.parent / path).resolve() if path else of.path
@@ -301,12 +311,14 @@ class Repository:
 
     @cached_property
     def _defined(self) -> set[str]:
-        """Every function, method and attribute that any of our modules defines, under whatever class."""
+        """Every class, function, argument and attribute that any of our modules defines, under whatever class."""
         found: set[str] = set()
         for text in texts():
             for node in ast.walk(ast.parse(text.path.read_text())) if text.path.suffix == ".py" else ():
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                     found.add(node.name)
+                elif isinstance(node, ast.arg):
+                    found.add(node.arg)
                 elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
                     found.add(node.id if isinstance(node, ast.Name) else node.attr)
         return found
@@ -416,6 +428,7 @@ FINDERS: Final[dict[str, Callable[[str], Found]]] = {
     "invariant": invariants,
     "path": paths,
     "dotted": dotted,
+    "name": names,
     "link": links,
     "command": commands,
     "setting": settings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,6 +99,12 @@ def test_imports_go_downward_only() -> None:
         for line, name in imports_of(file)
         if wrong_way(module_of(file), name)
     ] == []
+
+
+def test_the_architecture_tells_the_order_as_it_is() -> None:
+    page = (ROOT / "docs/architecture.md").read_text().partition("## The order of imports")[2]
+    told = re.findall(r"[a-z]+", page.split("```")[1].replace("engine:", ""))
+    assert told == [layer.rpartition(".")[2] for layer in LAYERS if layer != "streamer.engine"]
 
 
 def test_pure_packages_import_nothing_that_reaches_outside() -> None:

@@ -15,16 +15,18 @@ from tests.unit.repository.references import FINDERS, ROOT, Repository, Text, te
 
 HISTORY = "CHANGELOG.md"
 """Tells of what was; only its links must go somewhere."""
-OURS = {"tests/unit/repository/references.py", "tests/unit/repository/test_references.py"}
-"""Full of examples."""
+EXAMPLES = {"tests/unit/repository/references.py", "tests/unit/repository/test_references.py"}
+"""Full of references that are none."""
 IN_DOCS_ONLY = {"link", "metric"}
+WITH_NAMES = {"docs/architecture.md", "docs/glossary.md"}
+"""Say where in the code something is; elsewhere words set as code may be fields of records, or another's."""
 LEAST = {
-    "section": 200, "invariant": 40, "path": 120, "dotted": 30, "link": 40, "command": 100, "setting": 20,
+    "section": 200, "invariant": 40, "path": 120, "dotted": 30, "name": 30, "link": 40, "command": 100, "setting": 20,
     "default": 25, "metric": 10,
 }  # fmt: skip
 """How many of each there are at least: a finder that has gone blind finds nothing wrong."""
 
-TEXTS = [text for text in texts() if text.name not in OURS]
+TEXTS = [text for text in texts() if text.name not in EXAMPLES]
 
 
 @pytest.fixture(scope="module")
@@ -35,24 +37,28 @@ def repository() -> Repository:
 def found_in(text: Text, kind: str) -> list[tuple[int, str]]:
     if (kind in IN_DOCS_ONLY and text.path.suffix != ".md") or (text.name == HISTORY and kind != "link"):
         return []
+    if kind == "name" and text.name not in WITH_NAMES:
+        return []
     return list(FINDERS[kind](text.text))
 
 
 @pytest.mark.parametrize("kind", FINDERS)
 def test_whatever_a_text_refers_to_is_there(kind: str, repository: Repository) -> None:
     problem_of = getattr(repository, f"{kind}_problem")
-    assert [
+    problems = [
         f"{text.name}:{text.line(position)}: {name}: {problem}"
         for text in TEXTS
         for position, name in found_in(text, kind)
         if (problem := problem_of(name, text)) is not None
-    ] == []
+    ]
+    assert not problems, "\n".join(["", *problems])
 
 
 def test_no_text_sends_its_reader_to_what_is_not_in_the_repository() -> None:
-    assert [
+    problems = [
         f"{text.name}:{text.line(position)}: {name}" for text in TEXTS for position, name in references.gone(text.text)
-    ] == []
+    ]
+    assert not problems, "\n".join(["", *problems])
 
 
 def test_the_finders_are_not_blind() -> None:
@@ -65,6 +71,13 @@ def test_the_invariants_are_ten_and_each_names_its_tests(repository: Repository)
     architecture = (ROOT / "docs/architecture.md").read_text()
     rows = [line for line in architecture.splitlines() if line.startswith("| I")]
     assert [row[:6] for row in rows if "`tests/" not in row] == []
+
+
+def test_the_glossary_is_in_order_and_has_each_word_once() -> None:
+    rows = [line.split("|")[1].strip() for line in (ROOT / "docs/glossary.md").read_text().splitlines() if "|" in line]
+    words = rows[rows.index("word") + 2 :]
+    assert len(words) > 100
+    assert words == sorted(set(words), key=str.casefold)
 
 
 # --- the finders ---------------------------------------------------------------------------------------------
@@ -81,6 +94,7 @@ def test_the_invariants_are_ten_and_each_names_its_tests(repository: Repository)
         ("path", "docs/architecture.md#seams.", ["docs/architecture.md#seams"]),
         ("path", "https://example.org/docs/spec.md, /tmp/streamer/x and application/json", []),
         ("dotted", ":class:`~streamer.profile.Profile`, streamer.toml", ["streamer.profile.Profile"]),
+        ("name", "`Frame.growth`, `a.py`, `tag` and `open_stores`", ["Frame.growth", "open_stores"]),
         ("link", "[a](b.md#c) ![d](e.svg) [f](https://g.h) `[i](j.md)`", ["b.md#c", "e.svg"]),
         ("link", "```\n[a](b.md)\n```\n[k]: l.md\n", ["l.md"]),
         ("command", "`make lint types`, make sure of ``streamer check``", ["make lint types", "streamer check"]),
@@ -120,6 +134,7 @@ def test_what_is_gone_is_found(text: str, names: list[str]) -> None:
         ("path", "transports.py", "transport.py"),
         ("dotted", "streamer.profile.NoSuch", "streamer.profile.Profile"),
         ("dotted", "streamer.table", "streamer.engine.worker"),
+        ("name", "Frame.no_such", "Frame.growth"),
         ("link", "no-such.md", "../../README.md"),
         ("link", "spec.md#no-such", "spec.md#1-events"),
         ("command", "make coffee", "make lint types"),
