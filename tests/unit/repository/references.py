@@ -14,9 +14,7 @@ import tokenize
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
-
-import click
+from typing import Any, Final, NamedTuple
 
 Found = Iterator[tuple[int, str]]
 
@@ -88,7 +86,11 @@ def dotted(text: str) -> Found:
 
 def names(text: str) -> Found:
     """Classes, constants, functions, settings, where a page sets them as code: ``open_stores``, ``Frame.growth``."""
-    return ((found.start(), found[1]) for found in _NAME.finditer(text) if found[1] not in _NOT_OURS)
+    return ((found.start(), found[1]) for found in _NAME.finditer(text) if _is_ours(found[1]))
+
+
+def _is_ours(name: str) -> bool:
+    return name not in _NOT_OURS and not name.startswith("streamer_")  # a metric
 
 
 def links(text: str) -> Found:
@@ -346,7 +348,7 @@ class Repository:
         return f"the Makefile has no target {', '.join(wrong)}" if wrong else None
 
     @cached_property
-    def _apps(self) -> dict[str, click.Command]:
+    def _apps(self) -> dict[str, Any]:
         from typer.main import get_command
 
         from lab.__main__ import app as lab
@@ -369,7 +371,7 @@ class Repository:
         return samples | {family.name for family in families}
 
 
-def _call_problem(command: click.Command, words: list[str]) -> str | None:
+def _call_problem(command: Any, words: list[str]) -> str | None:
     """What is wrong with a call of a command: no such command, or no such option."""
     options = {"--help", "-h"}
     while True:
@@ -380,11 +382,11 @@ def _call_problem(command: click.Command, words: list[str]) -> str | None:
             words = words[1 if words[0] in ("--help", "-h") else 2 :]
         if not words or not re.fullmatch(r"[a-z][a-z|-]*", words[0]):
             break
-        names = words[0].split("|")
-        missing = [name for name in names if name not in command.commands]
+        asked = words[0].split("|")
+        missing = [name for name in asked if name not in command.commands]
         if missing:
             return f"{command.name or 'it'} has no command {', '.join(missing)}"
-        command, words = command.commands[names[0]], words[1:]
+        command, words = command.commands[asked[0]], words[1:]
     wrong = [word for word in re.findall(r"(?<!\S)--[a-z][a-z-]*", " ".join(words)) if word not in options]
     return f"{command.name} has no option {', '.join(wrong)}" if wrong else None
 
