@@ -30,7 +30,7 @@ OUTSIDE: Final = {"checkpointing/checkpoint.py"}
 _SECTION: Final = re.compile(r"§\s?(\d+)")
 _INVARIANT: Final = re.compile(r"(?<![\w.-])(I\d{1,2})\b(?![-.]\d)")
 _DEFINED: Final = re.compile(r"^\| \*?\*?(I\d+)\b", re.MULTILINE)
-_PATH: Final = re.compile(r"(?<![\w/.\-~:{}$<>\\=@])((?:[\w.\-]+/)*[\w.*\-]*)(#[\w\-]+)?")
+_PATH: Final = re.compile(r"(?<![\w/.\-~:{}$<>\\=@])((?:[\w.\-]+/)+[\w.*\-]*|[\w.*\-]+\.(?:py|md)\b)(#[\w\-]+)?")
 _DOTTED: Final = re.compile(rf"(?<![\w./\-])((?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+)(?![\w/]|\.\w)")
 _NAME: Final = re.compile(r"`((?:[A-Z]\w+|[a-z]+(?:_[a-z]+)+)(?:\.\w+)*)`")
 _NOT_OURS: Final = {"FLUSHALL", "SIGTERM", "README"}
@@ -159,7 +159,7 @@ def prose(source: str, *, docstrings: bool = False) -> str:
     """The comments and strings of a Python source, at their positions; of the strings only docstrings, if so asked."""
     said = {
         (node.value.lineno, node.value.col_offset)
-        for node in ast.walk(ast.parse(source))
+        for node in (ast.walk(ast.parse(source)) if docstrings else ())
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }
     lines = source.splitlines(keepends=True)

@@ -26,7 +26,9 @@ LEAST = {
 }  # fmt: skip
 """How many of each there are at least: a finder that has gone blind finds nothing wrong."""
 
-TEXTS = [text for text in texts() if text.name not in EXAMPLES]
+
+def to_check() -> list[Text]:
+    return [text for text in texts() if text.name not in EXAMPLES]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def test_whatever_a_text_refers_to_is_there(kind: str, repository: Repository) -
     problem_of = getattr(repository, f"{kind}_problem")
     problems = [
         f"{text.name}:{text.line(position)}: {name}: {problem}"
-        for text in TEXTS
+        for text in to_check()
         for position, name in found_in(text, kind)
         if (problem := problem_of(name, text)) is not None
     ]
@@ -56,13 +58,15 @@ def test_whatever_a_text_refers_to_is_there(kind: str, repository: Repository) -
 
 def test_no_text_sends_its_reader_to_what_is_not_in_the_repository() -> None:
     problems = [
-        f"{text.name}:{text.line(position)}: {name}" for text in TEXTS for position, name in references.gone(text.text)
+        f"{text.name}:{text.line(position)}: {name}"
+        for text in to_check()
+        for position, name in references.gone(text.text)
     ]
     assert not problems, "\n".join(["", *problems])
 
 
 def test_the_finders_are_not_blind() -> None:
-    count = Counter({kind: sum(len(found_in(text, kind)) for text in TEXTS) for kind in FINDERS})
+    count = Counter({kind: sum(len(found_in(text, kind)) for text in to_check()) for kind in FINDERS})
     assert {kind: number for kind, number in count.items() if number < LEAST[kind]} == {}
 
 
