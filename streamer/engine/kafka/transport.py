@@ -62,14 +62,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seeks to what is committed, and to the beginning of what never was.
+        """Seeks to what is committed, and to the beginning of what never was, or there.
 
-        aiokafka leaves those where they are, which is after records that were fetched and dropped during a rebalance.
+        aiokafka leaves both where they are, which is after records that were fetched and dropped during a rebalance.
         """
         committed = await super().seek_to_committed()
-        never = [tp for tp, offset in committed.items() if not offset]
-        if never:
-            await self.seek_to_beginning(*never)
+        left = [tp for tp, offset in committed.items() if not offset]  # None or 0
+        if left:
+            await self.seek_to_beginning(*left)
         return committed
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
