@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import ContextDecorator
 from io import BytesIO
 from typing import Final
 
 import numpy as np
-from matplotlib import rcParams
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from lab.evaluation.bootstrap import Estimate, Floats
@@ -19,17 +20,20 @@ _OURS: Final = "#0b6e8f"
 _OTHERS: Final = "#a9b4c6"
 _LINE: Final = "#8a93a3"
 
-rcParams.update(
-    {
-        "font.size": 9,
-        "axes.spines.right": False,
-        "axes.spines.top": False,
-        "svg.fonttype": "none",  # text stays text
-        "svg.hashsalt": "streamer",  # the same figures, the same page
-    }
-)
+
+def _styled() -> ContextDecorator:
+    return rc_context(
+        {
+            "font.size": 9,
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "svg.fonttype": "none",  # text stays text
+            "svg.hashsalt": "streamer",  # the same figures, the same page
+        }
+    )
 
 
+@_styled()
 def bars(found: Mapping[str, Estimate], unit: str) -> Figure:
     """A bar for each rule, the first in the accent colour, with its interval."""
     figure = Figure(figsize=(6, 0.5 + 0.24 * len(found)), layout="constrained")
@@ -49,6 +53,7 @@ def bars(found: Mapping[str, Estimate], unit: str) -> Figure:
     return figure
 
 
+@_styled()
 def reliability(rows: Sequence[Reliability]) -> Figure:
     """Predicted against true shares; on the diagonal, probabilities are what they say."""
     figure = Figure(figsize=(3.4, 3.4), layout="constrained")
@@ -60,6 +65,7 @@ def reliability(rows: Sequence[Reliability]) -> Figure:
     return figure
 
 
+@_styled()
 def as_source(figure: Figure) -> str:
     """The chart as the address of an image that is its own content: a page with it needs no other file."""
     out = BytesIO()
