@@ -7,7 +7,6 @@ shows minimum and median.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -22,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -186,7 +186,7 @@ class Bench:
         machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
         figures = [{**asdict(figure), "median": figure.median, "verdict": figure.verdict} for figure in self.figures]
         content = {"machine": machine, "options": asdict(self.options), "wrong": self.wrong, "figures": figures}
-        path.write_text(json.dumps(content, indent=1) + "\n")
+        path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         return path
 
 

@@ -30,7 +30,9 @@ OUTSIDE: Final = {"checkpointing/checkpoint.py"}
 _SECTION: Final = re.compile(r"§\s?(\d+)")
 _INVARIANT: Final = re.compile(r"(?<![\w.-])(I\d{1,2})\b(?![-.]\d)")
 _DEFINED: Final = re.compile(r"^\| \*?\*?(I\d+)\b", re.MULTILINE)
-_PATH: Final = re.compile(r"(?<![\w/.\-~:{}$<>\\=@])((?:[\w.\-]+/)+[\w.*\-]*|[\w.*\-]+\.(?:py|md)\b)(#[\w\-]+)?")
+_PATH: Final = re.compile(
+    r"(?<![\w/.\-~:{}$<>\\=@])((?:[\w.\-]+/)+[\w.*\-]*|[\w.*\-]+\.(?:py|md)\b(?!\.\w))(#[\w\-]+)?"
+)
 _DOTTED: Final = re.compile(rf"(?<![\w./\-])((?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+)(?![\w/]|\.\w)")
 _NAME: Final = re.compile(r"`((?:[A-Z]\w+|[a-z]+(?:_[a-z]+)+)(?:\.\w+)*)`")
 _NOT_OURS: Final = {"FLUSHALL", "SIGTERM", "README"}
