@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streamer.errors import SettingsError
+from streamer.partitioning import Partitioner
 
 _from_file: Final[ContextVar[dict[str, Any]]] = ContextVar("_from_file")
 
@@ -41,6 +42,10 @@ class Settings(BaseSettings):
     topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$", description="put before every topic name")
     group: str = Field("streamer", min_length=1, description="consumer group of the signals workers")
     partitions: int = Field(8, ge=1, le=10_000, description="partitions of every topic keyed by user")
+    partitioner: Partitioner = Field(
+        "murmur2",
+        description="how producers choose a user's partition: murmur2 (Java, kafkajs, this SDK), crc32 (librdkafka)",
+    )
     replication: int = Field(1, ge=1, le=10, description="replicas of every topic")
     retention_days: int = Field(7, ge=1, le=3650, description="how long source topics keep events, days")
     declare_topics: bool = Field(True, description="create missing topics at start (false: embedded broker)")

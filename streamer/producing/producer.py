@@ -12,6 +12,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from streamer.clock import wall_ms
 from streamer.errors import BrokerUnavailable, DeliveryError, InvalidEvent, TopicsError
 from streamer.events import EVENT_TYPES, Erasure, Event, EventDecoder, Watermark, encode
+from streamer.partitioning import partition_of
 from streamer.producing.connection import connect, open_producer
 from streamer.producing.deliveries import Deliveries
 from streamer.settings import Settings, load
@@ -102,8 +103,13 @@ class SignalProducer:
         self._send_fields("feedback", fields)
 
     def erase(self, user_id: str, ts: int) -> None:
-        """Asks that everything known of a user up to ``ts`` (ms) be deleted; raises as :meth:`send`."""
-        self._send(self._erasures, user_id, self._checked("erasures", Erasure(user_id, ts)))
+        """Asks that everything known of a user up to ``ts`` (ms) be deleted; raises as :meth:`send`.
+
+        Every partition is asked, so that nothing stays of what another client has sent to a wrong one.
+        """
+        value = self._checked("erasures", Erasure(user_id, ts))
+        for partition in self._partitions[self._erasures]:
+            self._send(self._erasures, user_id, value, partition)
 
     def watermark(self, ts: int) -> None:
         """Promises, on every partition of every source topic, that no event older than ``ts`` (ms) follows.
@@ -171,6 +177,8 @@ class SignalProducer:
         return self._decoders[topic].decode(None, value, wall_ms())
 
     def _send(self, topic: str, user_id: str | None, value: bytes, partition: int | None = None) -> None:
+        if partition is None:
+            partition = partition_of(user_id or "", len(self._partitions[topic]), self._settings.partitioner)
         self._deliveries.surface()
         self._deliveries.begin(self._delivery_timeout)
         try:

@@ -24,6 +24,7 @@ from typing import Final
 
 from streamer.engine.kafka.records import Record
 from streamer.engine.partition.inbox import Arrival, Inbox
+from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.users import Users
 from streamer.engine.partition.watermark import PartitionClock
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Step, Write
@@ -49,12 +50,15 @@ class PartitionProcessor:
         store: the partition's state, recovered.
         capacity: users kept decoded.
         deltas: where to add what seals change in the population's sums.
+        placement: where users belong; None: whatever comes belongs here.
     """
 
     def __init__(
-        self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas
-    ) -> None:
+        self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas,
+        placement: Placement | None = None,
+    ) -> None:  # fmt: skip
         self.partition = partition
+        self._placement = placement
         self.store = store
         self.users = Users(rules, store, capacity, deltas)
         max_future_ms = round(settings.max_future * 1000)
@@ -167,13 +171,20 @@ class PartitionProcessor:
                     out.erased[inbox.name] += 1
                     continue
                 known = by_user.get(user)
-                if known is None:
-                    by_user[user] = [arrival]
-                else:
+                if known is not None and arrival[2].key is not None:
                     known.append(arrival)
+                elif (misplaced := self._misplaced(inbox, arrival[2], user)) is not None:
+                    out.rejects.append(misplaced)
+                else:
+                    by_user.setdefault(user, []).append(arrival)
             out.events[inbox.name] += before - room
             inbox.lane.newest, inbox.lane.waiting = newest, len(waiting)
         return by_user, any(inbox.waiting and inbox.waiting[0][0] <= aligned_to for inbox in self._sources)
+
+    def _misplaced(self, inbox: Inbox, record: Record, user: str) -> Reject | None:
+        if self._placement is None or (record.key is not None and user in self.users):
+            return None
+        return self._placement.misplaced(inbox.topic, record, user)
 
     def _slice_end(self, aligned_to: int, limit: int) -> int:
         """T, or about the time at which a slice is full, if more than that waits up to T: one time for all topics.

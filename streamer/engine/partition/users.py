@@ -59,6 +59,10 @@ class Users:
         self.deadlines = Deadlines(store.deadlines.items())
         self.stuck: dict[str, str] = {}
 
+    def __contains__(self, user: str) -> bool:
+        """Whether a user is decoded."""
+        return user in self._hot
+
     @property
     def dirty(self) -> int:
         """Users with unsaved changes."""

@@ -9,39 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aiokafka.partitioner import murmur2
-
 from streamer.engine.kafka.scan import Scanner, scanner
 from streamer.engine.state.checkpoint import MARK_KEY, apply_record
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.recovery import JournalReplay
 from streamer.engine.state.store import MemoryStore, PartitionStore
+from streamer.partitioning import partition_of
 from streamer.profile import Profile, Rules
 from streamer.settings import Settings
-
-_POSITIVE = 0x7FFFFFFF
-
-
-def partition_of(user_id: str, partitions: int) -> int:
-    """The partition that Kafka's default partitioner (murmur2) gives a key.
-
-    >>> [partition_of(user, 4) for user in ("ann", "bob", "eve")]
-    [2, 2, 0]
-    """
-    hashed: int = murmur2(user_id.encode())
-    return (hashed & _POSITIVE) % partitions
 
 
 async def saved_state(settings: Settings, user_id: str) -> PartitionStore | None:
     """A store with this user's parts alone, and the mark of their partition's last checkpoint; None: no such user.
 
-    Looked for where the default partitioner puts the user, then, if their producer uses another one, everywhere else.
+    Looked for where the deployment's partitioner puts the user, then everywhere else.
 
     Raises:
         BrokerUnavailable: no broker answered in time.
         StateCorrupt, StateTooNew: the checkpoint mark cannot be read.
     """
-    likely = partition_of(user_id, settings.partitions)
+    likely = partition_of(user_id, settings.partitions, settings.partitioner)
     others = [partition for partition in range(settings.partitions) if partition != likely]
     async with scanner(settings, "the state") as topics:
         found = await _find(topics, settings, user_id, [likely])
