@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 
 from streamer.city.disorder import disorder
 from streamer.events import REJECT_CODES, Event, Impression, encode
+from streamer.partitioning import partition_of
 from streamer.producing import SignalProducer
 from streamer.settings import Settings
 from tests.deployment import records_of, story_of
@@ -26,8 +27,11 @@ class Bad(NamedTuple):
     code: str
     value: bytes
     key: bytes | None = None
+    strays: bool = False
+    """It is sent to a partition that is not its user's."""
 
 
+GOOD = b'{"user_id":"u","ts":1760000000000,"content_id":"c"}'
 BAD = (
     Bad("malformed_json", b"{"),
     Bad("not_an_object", b"[1]"),
@@ -37,9 +41,11 @@ BAD = (
     Bad("unknown_value", b'{"user_id":"u","ts":1,"content_id":"c","media":"smell"}'),
     Bad("key_mismatch", b'{"user_id":"u","ts":1,"content_id":"c"}', b"v"),
     Bad("too_large", b" " * 65_537),
+    Bad("missing_key", GOOD),
+    Bad("wrong_partition", GOOD, b"u", strays=True),
     Bad("from_the_future", b'{"user_id":"u","ts":9999999999999,"content_id":"c"}'),
 )
-"""Records of the topic impressions; the tenth code, poison, is that of an event at which processing itself raises."""
+"""Records of the topic impressions; the last code, poison, is that of an event at which processing itself raises."""
 
 
 def test_every_reject_code_is_tried() -> None:
@@ -74,8 +80,9 @@ def produce_with_dirt(
             if number % EVERY:
                 continue
             producer.flush()
-            code, value, key = next(bad) or Bad("poison", encode(culprit(event)), event.user_id.encode())
-            sent = dirty.send(topic, value, key=key).get(30)
+            code, value, key, strays = next(bad) or Bad("poison", encode(culprit(event)), event.user_id.encode())
+            elsewhere = (partition_of("u", settings.partitions) + 1) % settings.partitions if strays else None
+            sent = dirty.send(topic, value, key=key, partition=elsewhere).get(30)
             rejected.append((topic, str(sent.partition), str(sent.offset), code, value))
             producer.watermark(event.ts - grace_ms)
         producer.watermark(end)
