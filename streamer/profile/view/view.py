@@ -147,11 +147,10 @@ class View:
         old = before.get(day, NOTHING)
         if len(new.tags) != 1 or not old.tags.keys() <= new.tags.keys():
             return changed(before, after)
-        rollup = self._rollup
         watched = {**self._made, **self.judge.sealed(), **self._listed}
         watched.update(((TAG, tag), ()) for tag in self._provisional.spoken)
         found = [key for key in watched if old.cell(*key) != new.cell(*key)]
-        contents = rollup.contents
+        contents = self._rollup.contents
         found += [
             (CONTENT, value)
             for value, cell in new.contents.items()
@@ -159,7 +158,7 @@ class View:
         ]
         for kind, had, has in ((TAG, old.tag_totals(), new.tag_totals()), (CREATOR, old.creators, new.creators)):
             others = {value: cell for value, cell in has.items() if had.get(value) != cell}
-            found += [(kind, value) for value in rollup.could_join(kind, others, day)]
+            found += [(kind, value) for value in self.judge.could_be_listed(kind, others, day)]
         return dict.fromkeys(found)
 
     def differs(self) -> bool:
