@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from streamer.profile.rollup.bounds import raises
 from streamer.profile.rollup.rollup import Key, Rollup
+from streamer.profile.state import State
 from streamer.profile.view.contexts import contexts_of, disliked_in
 from streamer.profile.view.provisional import Provisional, cells_of
 from streamer.scoring.contextual import Context, context_entries
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Entry, Kind
 from streamer.scoring.entries import Days, Scored, content_entry, is_listed, may_have_content_entry
-
-if TYPE_CHECKING:
-    from streamer.profile.profile import Profile
 
 
 class Judge:
@@ -24,17 +21,17 @@ class Judge:
     Args:
         rollup: R.
         opened: what open sessions add.
-        profile: whose they are: its listed bits and rules count.
+        state: whose they are: its listed bits and rules count.
         today: the day of the newest event.
         as_of: its ts, ms; entries that have expired by then are none.
     """
 
-    def __init__(self, rollup: Rollup, opened: Provisional, profile: Profile, today: int, as_of: int) -> None:
+    def __init__(self, rollup: Rollup, opened: Provisional, state: State, today: int, as_of: int) -> None:
         self.as_of = as_of
         self._rollup = rollup
         self._open = opened
-        self._listed = profile.listed
-        self._rules = profile.rules
+        self._listed = state.listed
+        self._rules = state.rules
         self._today = today
 
     def sealed(self) -> Mapping[Key, tuple[Entry, ...]]:
@@ -60,8 +57,8 @@ class Judge:
             content = content_entry(value, days, self.as_of)
             return () if content is None else (content,)
         listed_until = self._listed.get((kind, value), -1)
-        spoken = kind == TAG and value in self._open.spoken
-        if listed_until < 0 and not spoken and not self._could_be_listed(kind, value, provisional):
+        stated = kind == TAG and value in self._open.stated
+        if listed_until < 0 and not stated and not self._could_be_listed(kind, value, provisional):
             return ()
         scorer = self._rules.scorer
         days = self.days_with(kind, value, provisional)
@@ -82,7 +79,7 @@ class Judge:
 
     def _in_contexts(self, tag: str, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
         """The entries of a tag that has none itself."""
-        if tag not in self._open.spoken and not self._could_stand_out(tag, provisional):
+        if tag not in self._open.stated and not self._could_stand_out(tag, provisional):
             return ()
         scorer = self._rules.scorer
         days = contexts_of(self._rollup, self._open.tiles if provisional else {}, tag)
