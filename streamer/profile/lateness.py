@@ -36,8 +36,8 @@ def take_late(state: State, event: Event) -> bool:
 
 
 def _speaks_for(state: State, event: Feedback) -> bool:
-    """Whether a late rating is positive by what R knows on its arrival."""
+    """Whether a late rating is positive by what R knows on its arrival, as of the frontier's day."""
     if event.value is None:
         return False
-    totals = state.rollup.as_of(state.newest // DAY_MS).totals
+    totals = state.rollup.as_of(state.frontier // DAY_MS).totals
     return explicit.rating_positive(event.value, totals.ratings, totals.rating_sum)

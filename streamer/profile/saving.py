@@ -69,15 +69,9 @@ def _begin_epoch(state: State, parts: dict[str, bytes | None]) -> None:
 
 
 def _head(state: State) -> codec.Head:
+    epoch, days = state.unsaved.epoch, sorted(state.rollup.tiles)
     return codec.Head(
-        epoch=state.unsaved.epoch,
-        frontier=state.frontier,
-        cohort=state.cohort,
-        cohort_at=state.cohort_at,
-        days=sorted(state.rollup.tiles),
-        listed=state.listed,
-        records=state.records,
-        population=state.judged_by,
+        epoch, state.frontier, state.cohort, state.cohort_at, days, state.listed, state.records, state.judged_by
     )
 
 

@@ -28,41 +28,22 @@ from streamer.scoring.counts import CREATOR, TAG, Cell
 
 
 class NoChanges:
-    """Says nothing: what a profile has while the population is off. See :class:`PopulationChanges`."""
+    """Says nothing: what a profile has while the population is off."""
 
-    def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None:
-        """A seal on this day is to come: the window moves on. Before any change of that seal."""
-
-    def join(self, cohort: str | None) -> None:
-        """The user counts in this cohort from now on. Before a session's counts join R."""
-
-    def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
-        """A session is about to join R with these counts and changes of statements, formed against this baseline."""
-
-    def take_back(self, contribution: Contribution) -> None:
-        """A statement is about to be taken back."""
-
-    def drop(self, record: ExplicitRecord) -> None:
-        """A record is about to be dropped, whose evidence stays in its tile."""
-
-    def before_caps(self, day: int) -> None:
-        """A day's tile is about to be held to its caps."""
-
-    def evict(self, kind: str, value: str, cell: Cell) -> None:
-        """A key's counts of that day were dropped."""
-
-    def leave(self, records: Collection[ExplicitRecord]) -> None:
-        """All counts and statements are about to be forgotten."""
-
-    def settle(self) -> None:
-        """The change is done. After every change."""
-
-    def take(self, into: Deltas) -> None:
-        """Moves what has been said since the last call to other deltas."""
+    def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None: ...
+    def join(self, cohort: str | None) -> None: ...
+    def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None: ...
+    def take_back(self, contribution: Contribution) -> None: ...
+    def drop(self, record: ExplicitRecord) -> None: ...
+    def before_caps(self, day: int) -> None: ...
+    def evict(self, kind: str, value: str, cell: Cell) -> None: ...
+    def leave(self, records: Collection[ExplicitRecord]) -> None: ...
+    def settle(self) -> None: ...
+    def take(self, into: Deltas) -> None: ...
 
 
 class PopulationChanges(NoChanges):
-    """Says what one user adds to, and takes from, the sums over all users.
+    """Says what one user adds to, and takes from, the sums over all users. It is told of every change beforehand.
 
     What is said waits in plain lists: whoever takes it adds it to sums that it has anyway.
 
@@ -91,6 +72,7 @@ class PopulationChanges(NoChanges):
         self._everyone = EveryoneSums()
 
     def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None:
+        """A seal on this day is to come: the window moves on. Before any change of that seal."""
         first_day = day - self._rules.window_days + 1
         if first_day <= self._first_day:
             return
@@ -102,6 +84,7 @@ class PopulationChanges(NoChanges):
         self._first_day = first_day
 
     def join(self, cohort: str | None) -> None:
+        """The user counts in this cohort from now on. Before a session's counts join R."""
         if cohort == self._cohort:
             return
         counts = [(tag, cell) for tile in self._rollup.tiles.values() for tag, cell in tile.tag_totals().items()]
@@ -110,6 +93,7 @@ class PopulationChanges(NoChanges):
         self._cohort = cohort
 
     def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
+        """A session is about to join R with these counts and changes of statements, formed against this baseline."""
         for change in changes:
             if change.removed is not None:
                 self.take_back(change.removed)
@@ -120,31 +104,37 @@ class PopulationChanges(NoChanges):
         add_outcomes(self._outcomes, session, delta, baseline, self._rules)
 
     def take_back(self, contribution: Contribution) -> None:
+        """A statement is about to be taken back."""
         self._touch_tags([value for kind, value, _, _ in contribution.parts if kind == TAG])
         self._touch_creators([value for kind, value, _, _ in contribution.parts if kind == CREATOR])
         self._state(contribution, -1)
 
     def drop(self, record: ExplicitRecord) -> None:
+        """A record is about to be dropped, whose evidence stays in its tile."""
         if record.contributed is not None:
             self._state(record.contributed, -1)
 
     def before_caps(self, day: int) -> None:
+        """A day's tile is about to be held to its caps."""
         tile, caps = self._rollup.tiles[day], self._rules.tile_caps
         if sum(map(len, tile.tags.values())) > caps.tags or len(tile.creators) > caps.creators:
             self._touch_tags(tile.tag_totals())
             self._touch_creators(tile.creators)
 
     def evict(self, kind: str, value: str, cell: Cell) -> None:
+        """A key's counts of that day were dropped."""
         if kind == TAG:
             self._counts.append((self._cohort, [(value, -cell.o, -cell.e)]))
 
     def leave(self, records: Collection[ExplicitRecord]) -> None:
+        """All counts and statements are about to be forgotten."""
         for tile in self._rollup.tiles.values():
             self._count(tile, -1)
         for record in records:
             self.drop(record)
 
     def settle(self) -> None:
+        """The change is done. After every change."""
         for tag, had in self._tags.items():
             has = self._has(tag)
             if has != had:
@@ -155,6 +145,7 @@ class PopulationChanges(NoChanges):
         self._creators.clear()
 
     def take(self, into: Deltas) -> None:
+        """Moves what has been said since the last call to other deltas."""
         if not (self._counts or self._first or self._users or self._said or self._outcomes) and self._everyone.empty:
             return  # as after most steps: nothing has sealed
         for cohort, counts in self._counts:

@@ -79,12 +79,17 @@ class DecayedTotals(Struct, gc=False):
         self.expected_abandoned += totals.expected_abandoned * weight
         self.ratings += totals.ratings
         self.rating_sum += totals.rating_sum
-        for media, (n, completed) in tile.completions.items():
-            sums = self.completions.setdefault(media, [0.0, 0.0])
-            sums[0] += n * weight
-            sums[1] += completed * weight
+        add_completions(self.completions, tile.completions, weight)
         if tile.buckets:
             self.plays += add_plays(self.buckets, tile.buckets, weight)
+
+
+def add_completions(into: dict[str, list[float]], completions: Mapping[str, list[int]], weight: float) -> None:
+    """Adds a day's completions by media to [n decayed, their sum decayed]."""
+    for media, (n, completed) in completions.items():
+        sums = into.setdefault(media, [0.0, 0.0])
+        sums[0] += n * weight
+        sums[1] += completed * weight
 
 
 def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], weight: float) -> int:
@@ -92,13 +97,10 @@ def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], we
     added = 0
     for edge, (plays, abandoned) in buckets.items():
         added += plays
-        sums = into.get(edge)
-        if sums is None:
-            into[edge] = [plays, plays * weight, abandoned * weight]
-        else:
-            sums[0] += plays
-            sums[1] += plays * weight
-            sums[2] += abandoned * weight
+        sums = into.setdefault(edge, [0, 0.0, 0.0])
+        sums[0] += plays
+        sums[1] += plays * weight
+        sums[2] += abandoned * weight
     return added
 
 

@@ -107,18 +107,11 @@ def changed(before: Mapping[int, Tile], after: Mapping[int, Tile]) -> set[Key]:
     found: set[Key] = set()
     for day in before.keys() | after.keys():
         old, new = before.get(day, NOTHING), after.get(day, NOTHING)
-        for context in old.tags.keys() | new.tags.keys():
-            _compare_cells(TAG, old.tags.get(context, {}), new.tags.get(context, {}), found)
-        _compare_cells(CREATOR, old.creators, new.creators, found)
-        _compare_cells(CONTENT, old.contents, new.contents, found)
+        cells = [(TAG, old.tags.get(name, {}), new.tags.get(name, {})) for name in old.tags.keys() | new.tags.keys()]
+        cells += [(CREATOR, old.creators, new.creators), (CONTENT, old.contents, new.contents)]
+        for kind, had, has in cells:
+            found.update((kind, value) for value in had.keys() | has.keys() if had.get(value) != has.get(value))
     return found
-
-
-def _compare_cells(kind: str, before: Mapping[str, Cell], after: Mapping[str, Cell], found: set[Key]) -> None:
-    for value, cell in after.items():
-        if before.get(value) != cell:
-            found.add((kind, value))
-    found.update((kind, value) for value in before.keys() - after.keys())
 
 
 def present(state: State, today: int, now: int) -> tuple[dict[RecordKey, ExplicitRecord], list[Session]]:

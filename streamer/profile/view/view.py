@@ -9,6 +9,7 @@ from streamer.profile.baseline import Baseline
 from streamer.profile.explicit.evidence import judge_ratings
 from streamer.profile.explicit.standing import Standing
 from streamer.profile.rollup.rollup import Key, Rollup
+from streamer.profile.rollup.sums import add_completions
 from streamer.profile.state import State
 from streamer.profile.tile import Tile
 from streamer.profile.view.durations import capped, plays_by_duration
@@ -82,10 +83,11 @@ class View:
         self._rollup: Rollup = self._baseline.rollup
         self._made: dict[Key, tuple[Entry, ...]] = {}
         """Entries of the keys that open sessions touch, if they have any."""
-        self._cap: Entry | None = None
-        self._excluding: list[Entry] = []
-        self._exists = self._lists = False
         self._is_whole = False
+        """These have been made once: for the first document."""
+        self._lists = False
+        self._frame: tuple[bool, Entry | None, list[Entry]] = (False, None, [])
+        """What there is to a document besides the entries of keys, as of the last one."""
         self._differs = True
         self._take_statements(state)
 
@@ -161,13 +163,14 @@ class View:
     def differs(self) -> bool:
         """Whether what is written of the document may be another than when it was last asked for."""
         if not self._differs:
-            exists = self._lists or self._theta() >= KNOWN_THETA
-            self._differs = (
-                self._exists != exists
-                or self._cap != self._duration_cap()
-                or (bool(self._hard) and self._excluding != self._not_taken_back())
-            )
+            self._differs = self._frame != self._frame_of_now()
         return self._differs
+
+    def _frame_of_now(self) -> tuple[bool, Entry | None, list[Entry]]:
+        """Whether there is a document, the duration cap, and what was named and not taken back."""
+        exists = self._lists or self._theta() >= KNOWN_THETA
+        cap = capped(self._rollup, self._provisional.tiles, self._today, self.judge.as_of, self._rules.population)
+        return exists, cap, [entry for entry in self._hard if not self._is_taken_back(entry)]
 
     def document(self, state: State) -> Document | None:
         """The document; the state is the one that this is a view of."""
@@ -178,19 +181,17 @@ class View:
                 made = self.judge.entries(*key, cells)
                 if made:
                     self._made[key] = made
-        self._cap = self._duration_cap()
-        found = self._found()
+        self._lists = False
+        exists, cap, excluding = self._frame_of_now()
+        found = self._found(cap, excluding)
         self._lists = bool(found)
-        self._exists = self._lists or self._theta() >= KNOWN_THETA
+        self._frame = (exists or self._lists, cap, excluding)
         self._differs = False
-        if not self._exists:
-            return None
-        return _assemble(state, state.newest, found, self._completion())
+        return _assemble(state, state.newest, found, self._completion()) if self._frame[0] else None
 
-    def _found(self) -> list[Entry]:
+    def _found(self, cap: Entry | None, excluding: list[Entry]) -> list[Entry]:
         """All entries that stand."""
-        self._excluding = self._not_taken_back()
-        found = self._excluding.copy()
+        found = excluding.copy()
         excluded = {entry.value for entry in found if entry.kind == TAG}
         tiles, followed = self._provisional.tiles, self._followed
         for (kind, value), made in self.judge.sealed().items():
@@ -201,22 +202,13 @@ class View:
                 found += made
         if excluded:
             found = [entry for entry in found if entry.context is None or entry.value not in excluded]
-        if self._cap is not None:
-            found.append(self._cap)
-        return found
-
-    def _not_taken_back(self) -> list[Entry]:
-        """The hard entries, but for tags of which what the user has done since says the opposite."""
-        return [entry for entry in self._hard if not self._is_taken_back(entry)]
+        return found if cap is None else [*found, cap]
 
     def _is_taken_back(self, entry: Entry) -> bool:
         """Block and report stand."""
         if entry.kind != TAG or entry.expires_at is None:
             return False
         return engaged_since(self.judge.days(TAG, str(entry.value)), entry.since // DAY_MS)
-
-    def _duration_cap(self) -> Entry | None:
-        return capped(self._rollup, self._provisional.tiles, self._today, self.judge.as_of, self._rules.population)
 
     def plays(self) -> dict[int, Plays]:
         """Plays by duration, decayed to today."""
@@ -242,19 +234,14 @@ class View:
         """Decayed mean completion by media."""
         sums = {media: list(pair) for media, pair in self._rollup.totals.completions.items()}
         for day, tile in self._provisional.tiles.items():
-            weight = self._rollup.weight(day)
-            for media, (n, total) in tile.completions.items():
-                pair = sums.setdefault(media, [0.0, 0.0])
-                pair[0] += n * weight
-                pair[1] += total * weight
+            add_completions(sums, tile.completions, self._rollup.weight(day))
         return {media: places4(total / n / 1e6) for media, (n, total) in sorted(sums.items()) if n > 0}
 
 
 def _hard_entries(standing: Standing, now: int) -> Iterator[Entry]:
     for key, hard in standing.hard():
         if hard.live(now):
-            kind = "content" if key.scope == "content" else "creator" if key.scope == "creator" else "tag"
-            yield entries.hard_entry(kind, key.target, hard.since, hard.until)  # type: ignore[arg-type]
+            yield entries.hard_entry(key.scope, key.target, hard.since, hard.until)  # type: ignore[arg-type]
 
 
 def _assemble(state: State, as_of: int, found: list[Entry], completion: dict[str, float]) -> Document:
