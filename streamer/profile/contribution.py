@@ -135,8 +135,8 @@ def _expectations(chosen: float, explained: float, ratios: list[float]) -> list[
         ratios: of each key.
     """
     found = []
-    for ratio in ratios:  # as by _others and _millionths, without their calls
-        others = explained / ratio
+    for ratio in ratios:  # the last two lines as by _millionths, without its call
+        others = explained / ratio  # what its other tags and creator explain
         if others < 0.05:
             others = 0.05
         elif others > 5.0:
@@ -144,12 +144,6 @@ def _expectations(chosen: float, explained: float, ratios: list[float]) -> list[
         expected = chosen * others
         found.append(970_000 if expected > 0.97 else int(expected * 1e6 + 0.5))
     return found
-
-
-def _others(explained: float, ratio: float) -> float:
-    """What an item's other tags and creator explain, from all of them and one's own rate ratio."""
-    others = explained / ratio
-    return 0.05 if others < 0.05 else min(others, 5.0)
 
 
 def _millionths(expected: float) -> int:
@@ -182,8 +176,14 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
     elif outcome.resolved and outcome.started:  # from search, or of a showing that did not pass the gate
         observed = 500_000 if outcome.satisfied else 0
         stays = 1.0 if outcome.media == "product" else 1 - baseline.abandon_chance(item.duration_s)
-        expectations = [micro(0.5 * min(stays * min(_others(explained, ratio), 1.0), 0.9)) for ratio in ratios]
-    _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated)
+        expectations = [micro(0.5 * min(stays * min(max(explained / ratio, 0.05), 1.0), 0.9)) for ratio in ratios]
+    delta.contents[item.content_id] = Cell(exposures, plays, 0, 0, 0, stated)
+    cells = delta.tags_in(item_context(item, rules))
+    counts = Cell(exposures, plays, observed, 0, 0, stated)
+    for tag, expected in zip(tags, expectations, strict=False):
+        _count(cells, tag, counts, expected)
+    if item.creator is not None:
+        _count(delta.creators, item.creator, counts, expectations[-1])
     if trial:
         totals = delta.totals
         totals.theta += item.attention
@@ -194,33 +194,13 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
         _add_play(delta, item, outcome, baseline)
 
 
-def _spread(
-    delta: Tile,
-    item: Interaction,
-    tags: list[str],
-    context: str,
-    expectations: list[int],
-    exposures: int,
-    plays: int,
-    observed: int,
-    stated: int,
-) -> None:
-    """Adds an interaction's counts to its content, its tags in order and its creator, who have one expectation each."""
-    delta.contents[item.content_id] = Cell(exposures, plays, 0, 0, 0, stated)
-    cells = delta.tags_in(context)
-    for tag, expected in zip(tags, expectations, strict=False):
-        cell = cells.get(tag)
-        if cell is None:
-            cells[tag] = Cell(exposures, plays, observed, expected, 0, stated)
-        else:
-            cell.count(exposures, plays, observed, expected, stated)
-    creator = item.creator
-    if creator is not None:
-        cell = delta.creators.get(creator)
-        if cell is None:
-            delta.creators[creator] = Cell(exposures, plays, observed, expectations[-1], 0, stated)
-        else:
-            cell.count(exposures, plays, observed, expectations[-1], stated)
+def _count(cells: dict[str, Cell], value: str, counts: Cell, expected: int) -> None:
+    """Adds an interaction's counts to a key's, and what was expected of the key."""
+    cell = cells.get(value)
+    if cell is None:
+        cells[value] = Cell(counts.exposures, counts.plays, counts.o, expected, 0, counts.stated)
+    else:
+        cell.count(counts.exposures, counts.plays, counts.o, expected, counts.stated)
 
 
 def _add_play(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline) -> None:
