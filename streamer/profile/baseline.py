@@ -51,7 +51,7 @@ class Baseline:
 
     def abandon_chance(self, duration_s: float | None) -> float:
         """pa: the chance that this user abandons a play of an item this long, s; None: of unknown length."""
-        return _abandon_chance(self._population.abandonment_of(duration_s) * self._abandonment)
+        return min(max(self._population.abandonment_of(duration_s) * self._abandonment, 0.03), 0.95)
 
     def usual_abandonment(self, duration_s: float | None) -> float:
         """pop_b: the same of people at large."""
@@ -91,7 +91,3 @@ class _RateRatios(dict[str, float]):
                 ratio = rate_ratio(sums.o * scale, sums.e * scale, alpha)
         self[value] = ratio
         return ratio
-
-
-def _abandon_chance(chance: float) -> float:
-    return min(max(chance, 0.03), 0.95)

@@ -63,21 +63,20 @@ class PartCodec(Generic[_T]):
         try:
             version, body = self._decode(raw)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            if _version_of(raw) > VERSION:
-                raise StateTooNew(
-                    f"a {self._name} was stored by a newer Streamer (schema {_version_of(raw)}, this one reads up to "
-                    f"{VERSION}): upgrade this worker"
-                ) from None
+            self._refuse_newer(_version_of(raw))
             raise StateCorrupt(
                 f"a stored {self._name} does not decode ({error}): delete this worker's local state and restart; "
                 "if it comes from the changelog, erase the user"
             ) from None
+        self._refuse_newer(version)
+        return body
+
+    def _refuse_newer(self, version: int) -> None:
         if version > VERSION:
             raise StateTooNew(
                 f"a {self._name} was stored by a newer Streamer (schema {version}, this one reads up to {VERSION}): "
                 "upgrade this worker"
-            )
-        return body
+            ) from None
 
 
 def _version_of(raw: bytes) -> int:

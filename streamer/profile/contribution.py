@@ -135,8 +135,8 @@ def _expectations(chosen: float, explained: float, ratios: list[float]) -> list[
         ratios: of each key.
     """
     found = []
-    for ratio in ratios:  # as by _others and _millionths, without their calls
-        others = explained / ratio
+    for ratio in ratios:  # the last two lines as by _millionths, without its call
+        others = explained / ratio  # what its other tags and creator explain
         if others < 0.05:
             others = 0.05
         elif others > 5.0:
@@ -144,12 +144,6 @@ def _expectations(chosen: float, explained: float, ratios: list[float]) -> list[
         expected = chosen * others
         found.append(970_000 if expected > 0.97 else int(expected * 1e6 + 0.5))
     return found
-
-
-def _others(explained: float, ratio: float) -> float:
-    """What an item's other tags and creator explain, from all of them and one's own rate ratio."""
-    others = explained / ratio
-    return 0.05 if others < 0.05 else min(others, 5.0)
 
 
 def _millionths(expected: float) -> int:
@@ -182,7 +176,7 @@ def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, r
     elif outcome.resolved and outcome.started:  # from search, or of a showing that did not pass the gate
         observed = 500_000 if outcome.satisfied else 0
         stays = 1.0 if outcome.media == "product" else 1 - baseline.abandon_chance(item.duration_s)
-        expectations = [micro(0.5 * min(stays * min(_others(explained, ratio), 1.0), 0.9)) for ratio in ratios]
+        expectations = [micro(0.5 * min(stays * min(max(explained / ratio, 0.05), 1.0), 0.9)) for ratio in ratios]
     _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated)
     if trial:
         totals = delta.totals

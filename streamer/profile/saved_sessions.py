@@ -55,7 +55,7 @@ def snapshot(epoch: int, sessions: Iterable[Session]) -> JournalEntry:
 
 def increment(epoch: int, sessions: Iterable[Session]) -> JournalEntry:
     """What changed in the sessions since they were last saved; nothing of them is unsaved then."""
-    return JournalEntry(epoch, [_changed_in(session) for session in sessions if session.dirty])
+    return JournalEntry(epoch, [_changed_in(session) for session in sessions])
 
 
 def _changed_in(session: Session) -> Part:

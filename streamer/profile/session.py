@@ -11,6 +11,7 @@ from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
 from streamer.profile.explicit.records import RecordKey, SessionRecord
 from streamer.profile.rules import Rules
 from streamer.scoring.counts import CREATOR, TAG
+from streamer.signals import merging
 from streamer.signals.interaction import Interaction
 
 
@@ -67,7 +68,7 @@ class Session(Struct, gc=False):
         """
         taken, speaks = 0, False
         session_id, gap_ms, most = self.session_id, rules.gap_ms, rules.session_items
-        passes, attention_at, opened_by = rules.gate.passes, rules.attention.at, Interaction.opened_by
+        passes, attention_at, opened_by = rules.gate.passes, rules.attention.at, merging.opened_by
         interactions, note_changed = self.interactions, self.changed.add
         start, last, cohort_at = self.start, self.last, self.cohort_at
         day_begin = self.day * DAY_MS
@@ -122,14 +123,14 @@ class Session(Struct, gc=False):
             interactions = self.interactions
             item = interactions.get(content_id)
             if item is None:
-                item = interactions[content_id] = Interaction.opened_by(content_id, event)
-                item.act(event, rules.gate, rules.attention)
+                item = interactions[content_id] = merging.opened_by(content_id, event)
+                merging.act(item, event, rules.gate, rules.attention)
                 self.changed.add(content_id)
                 if len(interactions) > rules.session_items:
                     speaks = True
                     self.bound(rules)
             else:
-                item.merge(event, rules.gate, rules.attention)
+                merging.merge(item, event, rules.gate, rules.attention)
                 self.changed.add(content_id)
             speaks = speaks or item.responded or item.ended
         kind = type(event)
@@ -172,7 +173,7 @@ class Session(Struct, gc=False):
         for content_id, item in other.interactions.items():
             mine = self.interactions.setdefault(content_id, item)
             if mine is not item:
-                mine.join(item)
+                merging.join(mine, item)
         self.bound(rules)
         for key, record in other.records.items():
             mine_record = self.records.setdefault(key, record)

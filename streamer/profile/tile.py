@@ -73,9 +73,11 @@ class Tile(Struct, array_like=True, gc=False):
 
     def cell_to_add(self, kind: str, value: str, context: str) -> Cell:
         """The cell of any key to add to, made if there is none; ``context`` matters for tags."""
-        if kind == TAG:
-            return _cell_of(self.tags_in(context), value)
-        return _cell_of(self.creators if kind == CREATOR else self.contents, value)
+        cells = self.tags_in(context) if kind == TAG else self.creators if kind == CREATOR else self.contents
+        cell = cells.get(value)
+        if cell is None:
+            cell = cells[value] = Cell()
+        return cell
 
     def cell(self, kind: str, value: str) -> Cell | None:
         """The counts of a tag (over all contexts), creator or content; None if it has none."""
@@ -155,13 +157,6 @@ def context_name(daypart: str, device: str | None) -> str:
     return daypart if device is None else f"{daypart}/{device}"
 
 
-def _cell_of(cells: dict[str, Cell], value: str) -> Cell:
-    cell = cells.get(value)
-    if cell is None:
-        cell = cells[value] = Cell()
-    return cell
-
-
 def _add_cells(into: dict[str, Cell], other: dict[str, Cell]) -> None:
     for value, cell in other.items():
         known = into.get(value)
@@ -183,9 +178,6 @@ def _add_pairs(into: dict[_K, list[int]], other: dict[_K, list[int]]) -> None:
 
 
 def _add_pair(into: dict[_K, list[int]], key: _K, first: int, second: int) -> None:
-    pair = into.get(key)
-    if pair is None:
-        into[key] = [first, second]
-    else:
-        pair[0] += first
-        pair[1] += second
+    pair = into.setdefault(key, [0, 0])
+    pair[0] += first
+    pair[1] += second

@@ -12,7 +12,7 @@ from streamer.profile.explicit.records import STATEMENTS
 from streamer.profile.profile import OPEN_SESSIONS
 from streamer.profile.tile import Tile
 from streamer.settings import Settings, TileCaps
-from streamer.signals.interaction import ORDERS, PLAYBACKS
+from streamer.signals.merging import ORDERS, PLAYBACKS
 from tests.property.driving import take, watermark_at
 from tests.property.worlds import BASE_DAY, events
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streamer.events import Event, Feedback
 from streamer.settings import Settings
-from streamer.signals import explicit
+from streamer.signals import explicit, merging
 from streamer.signals.abandonment import Abandonment
 from streamer.signals.exposure import Attention, Gate
 from streamer.signals.feedback import (
@@ -25,7 +25,6 @@ from streamer.signals.feedback import (
     unified_weight,
     weights,
 )
-from streamer.signals.interaction import Interaction
 from streamer.signals.outcome import OutcomeReader
 from tests.property.worlds import events
 
@@ -61,9 +60,9 @@ def anything_present(draw: st.DrawFn) -> Present:
 
 
 def of(events: list[Event]) -> Present:
-    item = Interaction.opened_by("c", events[0])
+    item = merging.opened_by("c", events[0])
     for event in events:
-        item.merge(event, Gate(SETTINGS), Attention(SETTINGS))
+        merging.merge(item, event, Gate(SETTINGS), Attention(SETTINGS))
     outcome = OutcomeReader(Abandonment(SETTINGS)).read(item, True, True, 1, 3)
     return present(item, outcome, False, 1, 3)
 

@@ -66,7 +66,7 @@ def test_the_profile_equals_the_oracle_whatever_is_named_and_engaged_with_again(
         saved.save(profile)
         profile = reloaded(profile, saved)
     hard = {
-        key.target for key, entry in profile.settled.hard.items() if key.scope == "tag" and entry.live(profile.newest)
+        key.target for key, entry in profile.standing.hard.items() if key.scope == "tag" and entry.live(profile.newest)
     }
     document = profile.document()
     there = set() if document is None else {e.value for e in document.entries if (e.kind, e.tier) == ("tag", "hard")}

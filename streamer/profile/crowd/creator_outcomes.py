@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec import Struct
 
 from streamer.population.sums import CreatorSums
 from streamer.profile.baseline import Baseline
 from streamer.profile.contribution import session_ratings
+from streamer.profile.crowd.creator_bins import NOWHERE
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile
 from streamer.signals.outcome import is_positive
 from streamer.signals.rounding import micro
-
-NOWHERE: Final = -1
-"""Instead of a bin: the user does not have the creator."""
 
 
 class CreatorOutcomes(Struct, gc=False):

@@ -10,15 +10,13 @@ from R before a change as well as after it. So whoever changes R says so beforeh
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterable
-from typing import Final
 
-from streamer.population.bins import EDGES, HAIR, bin_of
 from streamer.population.deltas import Deltas, TagCount
 from streamer.population.sums import EveryoneSums, TagSums
 from streamer.profile.baseline import Baseline
-from streamer.profile.crowd.creator_outcomes import NOWHERE, CreatorOutcomes, add_outcomes
+from streamer.profile.crowd.creator_bins import NOWHERE, bin_of_cell, creator_bin
+from streamer.profile.crowd.creator_outcomes import CreatorOutcomes, add_outcomes
 from streamer.profile.explicit.evidence import Change
 from streamer.profile.explicit.records import Contribution, ExplicitRecord
 from streamer.profile.rollup.rollup import Rollup
@@ -27,67 +25,25 @@ from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile
 from streamer.scoring.counts import CREATOR, TAG, Cell
-from streamer.scoring.score import log_odds
-
-EVEN: Final = 0.5
-"""A prior of no weight: log odds by it are ℓ."""
-
-
-def _expected_at(evidence: float) -> float:
-    """The E at which ℓ, of nothing observed and nothing said, reaches so many nats; ℓ rises with E."""
-    low, high = 0.0, 1.0
-    while log_odds(0.0, high, 0.0, EVEN) < evidence:
-        high *= 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        if log_odds(0.0, middle, 0.0, EVEN) < evidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-_WITHOUT_EVIDENCE: Final = bin_of(0.0)
-_EXPECTED_EDGES: Final = [_expected_at(edge - HAIR) for edge in EDGES if edge > 0]
-"""Where a creator that only was passed over moves up a bin, by E: most are, and need no logarithms."""
 
 
 class NoChanges:
-    """Says nothing: what a profile has while the population is off. See :class:`PopulationChanges`."""
+    """Says nothing: what a profile has while the population is off."""
 
-    def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None:
-        """A seal on this day is to come: the window moves on. Before any change of that seal."""
-
-    def join(self, cohort: str | None) -> None:
-        """The user counts in this cohort from now on. Before a session's counts join R."""
-
-    def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
-        """A session is about to join R with these counts and changes of statements, formed against this baseline."""
-
-    def take_back(self, contribution: Contribution) -> None:
-        """A statement is about to be taken back."""
-
-    def drop(self, record: ExplicitRecord) -> None:
-        """A record is about to be dropped, whose evidence stays in its tile."""
-
-    def before_caps(self, day: int) -> None:
-        """A day's tile is about to be held to its caps."""
-
-    def evict(self, kind: str, value: str, cell: Cell) -> None:
-        """A key's counts of that day were dropped."""
-
-    def leave(self, records: Collection[ExplicitRecord]) -> None:
-        """All counts and statements are about to be forgotten."""
-
-    def settle(self) -> None:
-        """The change is done. After every change."""
-
-    def take(self, into: Deltas) -> None:
-        """Moves what has been said since the last call to other deltas."""
+    def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None: ...
+    def join(self, cohort: str | None) -> None: ...
+    def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None: ...
+    def take_back(self, contribution: Contribution) -> None: ...
+    def drop(self, record: ExplicitRecord) -> None: ...
+    def before_caps(self, day: int) -> None: ...
+    def evict(self, kind: str, value: str, cell: Cell) -> None: ...
+    def leave(self, records: Collection[ExplicitRecord]) -> None: ...
+    def settle(self) -> None: ...
+    def take(self, into: Deltas) -> None: ...
 
 
 class PopulationChanges(NoChanges):
-    """Says what one user adds to, and takes from, the sums over all users.
+    """Says what one user adds to, and takes from, the sums over all users. It is told of every change beforehand.
 
     What is said waits in plain lists: whoever takes it adds it to sums that it has anyway.
 
@@ -116,6 +72,7 @@ class PopulationChanges(NoChanges):
         self._everyone = EveryoneSums()
 
     def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None:
+        """A seal on this day is to come: the window moves on. Before any change of that seal."""
         first_day = day - self._rules.window_days + 1
         if first_day <= self._first_day:
             return
@@ -127,6 +84,7 @@ class PopulationChanges(NoChanges):
         self._first_day = first_day
 
     def join(self, cohort: str | None) -> None:
+        """The user counts in this cohort from now on. Before a session's counts join R."""
         if cohort == self._cohort:
             return
         counts = [(tag, cell) for tile in self._rollup.tiles.values() for tag, cell in tile.tag_totals().items()]
@@ -135,6 +93,7 @@ class PopulationChanges(NoChanges):
         self._cohort = cohort
 
     def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
+        """A session is about to join R with these counts and changes of statements, formed against this baseline."""
         for change in changes:
             if change.removed is not None:
                 self.take_back(change.removed)
@@ -145,41 +104,48 @@ class PopulationChanges(NoChanges):
         add_outcomes(self._outcomes, session, delta, baseline, self._rules)
 
     def take_back(self, contribution: Contribution) -> None:
+        """A statement is about to be taken back."""
         self._touch_tags([value for kind, value, _, _ in contribution.parts if kind == TAG])
         self._touch_creators([value for kind, value, _, _ in contribution.parts if kind == CREATOR])
         self._state(contribution, -1)
 
     def drop(self, record: ExplicitRecord) -> None:
+        """A record is about to be dropped, whose evidence stays in its tile."""
         if record.contributed is not None:
             self._state(record.contributed, -1)
 
     def before_caps(self, day: int) -> None:
+        """A day's tile is about to be held to its caps."""
         tile, caps = self._rollup.tiles[day], self._rules.tile_caps
         if sum(map(len, tile.tags.values())) > caps.tags or len(tile.creators) > caps.creators:
             self._touch_tags(tile.tag_totals())
             self._touch_creators(tile.creators)
 
     def evict(self, kind: str, value: str, cell: Cell) -> None:
+        """A key's counts of that day were dropped."""
         if kind == TAG:
             self._counts.append((self._cohort, [(value, -cell.o, -cell.e)]))
 
     def leave(self, records: Collection[ExplicitRecord]) -> None:
+        """All counts and statements are about to be forgotten."""
         for tile in self._rollup.tiles.values():
             self._count(tile, -1)
         for record in records:
             self.drop(record)
 
     def settle(self) -> None:
+        """The change is done. After every change."""
         for tag, had in self._tags.items():
             has = self._has(tag)
             if has != had:
                 self._users.append((tag, 1 if has else -1))
         self._tags.clear()
         for creator in self._creators:
-            self._outcomes[creator].bin = self._bin(creator)
+            self._outcomes[creator].bin = creator_bin(self._rollup, creator, self._rules.scorer)
         self._creators.clear()
 
     def take(self, into: Deltas) -> None:
+        """Moves what has been said since the last call to other deltas."""
         if not (self._counts or self._first or self._users or self._said or self._outcomes) and self._everyone.empty:
             return  # as after most steps: nothing has sealed
         for cohort, counts in self._counts:
@@ -238,14 +204,8 @@ class PopulationChanges(NoChanges):
         for creator, cell in delta.creators.items():
             if creator in creators or creator in outcomes:
                 self._touch_creators((creator,))
-            elif cell.o or cell.ld:
-                outcomes[creator] = CreatorOutcomes(NOWHERE, _bin_at(cell.o / 1e6, cell.e / 1e6, cell.ld / 1e6))
-            elif cell.e:
-                outcomes[creator] = CreatorOutcomes(
-                    NOWHERE, _WITHOUT_EVIDENCE + bisect_right(_EXPECTED_EDGES, cell.e / 1e6)
-                )
             else:
-                self._touch_creators((creator,))
+                outcomes[creator] = CreatorOutcomes(NOWHERE, bin_of_cell(cell))
 
     def _state(self, contribution: Contribution, sign: int) -> None:
         """Adds what a statement says of its tags, or with sign −1 takes it back, unless it has left the window."""
@@ -266,7 +226,7 @@ class PopulationChanges(NoChanges):
         self._creators += creators
         for creator in creators:
             if creator not in outcomes:  # else it has changed before, and its bin is known
-                before = self._bin(creator)
+                before = creator_bin(self._rollup, creator, self._rules.scorer)
                 outcomes[creator] = CreatorOutcomes(before, before)
 
     def _has(self, tag: str) -> bool:
@@ -277,29 +237,3 @@ class PopulationChanges(NoChanges):
             return sums.e > 0 or any(cell.has_evidence for _, cell in self._rollup.days(TAG, tag))
         cell = self._rollup.tiles[sums].cell(TAG, tag)
         return cell is not None and cell.has_evidence
-
-    def _bin(self, creator: str) -> int:
-        sums = self._rollup.sums[CREATOR].get(creator)
-        if sums is None:
-            return NOWHERE
-        if isinstance(sums, int):
-            cell = self._rollup.tiles[sums].creators[creator]
-            return _bin_at(cell.o / 1e6, cell.e / 1e6, cell.ld / 1e6) if cell.has_evidence else NOWHERE
-        place = sums.place
-        if place is None:
-            place = sums.place = self._bin_of(creator, sums)
-        return place
-
-    def _bin_of(self, creator: str, sums: Sums) -> int:
-        if sums.ld or sums.blamed or sums.last_day < 0:
-            scored = self._rollup.score(CREATOR, creator, self._rules.scorer)
-            return NOWHERE if scored is None else _bin_at(scored.observed, scored.expected, scored.explicit)
-        scale = self._rollup.scale(sums.last_day)
-        return _bin_at(sums.o * scale, sums.e * scale, 0.0)
-
-
-def _bin_at(observed: float, expected: float, explicit: float) -> int:
-    """The bin of ℓ from a key's decayed sums, in engagements and nats."""
-    if observed or explicit:
-        return bin_of(log_odds(observed, expected, explicit, EVEN))
-    return _WITHOUT_EVIDENCE + bisect_right(_EXPECTED_EDGES, expected)

@@ -32,6 +32,9 @@ from streamer.signals.rounding import micro
 NO_CONTEXT = context_name("", None)
 """Where what was said of a tag itself stands: it is evidence on that key alone, in none of its contexts."""
 
+Returns = tuple[dict[str, int], int]
+"""The newest ts (ms) of the returns of a content by order, and when returns were last undone."""
+
 
 class Change(NamedTuple):
     """What happens to a record's contribution: the old one is taken back, a new one is made."""
@@ -90,14 +93,18 @@ class ExplicitEvidence:
 
     def _change(self, key: RecordKey) -> Change | None:
         record = self._records.get(key)
-        parts = self._parts.get(key, [])
-        undo = max([part.undo for _, part in parts] + [-1 if record is None else record.undo])
+        undo = max([part.undo for _, part in self._parts.get(key, [])] + [-1 if record is None else record.undo])
         old = None if record is None else record.contributed
         if old is not None and old.day < self._first_day:
             old = None
-        returns = self._returns(key) if key.family == "purchase" else ({}, -1)
+        returns: Returns = ({}, -1)
+        bought = True
+        if key.family == "purchase":
+            returned, returns_undone = self._said(RecordKey(key.scope, key.target, "return"))
+            returns = returned.returns, returns_undone
+            bought = newest_standing_purchase(self._said(key)[0].purchases, undo, *returns) is not None
         removed = None
-        if old is not None and (old.ts <= undo or (key.family == "purchase" and not self._stands(key, undo, returns))):
+        if old is not None and (old.ts <= undo or not bought):
             removed, old = old, None
         chosen = None
         if old is None or key.family == "rating":
@@ -106,7 +113,7 @@ class ExplicitEvidence:
             return Change(key, removed or old, self._contribution(key, chosen))
         return Change(key, removed, None) if removed is not None else None
 
-    def _candidates(self, key: RecordKey, undo: int, returns: tuple[dict[str, int], int]) -> list[_Candidate]:
+    def _candidates(self, key: RecordKey, undo: int, returns: Returns) -> list[_Candidate]:
         """The statements since the last undo that stand and whose item keys are known."""
         found: list[_Candidate] = []
         for session, part in self._parts.get(key, []):
@@ -137,28 +144,17 @@ class ExplicitEvidence:
         source = candidate.statement if candidate.item is None else candidate.item
         return source.daypart if self._rules.by_daypart else "", source.device if self._rules.by_device else None
 
-    def _returns(self, key: RecordKey) -> tuple[dict[str, int], int]:
-        """The returns of a purchase's content, by order, and when returns were last undone; late ones aside."""
-        key = RecordKey(key.scope, key.target, "return")
+    def _said(self, key: RecordKey) -> tuple[Acts, int]:
+        """What was stated of a record, late events aside, and when it was last undone."""
         record = self._records.get(key)
-        acts = Acts()
-        undo = -1
+        acts, undo = Acts(), -1
         if record is not None:
             acts.merge(record.sealed)
             undo = record.undo
         for _, part in self._parts.get(key, []):
             acts.merge(part.acts)
             undo = max(undo, part.undo)
-        return acts.returns, undo
-
-    def _stands(self, key: RecordKey, undo: int, returns: tuple[dict[str, int], int]) -> bool:
-        record = self._records.get(key)
-        acts = Acts()
-        if record is not None:
-            acts.merge(record.sealed)
-        for _, part in self._parts.get(key, []):
-            acts.merge(part.acts)
-        return newest_standing_purchase(acts.purchases, undo, *returns) is not None
+        return acts, undo
 
     def _contribution(self, key: RecordKey, chosen: _Candidate) -> Contribution:
         """What a statement contributes."""
@@ -252,7 +248,7 @@ def judge_ratings(sessions: Sequence[Session], baseline: Baseline, rules: Rules)
                 acts.rating_positive = explicit.rating_positive(acts.rating, ratings, rating_sum)
 
 
-def _still_bought(statement: Statement, returns: tuple[dict[str, int], int]) -> bool:
+def _still_bought(statement: Statement, returns: Returns) -> bool:
     """Whether one purchase statement stands by itself."""
     return newest_standing_purchase({statement.order: statement.ts}, -1, *returns) is not None
 

@@ -13,7 +13,8 @@ from msgspec import Struct, field
 from streamer.events import Dislike, Feedback, normal_tags
 from streamer.signals import explicit
 from streamer.signals.context import daypart
-from streamer.signals.interaction import ORDERS, keep_newest, newest, newest_by_key, newest_standing_purchase
+from streamer.signals.interaction import newest_standing_purchase
+from streamer.signals.merging import ORDERS, keep_newest, newest, newest_by_key
 
 STATEMENTS: Final = 64
 """Statements of one record remembered per open session; the newest stay, for an undo cancels the older (I6)."""

@@ -24,14 +24,17 @@ class Standing:
     Args:
         records: what sealed sessions and late events left.
         sessions: the open sessions.
-        settled: what the records alone amount to, if that is known already.
+        sealed: what the records alone amount to, if that is known already.
     """
 
     def __init__(
-        self, records: dict[RecordKey, ExplicitRecord], sessions: Sequence[Session] = (), settled: Settled | None = None
+        self,
+        records: dict[RecordKey, ExplicitRecord],
+        sessions: Sequence[Session] = (),
+        sealed: SealedStanding | None = None,
     ) -> None:
         self._records = records
-        self._settled = settled
+        self._sealed = sealed
         self._parts: dict[RecordKey, list[SessionRecord]] = {}
         for session in sessions:
             for key, part in session.records.items():
@@ -39,20 +42,20 @@ class Standing:
 
     def hard(self) -> list[tuple[RecordKey, HardEntry]]:
         """All hard entries, live or not."""
-        keys, found = self._unsettled(DISLIKE_FAMILY), []
-        if self._settled is not None:
-            found = [(key, entry) for key, entry in self._settled.hard.items() if key not in keys]
+        keys, found = self._in_question(DISLIKE_FAMILY), []
+        if self._sealed is not None:
+            found = [(key, entry) for key, entry in self._sealed.hard.items() if key not in keys]
         return found + [(key, entry) for key in keys if (entry := self.hard_entry(key)) is not None]
 
     def followed(self) -> set[str]:
         """Creators with a standing follow."""
-        keys = self._unsettled("follow")
-        settled = set() if self._settled is None else self._settled.followed - {key.target for key in keys}
-        return settled | {key.target for key in keys if self.positive(key) >= 0}
+        keys = self._in_question("follow")
+        sealed = set() if self._sealed is None else self._sealed.followed - {key.target for key in keys}
+        return sealed | {key.target for key in keys if self.positive(key) >= 0}
 
-    def _unsettled(self, family: str) -> set[RecordKey]:
-        """Records of a family that open sessions may change; all of them if nothing is settled."""
-        if self._settled is None:
+    def _in_question(self, family: str) -> set[RecordKey]:
+        """Records of a family that open sessions may change; all of them if it is not known what they amount to."""
+        if self._sealed is None:
             return {key for key in self._records.keys() | self._parts.keys() if key.family == family}
         changed = {RecordKey(key.scope, key.target, family) for key in self._parts}
         return {key for key in changed if key in self._records or key in self._parts}
@@ -84,7 +87,7 @@ class Standing:
         return -1
 
 
-class Settled:
+class SealedStanding:
     """What the records of sealed sessions amount to, kept while they do not change.
 
     Attributes:

@@ -7,14 +7,12 @@ that leaves the window is subtracted.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Collection, Iterable, Mapping
 
 from streamer.profile.rollup.frame import Frame
 from streamer.profile.rollup.sealed_entries import SealedEntries
-from streamer.profile.rollup.sums import DecayedTotals, Sums
+from streamer.profile.rollup.sums import DecayedTotals, Sums, as_list, blamed_in, insert, with_day
 from streamer.profile.tile import Tile
-from streamer.scoring.contextual import MOST_PER_EXPECTED
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.entries import Scored, Scorer, may_have_content_entry
 from streamer.settings import TileCaps
@@ -105,13 +103,12 @@ class Rollup:
         self.version += 1
         self._trimmed = None
         self.totals.add(delta, self.weight(day))
-        tile = self.tiles.get(day)
-        if tile is None:
-            self.tiles[day] = delta
-            self._oldest = day if len(self.tiles) == 1 else min(self._oldest, day)
-            return self._sum_tile(delta)
         touched = self._sum_tile(delta)
-        tile.add(delta)
+        tile = self.tiles.setdefault(day, delta)
+        if tile is delta:
+            self._oldest = min(self.tiles)
+        else:
+            tile.add(delta)
         return touched
 
     def evict(self, day: int, caps: TileCaps) -> list[tuple[str, str, Cell]]:
@@ -158,8 +155,7 @@ class Rollup:
         gone = sorted(day for day in self.tiles if day <= last_out)
         touched: set[Key] = set()
         for day in gone:
-            tile = self.tiles.pop(day)
-            for kind, value, cell in tile.cells():
+            for kind, value, cell in self.tiles.pop(day).cells():
                 self._recount_key(kind, value)
                 if cell.has_evidence:
                     touched.add((kind, value))
@@ -176,72 +172,6 @@ class Rollup:
         return days
 
     # --- what is known of a key -------------------------------------------------------------------------------
-
-    def could_be_listed(self, kind: str, value: str, provisional: Mapping[int, Cell]) -> bool:
-        """Whether a tag or creator has evidence enough to be listed or one-and-done: a cheap upper bound.
-
-        Args:
-            kind: tag or creator.
-            value: which.
-            provisional: counts of open sessions by day, on top of R.
-        """
-        sums = self.sums_of(kind, value)
-        expected, blamed, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.blamed, sums.last_day)
-        for day, cell in provisional.items():
-            if cell.ld and day == last_day:
-                return True  # an undo may take away all evidence of that day, and an earlier one is the last then
-            weight = self.weight(day) / 1e6
-            expected += cell.e * weight
-            blamed += max(cell.ld, 0) * weight
-            if day > last_day and cell.has_evidence:
-                last_day = day
-        if last_day < 0:
-            return False
-        scale = self.scale(last_day)
-        if expected * scale >= self.frame.least_expected[kind] or blamed * scale >= self.frame.least_blamed[kind]:
-            return True
-        suspect = self.frame.suspects.get(value) if kind == TAG else None
-        return suspect is not None and (MOST_PER_EXPECTED * expected + blamed) * scale >= suspect.now
-
-    def could_join(self, kind: str, cells: Mapping[str, Cell], day: int) -> list[str]:
-        """Which of many tags or creators could be so, each with counts of open sessions on one day alone."""
-        frame, known = self.frame, self.sums[kind]
-        least, least_blamed = frame.least_expected[kind] * 1e6, frame.least_blamed[kind] * 1e6
-        suspects = frame.suspects if kind == TAG else {}
-        found = []
-        for value, cell in cells.items():
-            if value in known:
-                could = self.could_be_listed(kind, value, {day: cell})
-            else:
-                could = cell.e >= least or cell.ld >= least_blamed
-                if suspects and not could and (suspect := suspects.get(value)) is not None:
-                    could = MOST_PER_EXPECTED * cell.e + max(cell.ld, 0) >= suspect.now * 1e6
-            if could:
-                found.append(value)
-        return found
-
-    def could_stand_out(self, tag: str, provisional: Mapping[int, Cell], today: int) -> bool:
-        """Whether any context of a tag could have an entry on a day: a cheap upper bound.
-
-        The context has L ≥ 0 on one of the tag's days, and L ≥ −1.5 by today; it has no more than the tag of what
-        was expected and of what was said against it.
-
-        Args:
-            tag: the tag.
-            provisional: its counts of open sessions by day, in which nothing was said, on top of R.
-            today: the day of the newest event.
-        """
-        sums = self.sums_of(TAG, tag)
-        most, first_day = (0.0, today) if sums is None else (MOST_PER_EXPECTED * sums.e + sums.blamed, sums.days[0])
-        for day, cell in provisional.items():
-            most += MOST_PER_EXPECTED * cell.e * self.weight(day) / 1e6
-            first_day = min(first_day, day)
-        least = self.frame.suspects.get(tag, self.frame.stand_out)
-        return most * self.scale(first_day) >= least.ever and most * self.scale(today) >= least.now
-
-    def tag_days(self, tag: str) -> list[int]:
-        """Days on which a tag has counts, ascending; not to be changed."""
-        return _listed(self._days_of(TAG, tag))
 
     def score(self, kind: str, value: str, scorer: Scorer) -> Scored | None:
         """The score of a tag or creator by its sealed counts; None if there is no evidence."""
@@ -266,13 +196,13 @@ class Rollup:
             sums = self.sums[kind][value]
             if isinstance(sums, Sums):
                 sums.scored = None
-        self.sealed_entries.stale.update(changed)
+        self.sealed_entries.doubtful.update(changed)
         return bool(changed)
 
     def days(self, kind: str, value: str) -> list[tuple[int, Cell]]:
         """A key's counts by day, ascending."""
-        found = _listed(self._days_of(kind, value))
-        return [(day, cell) for day in found if (cell := self.tiles[day].cell(kind, value)) is not None]
+        tiles = self.tiles
+        return [(day, cell) for day in self.days_of(kind, value) if (cell := tiles[day].cell(kind, value)) is not None]
 
     def sums_of(self, kind: str, value: str) -> Sums | None:
         """The sums of a tag or creator, kept up to date from now on; None if there are no counts."""
@@ -282,16 +212,14 @@ class Rollup:
     def _summed(self, kind: str, value: str, day: int) -> Sums:
         """The sums of a key that has counts on one day alone."""
         sums = self.sums[kind][value] = Sums([day])
-        cell = self.tiles[day].cell(kind, value)
-        if cell is not None:
+        if (cell := self.tiles[day].cell(kind, value)) is not None:
             sums.add(cell, 0, day, self.weight(day) / 1e6)
         return sums
 
-    def _days_of(self, kind: str, value: str) -> list[int] | int | None:
-        if kind == CONTENT:
-            return self.contents.get(value)
-        known = self.sums[kind].get(value)
-        return known.days if isinstance(known, Sums) else known
+    def days_of(self, kind: str, value: str) -> list[int]:
+        """The days on which a key has counts, ascending; not to be changed."""
+        known = self.contents.get(value) if kind == CONTENT else self.sums[kind].get(value)
+        return known.days if isinstance(known, Sums) else as_list(known)
 
     # --- sums -------------------------------------------------------------------------------------------------
 
@@ -299,73 +227,66 @@ class Rollup:
         """Adds a tile's counts, not yet among :attr:`tiles`; returns the keys touched that are listed, or could be."""
         touched: set[Key] = set()
         day = tile.day
-        self._sum(TAG, tile.tag_totals(), _blamed(tile.tags.values()), day, touched)
-        self._sum(CREATOR, tile.creators, _blamed([tile.creators]), day, touched)
-        contents, stale = self.contents, self.sealed_entries.stale
+        self._sum(TAG, tile.tag_totals(), blamed_in(tile.tags.values()), day, touched)
+        self._sum(CREATOR, tile.creators, blamed_in([tile.creators]), day, touched)
+        contents, doubtful = self.contents, self.sealed_entries.doubtful
         for content_id, cell in tile.contents.items():
             days = contents.get(content_id)
             if days is None:
                 contents[content_id] = day
                 if may_have_content_entry(cell):
-                    stale.add((CONTENT, content_id))
+                    doubtful.add((CONTENT, content_id))
             else:
-                contents[content_id] = _with(days, day)
-                stale.add((CONTENT, content_id))
+                contents[content_id] = with_day(days, day)
+                doubtful.add((CONTENT, content_id))
         return touched
 
     def _sum(
         self, kind: str, cells: Mapping[str, Cell], blamed: Mapping[str, int], day: int, touched: set[Key]
     ) -> None:
-        known, sealed_entries, frame = self.sums[kind], self.sealed_entries, self.frame
-        frame_weight = self.weight(day)
-        weight = frame_weight / 1e6
-        least, least_blamed = frame.least_expected[kind] * frame_weight, frame.least_blamed[kind] * frame_weight
-        suspects = frame.suspects if kind == TAG else None
-        watching = sealed_entries.watching
+        known, sealed_entries, bounds = self.sums[kind], self.sealed_entries, self.frame.bounds
+        weight, today = self.weight(day) / 1e6, self.scale(day)
+        least, watching = bounds.unblamed[kind], sealed_entries.watching
         for value, cell in cells.items():
             sums = known.get(value)
             against = blamed.get(value, 0) if blamed else 0
             if sums is None and not against:
-                known[value] = last_day = day
-                e, all_against = cell.e * weight, 0.0
+                known[value] = day
+                expected, all_against = cell.e / 1e6, 0.0
             else:
                 if sums is None:
                     sums = known[value] = Sums([day])
                 else:
                     if isinstance(sums, int):
                         sums = self._summed(kind, value, sums)
-                    _insert(sums.days, day)
+                    insert(sums.days, day)
                     sums.scored = sums.place = None
                 sums.add(cell, against, day, weight)
-                e, all_against, last_day = sums.e, sums.blamed, sums.last_day
-            if last_day == day:
-                likely = e >= least or all_against >= least_blamed
-                if suspects and not likely and (suspect := suspects.get(value)) is not None:
-                    likely = MOST_PER_EXPECTED * e + all_against >= suspect.now * frame_weight
-            else:
-                likely = self.could_be_listed(kind, value, {})
+                scale = today if sums.last_day == day else self.scale(sums.last_day)
+                expected, all_against = sums.e * scale, sums.blamed * scale
+            likely = (expected >= least or all_against) and bounds.listable(kind, value, expected, all_against)
             if likely or (watching and sealed_entries.watches((kind, value))):
-                sealed_entries.stale.add((kind, value))
+                sealed_entries.doubtful.add((kind, value))
                 if cell.has_evidence:
                     touched.add((kind, value))
 
     def _add_day(self, kind: str, value: str, day: int) -> None:
-        days = self._days_of(kind, value)
-        if days is None:
+        days = self.days_of(kind, value)
+        if not days:
             (self.contents if kind == CONTENT else self.sums[kind])[value] = day
         elif kind == CONTENT:
-            self.contents[value] = _with(days, day)
-        elif days != day:
+            self.contents[value] = with_day(self.contents[value], day)
+        elif day not in days:
             sums = self.sums_of(kind, value)
             assert sums is not None
-            _insert(sums.days, day)
+            insert(sums.days, day)
 
     def _recount_key(self, kind: str, value: str) -> None:
         """Sums a key afresh from its tiles: after something was taken away, so that no rounding residue stays."""
         self.version += 1
         self._trimmed = None
-        self.sealed_entries.stale.add((kind, value))
-        days = _listed(self._days_of(kind, value))
+        self.sealed_entries.doubtful.add((kind, value))
+        days = self.days_of(kind, value)
         (self.contents if kind == CONTENT else self.sums[kind]).pop(value, None)
         for day in days:
             tile = self.tiles.get(day)
@@ -375,39 +296,5 @@ class Rollup:
                 self._add_day(kind, value, day)
             else:
                 groups = tile.tags.values() if kind == TAG else [tile.creators]
-                blamed = _blamed({value: own} for cells in groups if (own := cells.get(value)) is not None)
+                blamed = blamed_in({value: own} for cells in groups if (own := cells.get(value)) is not None)
                 self._sum(kind, {value: cell}, blamed, day, set())
-
-
-def _blamed(groups: Iterable[Mapping[str, Cell]]) -> dict[str, int]:
-    """What was said against keys (positive ld), a tag in all contexts, whatever was said for it in others."""
-    found: dict[str, int] = {}
-    for cells in groups:
-        for value, cell in cells.items():
-            if cell.ld > 0:
-                found[value] = found.get(value, 0) + cell.ld
-    return found
-
-
-def _insert(days: list[int], day: int) -> None:
-    last = days[-1] if days else -1
-    if day > last:
-        days.append(day)
-    elif day != last and day not in days:
-        insort(days, day)
-
-
-def _with(days: list[int] | int, day: int) -> list[int] | int:
-    """The days and one more."""
-    if days == day:
-        return days
-    known = [days] if isinstance(days, int) else days
-    _insert(known, day)
-    return known
-
-
-def _listed(days: list[int] | int | None) -> list[int]:
-    """Days ascending, whichever way they are kept."""
-    if days is None:
-        return []
-    return [days] if isinstance(days, int) else days

@@ -21,13 +21,13 @@ class SealedEntries:
         listed: the listed bits, which another sets.
 
     Attributes:
-        stale: keys whose counts changed since their entries were made.
+        doubtful: keys whose counts changed since their entries were made.
     """
 
-    __slots__ = ("_day", "_entries", "_listed", "stale")
+    __slots__ = ("_day", "_entries", "_listed", "doubtful")
 
     def __init__(self, listed: Mapping[Key, int]) -> None:
-        self.stale: set[Key] = set()
+        self.doubtful: set[Key] = set()
         self._listed = listed
         self._day = -1
         self._entries: dict[Key, tuple[Entry, ...]] = {}
@@ -46,13 +46,13 @@ class SealedEntries:
         today = as_of // DAY_MS
         if today != self._day:
             self._day = today
-            self.stale.update(self._entries)
-            self.stale.update(self._listed)
-        for kind, value in self.stale:
+            self.doubtful.update(self._entries)
+            self.doubtful.update(self._listed)
+        for kind, value in self.doubtful:
             made = make(kind, value)
             if made:
                 self._entries[kind, value] = made
             else:
                 self._entries.pop((kind, value), None)
-        self.stale.clear()
+        self.doubtful.clear()
         return self._entries

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import insort
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
@@ -78,12 +79,17 @@ class DecayedTotals(Struct, gc=False):
         self.expected_abandoned += totals.expected_abandoned * weight
         self.ratings += totals.ratings
         self.rating_sum += totals.rating_sum
-        for media, (n, completed) in tile.completions.items():
-            sums = self.completions.setdefault(media, [0.0, 0.0])
-            sums[0] += n * weight
-            sums[1] += completed * weight
+        add_completions(self.completions, tile.completions, weight)
         if tile.buckets:
             self.plays += add_plays(self.buckets, tile.buckets, weight)
+
+
+def add_completions(into: dict[str, list[float]], completions: Mapping[str, list[int]], weight: float) -> None:
+    """Adds a day's completions by media to [n decayed, their sum decayed]."""
+    for media, (n, completed) in completions.items():
+        sums = into.setdefault(media, [0.0, 0.0])
+        sums[0] += n * weight
+        sums[1] += completed * weight
 
 
 def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], weight: float) -> int:
@@ -93,9 +99,43 @@ def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], we
         added += plays
         sums = into.get(edge)
         if sums is None:
-            into[edge] = [plays, plays * weight, abandoned * weight]
-        else:
-            sums[0] += plays
-            sums[1] += plays * weight
-            sums[2] += abandoned * weight
+            sums = into[edge] = [0, 0.0, 0.0]
+        sums[0] += plays
+        sums[1] += plays * weight
+        sums[2] += abandoned * weight
     return added
+
+
+def blamed_in(groups: Iterable[Mapping[str, Cell]]) -> dict[str, int]:
+    """What was said against keys (positive ld), a tag in all contexts, whatever was said for it in others."""
+    found: dict[str, int] = {}
+    for cells in groups:
+        for value, cell in cells.items():
+            if cell.ld > 0:
+                found[value] = found.get(value, 0) + cell.ld
+    return found
+
+
+def insert(days: list[int], day: int) -> None:
+    """Adds a day to others that are in order."""
+    last = days[-1] if days else -1
+    if day > last:
+        days.append(day)
+    elif day != last and day not in days:
+        insort(days, day)
+
+
+def with_day(days: list[int] | int, day: int) -> list[int] | int:
+    """Days, one alone as itself, and one more."""
+    if days == day:
+        return days
+    known = [days] if isinstance(days, int) else days
+    insert(known, day)
+    return known
+
+
+def as_list(days: list[int] | int | None) -> list[int]:
+    """Days ascending, whichever way they are kept."""
+    if days is None:
+        return []
+    return [days] if isinstance(days, int) else days

@@ -25,7 +25,7 @@ def contexts_of(rollup: Rollup, provisional: Mapping[int, Tile], tag: str) -> di
         provisional: what open sessions add, by day.
         tag: the tag.
     """
-    sums = rollup.tag_days(tag)
+    sums = rollup.days_of(TAG, tag)
     days = sorted({*sums, *provisional}) if provisional else sums
     found: dict[Context, list[tuple[int, Cell]]] = {}
     for day in days:

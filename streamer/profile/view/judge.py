@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from streamer.profile.rollup.bounds import raises
 from streamer.profile.rollup.rollup import Key, Rollup
+from streamer.profile.state import State
 from streamer.profile.view.contexts import contexts_of, disliked_in
 from streamer.profile.view.provisional import Provisional, cells_of
 from streamer.scoring.contextual import Context, context_entries
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Entry, Kind
 from streamer.scoring.entries import Days, Scored, content_entry, is_listed, may_have_content_entry
-
-if TYPE_CHECKING:
-    from streamer.profile.profile import Profile
 
 
 class Judge:
@@ -23,17 +21,17 @@ class Judge:
     Args:
         rollup: R.
         opened: what open sessions add.
-        profile: whose they are: its listed bits and rules count.
+        state: whose they are: its listed bits and rules count.
         today: the day of the newest event.
         as_of: its ts, ms; entries that have expired by then are none.
     """
 
-    def __init__(self, rollup: Rollup, opened: Provisional, profile: Profile, today: int, as_of: int) -> None:
+    def __init__(self, rollup: Rollup, opened: Provisional, state: State, today: int, as_of: int) -> None:
         self.as_of = as_of
         self._rollup = rollup
         self._open = opened
-        self._listed = profile.listed
-        self._rules = profile.rules
+        self._listed = state.listed
+        self._rules = state.rules
         self._today = today
 
     def sealed(self) -> Mapping[Key, tuple[Entry, ...]]:
@@ -59,8 +57,8 @@ class Judge:
             content = content_entry(value, days, self.as_of)
             return () if content is None else (content,)
         listed_until = self._listed.get((kind, value), -1)
-        spoken = kind == TAG and value in self._open.spoken
-        if listed_until < 0 and not spoken and not self._rollup.could_be_listed(kind, value, provisional):
+        stated = kind == TAG and value in self._open.stated
+        if listed_until < 0 and not stated and not self._could_be_listed(kind, value, provisional):
             return ()
         scorer = self._rules.scorer
         days = self.days_with(kind, value, provisional)
@@ -81,7 +79,7 @@ class Judge:
 
     def _in_contexts(self, tag: str, provisional: dict[int, Cell]) -> tuple[Entry, ...]:
         """The entries of a tag that has none itself."""
-        if tag not in self._open.spoken and not self._rollup.could_stand_out(tag, provisional, self._today):
+        if tag not in self._open.stated and not self._could_stand_out(tag, provisional):
             return ()
         scorer = self._rules.scorer
         days = contexts_of(self._rollup, self._open.tiles if provisional else {}, tag)
@@ -91,6 +89,51 @@ class Judge:
         scored = self._score(TAG, tag, self.days_with(TAG, tag, provisional), provisional)
         tag_log_odds = scorer.nothing_known(TAG, tag) if scored is None else scored.log_odds
         return context_entries(tag, disliked, tag_log_odds, self.as_of)
+
+    # --- which keys are worth a score: cheap upper bounds (``rollup/bounds.py``) ---------------------------------
+
+    def could_be_listed(self, kind: str, cells: Mapping[str, Cell], day: int) -> list[str]:
+        """Which of these tags or creators could have an entry; they have counts of open sessions on this day alone."""
+        known, least = self._rollup.sums[kind], self._rollup.frame.bounds.unblamed[kind] * 1e6
+        return [
+            value
+            for value, cell in cells.items()
+            if (cell.e >= least or cell.ld > 0 or value in known) and self._could_be_listed(kind, value, {day: cell})
+        ]
+
+    def _could_be_listed(self, kind: str, value: str, provisional: Mapping[int, Cell]) -> bool:
+        rollup = self._rollup
+        sums = rollup.sums_of(kind, value)
+        expected, blamed, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.blamed, sums.last_day)
+        for day, cell in provisional.items():
+            if cell.ld and day == last_day:
+                return True  # an undo may take away all evidence of that day, and an earlier one is the last then
+            weight = rollup.weight(day) / 1e6
+            expected += cell.e * weight
+            blamed += max(cell.ld, 0) * weight
+            if day > last_day and cell.has_evidence:
+                last_day = day
+        if last_day < 0:
+            return False
+        scale = rollup.scale(last_day)
+        return rollup.frame.bounds.listable(kind, value, expected * scale, blamed * scale)
+
+    def _could_stand_out(self, tag: str, provisional: Mapping[int, Cell]) -> bool:
+        """Whether any context of a tag could have an entry: L ≥ 0 on one of the tag's days, and L ≥ −1.5 by today.
+
+        Args:
+            tag: the tag.
+            provisional: its counts of open sessions by day, in which nothing was said, on top of R.
+        """
+        rollup = self._rollup
+        sums = rollup.sums_of(TAG, tag)
+        most, first_day = (0.0, self._today) if sums is None else (raises(sums.e, sums.blamed), sums.days[0])
+        for day, cell in provisional.items():
+            most += raises(cell.e * rollup.weight(day) / 1e6)
+            first_day = min(first_day, day)
+        return rollup.frame.bounds.stands_out(tag, most * rollup.scale(first_day), most * rollup.scale(self._today))
+
+    # --- counts and scores --------------------------------------------------------------------------------------
 
     def _score(self, kind: str, value: str, days: Days, provisional: dict[int, Cell]) -> Scored | None:
         """The score of a key with these counts; what is sealed alone has been scored once and for all."""

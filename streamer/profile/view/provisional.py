@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -14,58 +15,54 @@ from streamer.profile.explicit.records import ExplicitRecord, RecordKey
 from streamer.profile.explicit.standing import forgotten
 from streamer.profile.rollup.rollup import Key
 from streamer.profile.session import Session
+from streamer.profile.state import State
 from streamer.profile.tile import Tile
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from streamer.profile.profile import Profile
 
 
 class Provisional:
     """A tile for every day of an open session, formed against R as of the day of the newest event.
 
     Args:
-        profile: whose sessions.
+        state: whose sessions.
         baseline: R.
         today: the day of the newest event.
         as_of: its ts, ms.
 
     Attributes:
         tiles: by day.
-        formed: what the interactions of the only session, closed, would add if it sealed as it is; None: there are
-            more sessions, or it is open.
-        spoken: tags that open sessions say something of, or take something back of, in any context.
+        ready: what the interactions of the only session, closed, add when it seals as it is; None: there are more
+            sessions, or it is open.
+        stated: tags that open sessions say something of, or take something back of, in any context.
         records, sessions: those that do not count as absent.
     """
 
-    def __init__(self, profile: Profile, baseline: Baseline, today: int, as_of: int) -> None:
-        self._open = profile.sessions
-        self._rules = rules = profile.rules
+    def __init__(self, state: State, baseline: Baseline, today: int, as_of: int) -> None:
+        self._open = state.sessions
+        self._rules = rules = state.rules
         self._baseline = baseline
         self._today = today
         self._changes: list[Change] = []
-        self.records, self.sessions = profile.records, profile.sessions
-        stated = any(session.records for session in profile.sessions)
-        if stated or profile.records:
-            judge_ratings(profile.sessions, baseline, rules)
-            self.records, self.sessions = present(profile, today, as_of)
-        if stated:
+        self.records, self.sessions = state.records, state.sessions
+        speaking = any(session.records for session in state.sessions)
+        if speaking or state.records:
+            judge_ratings(state.sessions, baseline, rules)
+            self.records, self.sessions = present(state, today, as_of)
+        if speaking:
             self._changes = ExplicitEvidence(self.records, self.sessions, baseline, today, rules).changes()
-        self.formed: Tile | None = None
-        self.tiles = self._form(profile.watermark)
-        self.spoken: set[str] = set()
-        if stated:
+        self.ready: Tile | None = None
+        self.tiles = self._form(state.watermark)
+        self.stated: set[str] = set()
+        if speaking:
             cells = [cells for tile in self.tiles.values() for cells in tile.tags.values()]
-            self.spoken.update(tag for own in cells for tag, cell in own.items() if cell.ld)
+            self.stated.update(tag for own in cells for tag, cell in own.items() if cell.ld)
 
     def refresh(self, watermark: int) -> None:
         """Forms the tiles anew after interactions changed; R and everything explicit must be as they were."""
         self.tiles = self._form(watermark)
 
     def _form(self, watermark: int) -> dict[int, Tile]:
-        self.formed = None
+        self.ready = None
         tiles: dict[int, Tile] = {}
         for session in self._open:
             closed = watermark >= session.last + self._rules.gap_ms
@@ -76,7 +73,7 @@ class Provisional:
                 continue
             tiles[session.day] = tile
             if closed and len(self._open) == 1 and session.day == self._today:
-                self.formed = tile
+                self.ready = tile
                 if self._changes:
                     tiles[session.day] = _fork(tile)
         for change in self._changes:
@@ -110,35 +107,28 @@ def changed(before: Mapping[int, Tile], after: Mapping[int, Tile]) -> set[Key]:
     found: set[Key] = set()
     for day in before.keys() | after.keys():
         old, new = before.get(day, NOTHING), after.get(day, NOTHING)
-        for context in old.tags.keys() | new.tags.keys():
-            _compare_cells(TAG, old.tags.get(context, {}), new.tags.get(context, {}), found)
-        _compare_cells(CREATOR, old.creators, new.creators, found)
-        _compare_cells(CONTENT, old.contents, new.contents, found)
+        cells = [(TAG, old.tags.get(name, {}), new.tags.get(name, {})) for name in old.tags.keys() | new.tags.keys()]
+        cells += [(CREATOR, old.creators, new.creators), (CONTENT, old.contents, new.contents)]
+        for kind, had, has in cells:
+            found.update((kind, value) for value in had.keys() | has.keys() if had.get(value) != has.get(value))
     return found
 
 
-def _compare_cells(kind: str, before: Mapping[str, Cell], after: Mapping[str, Cell], found: set[Key]) -> None:
-    for value, cell in after.items():
-        if before.get(value) != cell:
-            found.add((kind, value))
-    found.update((kind, value) for value in before.keys() - after.keys())
-
-
-def present(profile: Profile, today: int, now: int) -> tuple[dict[RecordKey, ExplicitRecord], list[Session]]:
+def present(state: State, today: int, now: int) -> tuple[dict[RecordKey, ExplicitRecord], list[Session]]:
     """The records, and the sessions with theirs, without those that count as absent.
 
     Args:
-        profile: whose.
+        state: whose.
         today: the last day of the window.
         now: the time (ms) that a hard entry must outlive to be live.
     """
-    first_day = today - profile.rules.window_days + 1
-    absent = set(forgotten(profile.records, profile.sessions, first_day, now, profile.settled.oldest))
+    first_day = today - state.rules.window_days + 1
+    absent = set(forgotten(state.records, state.sessions, first_day, now, state.standing.oldest))
     if not absent:
-        return profile.records, profile.sessions
-    records = {key: record for key, record in profile.records.items() if key not in absent}
+        return state.records, state.sessions
+    records = {key: record for key, record in state.records.items() if key not in absent}
     sessions = [
         replace(session, records={key: part for key, part in session.records.items() if key not in absent})
-        for session in profile.sessions
+        for session in state.sessions
     ]
     return records, sessions

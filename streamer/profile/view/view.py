@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from streamer.events import DAY_MS
 from streamer.profile.baseline import Baseline
 from streamer.profile.explicit.evidence import judge_ratings
 from streamer.profile.explicit.standing import Standing
 from streamer.profile.rollup.rollup import Key, Rollup
+from streamer.profile.rollup.sums import add_completions
+from streamer.profile.state import State
 from streamer.profile.tile import Tile
 from streamer.profile.view.durations import capped, plays_by_duration
 from streamer.profile.view.judge import Judge
@@ -24,9 +25,6 @@ from streamer.scoring.entries import may_have_content_entry
 from streamer.scoring.taken_back import engaged_since
 from streamer.signals.rounding import places4
 
-if TYPE_CHECKING:
-    from streamer.profile.profile import Profile
-
 KNOWN_THETA = 20 - 1e-9
 """Examined exposures that make a user known: their document stays even when it lists nothing.
 
@@ -34,34 +32,34 @@ A hair below 20, so that the rounding of decayed sums does not decide.
 """
 
 
-def past_window(profile: Profile) -> Document | None:
+def past_window(state: State) -> Document | None:
     """The document once the newest event has left the window: what is excluded, for as long as it is."""
-    as_of = profile.newest
-    today = profile.watermark // DAY_MS
-    judge_ratings(profile.sessions, profile.baseline(as_of // DAY_MS), profile.rules)
-    found = list(_hard_entries(Standing(*present(profile, today, profile.watermark)), profile.watermark))
-    return _assemble(profile, as_of, found, {}) if found else None
+    as_of = state.newest
+    today = state.watermark // DAY_MS
+    judge_ratings(state.sessions, state.baseline(as_of // DAY_MS), state.rules)
+    found = list(_hard_entries(Standing(*present(state, today, state.watermark)), state.watermark))
+    return _assemble(state, as_of, found, {}) if found else None
 
 
-def days_of(profile: Profile, kind: str, value: str) -> entries.Days:
+def days_of(state: State, kind: str, value: str) -> entries.Days:
     """The counts by day that the document judges a tag, creator or content by: sealed, and of open sessions."""
-    if profile.newest < 0 or profile.past_window:
+    if state.newest < 0 or state.past_window:
         return []
-    return View(profile).judge.days(kind, value)
+    return View(state).judge.days(kind, value)
 
 
-def contexts_in(profile: Profile, tag: str) -> dict[Context, entries.Days]:
+def contexts_in(state: State, tag: str) -> dict[Context, entries.Days]:
     """The same of a tag in each of its contexts."""
-    if profile.newest < 0 or profile.past_window:
+    if state.newest < 0 or state.past_window:
         return {}
-    return View(profile).judge.contexts(tag)
+    return View(state).judge.contexts(tag)
 
 
-def plays_in(profile: Profile) -> dict[int, Plays]:
+def plays_in(state: State) -> dict[int, Plays]:
     """The plays by duration that the document judges a cap by."""
-    if profile.newest < 0 or profile.past_window:
+    if state.newest < 0 or state.past_window:
         return {}
-    return View(profile).plays()
+    return View(state).plays()
 
 
 class View:
@@ -71,52 +69,53 @@ class View:
     touch, as long as nothing else does: R, the day, and everything explicit.
 
     Args:
-        profile: whose.
+        state: whose.
 
     Attributes:
         judge: of its keys.
     """
 
-    def __init__(self, profile: Profile) -> None:
-        self._today = today = profile.newest // DAY_MS
-        self._rules = profile.rules
-        self._listed = profile.listed
-        self._baseline = profile.baseline(today)
+    def __init__(self, state: State) -> None:
+        self._today = today = state.newest // DAY_MS
+        self._rules = state.rules
+        self._listed = state.listed
+        self._baseline = state.baseline(today)
         self._rollup: Rollup = self._baseline.rollup
         self._made: dict[Key, tuple[Entry, ...]] = {}
         """Entries of the keys that open sessions touch, if they have any."""
-        self._cap: Entry | None = None
-        self._excluding: list[Entry] = []
-        self._exists = self._lists = False
         self._is_whole = False
+        """These have been made once: for the first document."""
+        self._lists = False
+        self._frame: tuple[bool, Entry | None, list[Entry]] = (False, None, [])
+        """What there is to a document besides the entries of keys, as of the last one."""
         self._differs = True
-        self._take_statements(profile)
+        self._take_statements(state)
 
-    def _take_statements(self, profile: Profile) -> None:
-        as_of = profile.newest
-        self._provisional = Provisional(profile, self._baseline, self._today, as_of)
-        self.judge = Judge(self._rollup, self._provisional, profile, self._today, as_of)
+    def _take_statements(self, state: State) -> None:
+        as_of = state.newest
+        self._provisional = Provisional(state, self._baseline, self._today, as_of)
+        self.judge = Judge(self._rollup, self._provisional, state, self._today, as_of)
         records, sessions = self._provisional.records, self._provisional.sessions
         self._hard: list[Entry] = []
         self._followed: set[str] = set()
         if records or any(session.records for session in sessions):
-            standing = Standing(records, sessions, profile.settled if records is profile.records else None)
+            standing = Standing(records, sessions, state.standing if records is state.records else None)
             self._hard = list(_hard_entries(standing, as_of))
             self._followed = standing.followed()
 
     @property
-    def formed(self) -> Tile | None:
-        """What the only session, closed, would add if it sealed as it is; None: there is more to it."""
-        return self._provisional.formed
+    def ready(self) -> Tile | None:
+        """What the only session, closed, adds when it seals as it is; None: there is more to it."""
+        return self._provisional.ready
 
     def stands_on(self, baseline: Baseline) -> bool:
         """Whether R is as it was, looked at on the same day."""
         return self._baseline is baseline
 
-    def restate(self, profile: Profile) -> None:
-        """Takes in all that changed in the open sessions, statements too; the profile is the one that this is of."""
+    def restate(self, state: State) -> None:
+        """Takes in all that changed in the open sessions, statements too; the state is the one that this is of."""
         before, hard, followed = self._provisional.tiles, self._hard, self._followed
-        self._take_statements(profile)
+        self._take_statements(state)
         self._differs |= hard != self._hard or followed != self._followed
         self._compare(before)
 
@@ -147,11 +146,10 @@ class View:
         old = before.get(day, NOTHING)
         if len(new.tags) != 1 or not old.tags.keys() <= new.tags.keys():
             return changed(before, after)
-        rollup = self._rollup
         watched = {**self._made, **self.judge.sealed(), **self._listed}
-        watched.update(((TAG, tag), ()) for tag in self._provisional.spoken)
+        watched.update(((TAG, tag), ()) for tag in self._provisional.stated)
         found = [key for key in watched if old.cell(*key) != new.cell(*key)]
-        contents = rollup.contents
+        contents = self._rollup.contents
         found += [
             (CONTENT, value)
             for value, cell in new.contents.items()
@@ -159,42 +157,41 @@ class View:
         ]
         for kind, had, has in ((TAG, old.tag_totals(), new.tag_totals()), (CREATOR, old.creators, new.creators)):
             others = {value: cell for value, cell in has.items() if had.get(value) != cell}
-            found += [(kind, value) for value in rollup.could_join(kind, others, day)]
+            found += [(kind, value) for value in self.judge.could_be_listed(kind, others, day)]
         return dict.fromkeys(found)
 
     def differs(self) -> bool:
         """Whether what is written of the document may be another than when it was last asked for."""
         if not self._differs:
-            exists = self._lists or self._theta() >= KNOWN_THETA
-            self._differs = (
-                self._exists != exists
-                or self._cap != self._duration_cap()
-                or (bool(self._hard) and self._excluding != self._not_taken_back())
-            )
+            self._differs = self._frame != self._frame_of_now()
         return self._differs
 
-    def document(self, profile: Profile) -> Document | None:
-        """The document; the profile is the one that this is a view of."""
-        self.judge.as_of = profile.newest
+    def _frame_of_now(self) -> tuple[bool, Entry | None, list[Entry]]:
+        """Whether there is a document, the duration cap, and what was named and not taken back."""
+        exists = self._lists or self._theta() >= KNOWN_THETA
+        cap = capped(self._rollup, self._provisional.tiles, self._today, self.judge.as_of, self._rules.population)
+        return exists, cap, [entry for entry in self._hard if not self._is_taken_back(entry)]
+
+    def document(self, state: State) -> Document | None:
+        """The document; the state is the one that this is a view of."""
+        self.judge.as_of = state.newest
         if not self._is_whole:
             self._is_whole = True
             for key, cells in self._cells().items():
                 made = self.judge.entries(*key, cells)
                 if made:
                     self._made[key] = made
-        self._cap = self._duration_cap()
-        found = self._found()
+        self._lists = False
+        exists, cap, excluding = self._frame_of_now()
+        found = self._found(cap, excluding)
         self._lists = bool(found)
-        self._exists = self._lists or self._theta() >= KNOWN_THETA
+        self._frame = (exists or self._lists, cap, excluding)
         self._differs = False
-        if not self._exists:
-            return None
-        return _assemble(profile, profile.newest, found, self._completion())
+        return _assemble(state, state.newest, found, self._completion()) if self._frame[0] else None
 
-    def _found(self) -> list[Entry]:
+    def _found(self, cap: Entry | None, excluding: list[Entry]) -> list[Entry]:
         """All entries that stand."""
-        self._excluding = self._not_taken_back()
-        found = self._excluding.copy()
+        found = excluding.copy()
         excluded = {entry.value for entry in found if entry.kind == TAG}
         tiles, followed = self._provisional.tiles, self._followed
         for (kind, value), made in self.judge.sealed().items():
@@ -205,22 +202,13 @@ class View:
                 found += made
         if excluded:
             found = [entry for entry in found if entry.context is None or entry.value not in excluded]
-        if self._cap is not None:
-            found.append(self._cap)
-        return found
-
-    def _not_taken_back(self) -> list[Entry]:
-        """The hard entries, but for tags of which what the user has done since says the opposite."""
-        return [entry for entry in self._hard if not self._is_taken_back(entry)]
+        return found if cap is None else [*found, cap]
 
     def _is_taken_back(self, entry: Entry) -> bool:
         """Block and report stand."""
         if entry.kind != TAG or entry.expires_at is None:
             return False
         return engaged_since(self.judge.days(TAG, str(entry.value)), entry.since // DAY_MS)
-
-    def _duration_cap(self) -> Entry | None:
-        return capped(self._rollup, self._provisional.tiles, self._today, self.judge.as_of, self._rules.population)
 
     def plays(self) -> dict[int, Plays]:
         """Plays by duration, decayed to today."""
@@ -246,25 +234,17 @@ class View:
         """Decayed mean completion by media."""
         sums = {media: list(pair) for media, pair in self._rollup.totals.completions.items()}
         for day, tile in self._provisional.tiles.items():
-            weight = self._rollup.weight(day)
-            for media, (n, total) in tile.completions.items():
-                pair = sums.setdefault(media, [0.0, 0.0])
-                pair[0] += n * weight
-                pair[1] += total * weight
+            add_completions(sums, tile.completions, self._rollup.weight(day))
         return {media: places4(total / n / 1e6) for media, (n, total) in sorted(sums.items()) if n > 0}
 
 
 def _hard_entries(standing: Standing, now: int) -> Iterator[Entry]:
     for key, hard in standing.hard():
         if hard.live(now):
-            kind = "content" if key.scope == "content" else "creator" if key.scope == "creator" else "tag"
-            yield entries.hard_entry(kind, key.target, hard.since, hard.until)  # type: ignore[arg-type]
+            yield entries.hard_entry(key.scope, key.target, hard.since, hard.until)  # type: ignore[arg-type]
 
 
-def _assemble(profile: Profile, as_of: int, found: list[Entry], completion: dict[str, float]) -> Document:
-    rules = profile.rules
-    cohort, cohort_at = profile.cohort, profile.cohort_at
-    for session in profile.sessions:
-        if session.cohort is not None and (session.cohort_at, session.cohort) > (cohort_at, cohort or ""):
-            cohort, cohort_at = session.cohort, session.cohort_at
-    return assemble(profile.user_id, as_of, cohort, found, completion, rules.avoid_tiers, rules.entries_max)
+def _assemble(state: State, as_of: int, found: list[Entry], completion: dict[str, float]) -> Document:
+    rules = state.rules
+    cohort, _ = state.cohort_with(state.sessions)
+    return assemble(state.user_id, as_of, cohort, found, completion, rules.avoid_tiers, rules.entries_max)

@@ -13,7 +13,7 @@ from lab.oracle.oracle import Oracle
 from streamer.errors import StateCorrupt, StateTooNew
 from streamer.events import DAY_MS, Event
 from streamer.profile import Changes, EventFate, Profile, Rules
-from streamer.profile.profile import JOURNAL_BYTES
+from streamer.profile.state import JOURNAL_BYTES
 from streamer.scoring.document import Document, Entry
 from streamer.settings import Settings
 from tests.property.driving import Saved, reloaded, state_of, tiles_of

@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from lab.oracle.oracle import Oracle, same
 from streamer.events import DAY_MS, Event
 from streamer.profile import Profile
 from streamer.scoring.document import Entry
@@ -253,6 +254,19 @@ def test_a_late_rating_is_judged_by_the_mean_known_on_its_arrival() -> None:
     assert profile.document() is not None
     profile.apply(gave(NOON + 2, "a", "rating", value=5), profile.watermark)
     assert profile.document() is None
+
+
+def test_a_late_rating_is_judged_as_of_the_frontier_s_day_whatever_is_open_by_now() -> None:
+    #   window of two days; sealed: dislike a, 5, 5, 5 | a day and a half later a play, open | a late 4 for a: r' is -1
+    #   as of the play's day the three fives have left the window, and r' would be 4 - 3
+    constants = Settings(window_days=2)
+    ratings = [gave(NOON + n, f"c{n}", "rating", value=5) for n in range(3)]
+    steps: list[Event | int] = [disliked(NOON, "a"), *ratings, NOON + 12 * HOUR, played(NOON + 36 * HOUR, "b")]
+    steps.append(gave(NOON + 1, "a", "rating", value=4))
+    document = after(*steps, settings=constants).document()
+    assert document is not None
+    assert document.avoid.content_ids == ("a",)
+    assert same(document, Oracle(constants).run(steps).document()) == []
 
 
 # --- what is kept --------------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
@@ -105,6 +106,40 @@ def test_the_architecture_tells_the_order_as_it_is() -> None:
     page = (ROOT / "docs/architecture.md").read_text().partition("## The order of imports")[2]
     told = re.findall(r"[a-z]+", page.split("```")[1].replace("engine:", ""))
     assert told == [layer.rpartition(".")[2] for layer in LAYERS if layer != "streamer.engine"]
+
+
+def circle_in(imports: dict[str, Iterable[str]]) -> list[str]:
+    """Modules of which each is imported by the next, the first by the last; none if there are no such.
+
+    Args:
+        imports: full names by module; those that are not a module's are taken for something in their module.
+    """
+
+    def module_named(name: str) -> str:
+        return name if name in imports else name.rpartition(".")[0]
+
+    sources = {module: imports.keys() & map(module_named, names) for module, names in imports.items()}
+    try:
+        TopologicalSorter(sources).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return []
+
+
+def test_no_module_needs_itself_by_way_of_others_not_even_for_types() -> None:
+    assert circle_in({module_of(file): [name for _, name in imports_of(file)] for file in FILES}) == []
+
+
+def test_a_circle_is_found_through_packages_and_under_type_checking() -> None:
+    sources = {
+        "p": "from p.state import State",
+        "p.state": "from p import view",
+        "p.view": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from p import State",
+    }
+    read = {name: [what for _, what in imported(ast.parse(text), name, name == "p")] for name, text in sources.items()}
+    assert sorted(set(circle_in(read))) == ["p", "p.state", "p.view"]
+    assert circle_in(read | {"p.view": []}) == []
 
 
 def test_pure_packages_import_nothing_that_reaches_outside() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from streamer.events import Event
 from streamer.settings import Settings
-from streamer.signals import explicit
+from streamer.signals import explicit, merging
 from streamer.signals.abandonment import Abandonment
 from streamer.signals.exposure import Attention, Gate
 from streamer.signals.feedback import (
@@ -22,7 +22,6 @@ from streamer.signals.feedback import (
     unified_weight,
     weights,
 )
-from streamer.signals.interaction import Interaction
 from streamer.signals.outcome import OutcomeReader
 from tests.steps import MINUTE, NOON, gave, played, shown
 
@@ -32,9 +31,9 @@ TRAINING = TrainingWeights(SETTINGS)
 
 def seen_in(*events: Event, disliked: bool = False, ratings: tuple[int, int] | None = None) -> Present:
     """What is present in a closed session with these events of one item."""
-    item = Interaction.opened_by("c", events[0])
+    item = merging.opened_by("c", events[0])
     for event in events:
-        item.merge(event, Gate(SETTINGS), Attention(SETTINGS))
+        merging.merge(item, event, Gate(SETTINGS), Attention(SETTINGS))
     rating = item.standing_rating
     known = ratings or (int(rating is not None), rating or 0)
     outcome = OutcomeReader(Abandonment(SETTINGS)).read(item, True, True, *known)

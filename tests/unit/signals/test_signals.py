@@ -10,7 +10,7 @@ import pytest
 
 from streamer.events import DAY_MS, Event, Impression
 from streamer.settings import Settings
-from streamer.signals import explicit
+from streamer.signals import explicit, merging
 from streamer.signals.abandonment import Abandonment
 from streamer.signals.completion import band, completion, consumed, replays, watch_score
 from streamer.signals.context import daypart
@@ -24,9 +24,9 @@ SETTINGS = Settings()
 
 
 def merged(*events: Event, settings: Settings = SETTINGS) -> Interaction:
-    item = Interaction.opened_by("c", events[0])
+    item = merging.opened_by("c", events[0])
     for event in events:
-        item.merge(event, Gate(settings), Attention(settings))
+        merging.merge(item, event, Gate(settings), Attention(settings))
     return item
 
 
@@ -315,7 +315,7 @@ def test_events_of_one_item_merge_to_one_interaction_in_any_order_and_grouping()
     for order in itertools.permutations(MEETING):
         assert merged(*order) == expected
         left, right = merged(*order[:3]), merged(*order[2:])
-        left.join(right)
+        merging.join(left, right)
         assert left == expected
 
 
