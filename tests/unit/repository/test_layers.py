@@ -36,6 +36,7 @@ LAYERS: Final = (
     "streamer.embedded",
     "streamer.replay",
     "streamer.city",
+    "streamer.testing",
     "agents",
     "streamer.cli",
     "lab",
