@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from aiokafka.partitioner import murmur2
 
 from streamer.engine.kafka.scan import Scanner, scanner
-from streamer.engine.state.checkpoint import MARK_KEY, apply_record
+from streamer.engine.state.changelog import MARK_KEY, apply_record
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.recovery import JournalReplay
 from streamer.engine.state.store import MemoryStore, PartitionStore

@@ -38,6 +38,7 @@ LAYERS: Final = (
     "streamer.embedded",
     "streamer.replay",
     "streamer.city",
+    "streamer.testing",
     "agents",
     "streamer.cli",
     "lab",
