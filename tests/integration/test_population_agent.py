@@ -132,7 +132,7 @@ def test_check_inspect_and_explain_know_of_the_population(
         wait_for("it is in Redis", lambda: store.exists("avoid:~all") == 1, child)
     version = told(settings).population.version
     after = CliRunner().invoke(app, ["check"], env={**environment, "COLUMNS": "200"})
-    assert (after.exit_code, f"snapshot {version} of" in after.output) == (0, True), after.output
+    assert (after.exit_code, f"(snapshot {version})" in after.output) == (0, True), after.output
     time.sleep(STALE_AFTER * settings.population_interval)  # an age, not a wait for anything
     assert "it is old" in CliRunner().invoke(app, ["check"], env={**environment, "COLUMNS": "200"}).output
     shown = CliRunner().invoke(app, ["inspect", "~all"], env={**environment, "COLUMNS": "200"})
