@@ -10,7 +10,7 @@ from confluent_kafka import Message, TopicPartition
 
 from benchmarks.backlog import open_consumer
 from lab.oracle import oracle
-from streamer.engine.state.checkpoint import MARK_KEY
+from streamer.engine.state.changelog import MARK_KEY
 from streamer.events import DAY_MS, Dislike, Event, Impression, Play
 from streamer.scoring import document
 from streamer.scoring.document import Document

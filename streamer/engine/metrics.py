@@ -8,7 +8,9 @@ counted in one of these.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -16,63 +18,63 @@ _FRESHNESS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
 _CHECKPOINT: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
+def _counter(name: str, text: str, *labels: str) -> Any:
+    return partial(Counter, f"streamer_{name}", text, labels)
+
+
+def _gauge(name: str, text: str, *labels: str) -> Any:
+    return partial(Gauge, f"streamer_{name}", text, labels)
+
+
+def _histogram(name: str, text: str, buckets: Sequence[float]) -> Any:
+    return partial(Histogram, f"streamer_{name}", text, buckets=buckets)
+
+
 class Metrics:
     """All metrics of one process, in a registry of their own."""
 
+    events: Counter = _counter("events", "events processed", "topic")
+    late: Counter = _counter("late_events", "events too late to be counted", "topic")
+    erased: Counter = _counter("erased_events", "events passed over because their user was erased", "topic")
+    rejects: Counter = _counter("rejected_events", "records sent to the rejects topic", "topic", "code")
+    rejects_seen: Counter = _counter("rejects", "records read from the rejects topic", "topic", "code")
+    dropped: Counter = _counter("dropped_evidence", "evidence beyond a cap; unsaved: events nobody could save", "cap")
+    labels: Counter = _counter("labels_written", "labels of sealed sessions handed to their topic")
+    lists: Counter = _counter("lists_changed", "avoid lists written to the outbox")
+    watermark_lag: Gauge = _gauge("watermark_lag_seconds", "wall clock minus watermark", "partition")
+    consumer_lag: Gauge = _gauge(
+        "consumer_lag_records", "records at the broker and not yet fetched", "topic", "partition"
+    )
+    buffered: Gauge = _gauge("buffered_events", "events waiting for other topics", "partition")
+    dirty_users: Gauge = _gauge("dirty_users", "users changed since the last checkpoint", "partition")
+    stuck_users: Gauge = _gauge("stuck_users", "users whose state cannot be processed", "partition")
+    users: Gauge = _gauge("state_users", "users with state", "partition")
+    state_bytes: Gauge = _gauge("state_bytes", "encoded state", "partition")
+    batch_events: Histogram = _histogram("batch_events", "events of a slice", (1, 3, 10, 30, 100, 300, 1000, 3000))
+    checkpoint_seconds: Histogram = _histogram("checkpoint_seconds", "duration of a checkpoint", _CHECKPOINT)
+    changelog_bytes: Counter = _counter("changelog_bytes", "bytes handed to the changelog, before compression")
+    journal_bytes: Counter = _counter("journal_bytes", "bytes handed to the journal, before compression")
+    delta_records: Counter = _counter("population_deltas", "sums changed by sealed sessions, written by the worker")
+    delta_bytes: Counter = _counter("population_delta_bytes", "bytes of them, before compression")
+    deltas_counted: Counter = _counter("population_deltas_counted", "of them, what the population agent has counted")
+    population_corrupt: Counter = _counter("population_corrupt", "population records passed over as unreadable")
+    population_snapshots: Counter = _counter("population_snapshots", "snapshots met by a worker, by result", "result")
+    population_version: Gauge = _gauge("population_version", "the snapshot in force; 0: the constants")
+    population_age: Gauge = _gauge("population_age_seconds", "age of the snapshot in force")
+    population_keys: Gauge = _gauge("population_keys", "tags and creators with totals of their own")
+    population_seconds: Gauge = _gauge("population_round_seconds", "duration of the last round of the agent")
+    default_lists: Gauge = _gauge("population_default_lists", "default lists that stand")
+    hooks: Gauge = _gauge("population_flagged_creators", "creators flagged by the monitor", "flag")
+    recovery_seconds: Gauge = _gauge("recovery_seconds", "duration of the last recovery")
+    redis_writes: Counter = _counter("redis_writes", "avoid lists by what Redis did with them", "result")
+    redis_errors: Counter = _counter("redis_errors", "failed attempts to write to Redis")
+    freshness: Histogram = _histogram("freshness_seconds", "event time to acknowledged by Redis", _FRESHNESS)
+
     def __init__(self) -> None:
-        registry = self.registry = CollectorRegistry()
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"streamer_{name}", text, labels, registry=registry)
-
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"streamer_{name}", text, labels, registry=registry)
-
-        self.events = counter("events", "events processed", "topic")
-        self.late = counter("late_events", "events too late to be counted", "topic")
-        self.erased = counter("erased_events", "events passed over because their user was erased", "topic")
-        self.rejects = counter("rejected_events", "records sent to the rejects topic", "topic", "code")
-        self.rejects_seen = counter("rejects", "records read from the rejects topic", "topic", "code")
-        self.dropped = counter("dropped_evidence", "evidence beyond a cap; unsaved: events nobody could save", "cap")
-        self.labels = counter("labels_written", "labels of sealed sessions handed to their topic")
-        self.lists = counter("lists_changed", "avoid lists written to the outbox")
-        self.watermark_lag = gauge("watermark_lag_seconds", "wall clock minus watermark", "partition")
-        self.consumer_lag = gauge(
-            "consumer_lag_records", "records at the broker and not yet fetched", "topic", "partition"
-        )
-        self.buffered = gauge("buffered_events", "events waiting for other topics", "partition")
-        self.dirty_users = gauge("dirty_users", "users changed since the last checkpoint", "partition")
-        self.stuck_users = gauge("stuck_users", "users whose state cannot be processed", "partition")
-        self.users = gauge("state_users", "users with state", "partition")
-        self.state_bytes = gauge("state_bytes", "encoded state", "partition")
-        self.batch_events = Histogram(
-            "streamer_batch_events",
-            "events of a slice",
-            registry=registry,
-            buckets=(1, 3, 10, 30, 100, 300, 1000, 3000),
-        )
-        self.checkpoint_seconds = Histogram(
-            "streamer_checkpoint_seconds", "duration of a checkpoint", registry=registry, buckets=_CHECKPOINT
-        )
-        self.changelog_bytes = counter("changelog_bytes", "bytes handed to the changelog, before compression")
-        self.journal_bytes = counter("journal_bytes", "bytes handed to the journal, before compression")
-        self.delta_records = counter("population_deltas", "sums changed by sealed sessions, written by the worker")
-        self.delta_bytes = counter("population_delta_bytes", "bytes of them, before compression")
-        self.deltas_counted = counter("population_deltas_counted", "of them, what the population agent has counted")
-        self.population_corrupt = counter("population_corrupt", "population records passed over as unreadable")
-        self.population_snapshots = counter("population_snapshots", "snapshots met by a worker, by result", "result")
-        self.population_version = gauge("population_version", "the snapshot in force; 0: the constants")
-        self.population_age = gauge("population_age_seconds", "age of the snapshot in force")
-        self.population_keys = gauge("population_keys", "tags and creators with totals of their own")
-        self.population_seconds = gauge("population_round_seconds", "duration of the last round of the agent")
-        self.default_lists = gauge("population_default_lists", "default lists that stand")
-        self.hooks = gauge("population_flagged_creators", "creators flagged by the monitor", "flag")
-        self.recovery_seconds = gauge("recovery_seconds", "duration of the last recovery")
-        self.redis_writes = counter("redis_writes", "avoid lists by what Redis did with them", "result")
-        self.redis_errors = counter("redis_errors", "failed attempts to write to Redis")
-        self.freshness = Histogram(
-            "streamer_freshness_seconds", "event time to acknowledged by Redis", registry=registry, buckets=_FRESHNESS
-        )
+        self.registry = CollectorRegistry()
+        for name, declared in vars(Metrics).items():
+            if isinstance(declared, partial):
+                setattr(self, name, declared(registry=self.registry))
 
     def processed(self) -> int:
         """Records of all topics processed since the start."""

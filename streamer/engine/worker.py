@@ -29,10 +29,7 @@ from streamer.engine.kafka.truncation import Truncation
 from streamer.engine.member import Member
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
-from streamer.engine.partition.output import OutputWriter
-from streamer.engine.population.deltas import DeltaWriter
 from streamer.engine.population.snapshots import SnapshotFollower
-from streamer.engine.state.checkpoint import ChangelogWriter, JournalWriter
 from streamer.engine.state.recovery import recover
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.stores import open_stores
@@ -61,6 +58,7 @@ class Engine(Member):
         super().__init__(settings, metrics, crash, now_ms)
         self._rules = Rules(settings)
         self._snapshots = SnapshotFollower(self._rules, settings, metrics, now_ms)
+        self._consumer: BatchConsumer | None = None
         self._context: WorkerContext | None = None
         self._assigned: dict[int, AssignedPartition] = {}
         self._parted: list[AssignedPartition] = []
@@ -74,19 +72,11 @@ class Engine(Member):
         self._stopping = False
 
     def _join(self, consumer: BatchConsumer) -> None:
-        topics = self._settings.topics
-        self._context = WorkerContext(
-            self._settings,
-            self._rules,
-            self._metrics,
-            ChangelogWriter(self._producer, topics.state),
-            JournalWriter(self._producer, topics.journal),
-            OutputWriter(self._producer, topics, self._metrics),
-            DeltaWriter(self._producer, topics.population, self._metrics),
-            consumer,
-            self._now_ms,
+        self._consumer = consumer
+        self._context = WorkerContext.on(
+            self._settings, self._rules, self._metrics, self._producer, consumer, self._now_ms
         )
-        consumer.together = frozenset(topics.sources)
+        consumer.together = frozenset(self._settings.topics.sources)
 
     async def stop(self) -> None:
         """Saves and commits what it may, and disconnects. What is assigned from now on is another worker's to do."""
@@ -252,8 +242,8 @@ class Engine(Member):
             assigned.is_leaving = True
         whole: set[int] = set()
         await self._end_recovery()
-        if self._assigned and not self._failed:
-            consumer = self._ensure().consumer
+        consumer = self._consumer
+        if self._assigned and not self._failed and consumer is not None:
             consumer.stop_flow()
             checkpoints = (self._checkpoint(assigned) for assigned in self._assigned.values())
             ended = await asyncio.gather(*checkpoints, return_exceptions=True)  # none may go on afterwards

@@ -15,7 +15,7 @@ from streamer.city.city import City
 from streamer.cli.app import app
 from streamer.cli.explanation import explain_key
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
-from streamer.engine.state.checkpoint import MARK_KEY, group_of, journal_of
+from streamer.engine.state.changelog import MARK_KEY, group_of, journal_of
 from streamer.engine.state.store import MARK_VERSION, Mark, UserChange, encode_mark
 from streamer.events import DAY_MS
 from streamer.partitioning import partition_of

@@ -11,7 +11,7 @@ import pytest
 from streamer.embedded import EmbeddedBroker
 from streamer.engine.kafka.producer import BatchProducer
 from streamer.engine.kafka.scan import scanner
-from streamer.engine.state.checkpoint import ChangelogWriter
+from streamer.engine.state.changelog import ChangelogWriter
 from streamer.engine.state.recovery import recover
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import MARK_VERSION, Mark, MemoryStore, UserChange

@@ -18,7 +18,7 @@ from aiokafka.errors import PolicyViolationError
 from streamer.engine.kafka.producer import BatchProducer
 from streamer.engine.kafka.scan import scanner
 from streamer.engine.kafka.truncation import Truncation
-from streamer.engine.state.checkpoint import ChangelogWriter, JournalWriter
+from streamer.engine.state.changelog import ChangelogWriter, JournalWriter
 from streamer.engine.state.disk import DiskStore
 from streamer.engine.state.recovery import recover
 from streamer.engine.state.rewriting import rewrite

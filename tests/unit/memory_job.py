@@ -1,33 +1,36 @@
-"""A whole signals job in memory: topics, changelog and outbox are lists; a crash keeps what a broker would have."""
+"""The job in memory, driven step by step: fetches, slices and checkpoints of any size, and crashes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from copy import deepcopy
 from random import Random
 
-import msgspec
-
-from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.kafka.records import Record
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import LabelWrite, Output
-from streamer.engine.state.checkpoint import MARK_KEY, apply_record, group_of, journal_of
+from streamer.engine.state.disk import DiskStore
 from streamer.engine.state.loading import load_profile
-from streamer.engine.state.recovery import JournalReplay, apply_outbox_record
-from streamer.engine.state.store import Mark, MemoryStore, PartitionStore, UserChange, decode_mark, encode_mark
+from streamer.engine.state.store import Mark, MemoryStore, PartitionStore, UserChange
 from streamer.events import Erasure, Event, Watermark, encode
 from streamer.population import Deltas
+from streamer.population.deltas import decode
 from streamer.profile import Rules
 from streamer.scoring import document
 from streamer.scoring.document import Document
 from streamer.settings import Settings
+from streamer.testing.broker import MemoryBroker
+from streamer.testing.worker import MemoryWorker, finished
 
 NAMES = ("impressions", "plays", "dislikes", "feedback", "erasures")
 
 
+class Crashed(BaseException):
+    """The worker has ended, as by kill -9."""
+
+
 class MemoryJob:
-    """One partition of a job and the broker it talks to. `now_ms` is the wall clock."""
+    """One worker's lives on one broker. `now_ms` is the wall clock; topics have no prefix."""
 
     def __init__(
         self,
@@ -38,48 +41,48 @@ class MemoryJob:
     ) -> None:
         self.settings = settings
         self.now_ms = now_ms
-        self.logs: dict[str, list[Record]] = {name: [] for name in NAMES}
-        self.committed = dict.fromkeys(NAMES, 0)
-        self.changelog: list[Record] = []
-        self.journal: list[Record] = []
-        self.journal_start = 0
-        self.outbox: list[Record] = []
-        self.rejects: dict[tuple[str, int], str] = {}
-        self._labels: list[LabelWrite] = []
-        self.deltas = Deltas()
-        self.late = 0
-        self.erased = 0
+        self.broker = MemoryBroker()
+        self.logs = self.broker.logs
+        self.committed = self.broker.committed
+        self.changelog, self.journal, self.outbox, self._labels, self._rejects, self._deltas = (
+            self.logs[topic]
+            for topic in (
+                settings.topics.state,
+                settings.topics.journal,
+                settings.topics.avoid_lists,
+                settings.topics.labels,
+                settings.topics.rejects,
+                settings.topics.population,
+            )
+        )
+        self.writes: list[str] = []
+        self.broker.on_write = self._written
+        self._crash_after: int | str = 0
         self._rules = Rules(settings)
         self._hot_users = hot_users
         self._open_store = open_store
-        self.changelog_read = 0
-        self.store = open_store()
-        self.start()
+        self.late = self.erased = 0
+        self._live()
 
     def start(self) -> None:
-        """Starts the worker from what the broker has."""
+        """Ends the worker, and starts one from what the broker has; what was under way is lost."""
+        self.broker.lose()
         self.store.close()
-        store = self._open_store()
-        self.changelog_read = len(self.changelog) - store.changelog_end
-        self.bring_up_to_date(store)
-        for record in self.outbox[0 if store.mark is None else store.mark.outbox_end :]:
-            apply_outbox_record(store, record)
-        self.store = store
-        self.processor = PartitionProcessor(0, self.settings, self._rules, store, self._hot_users, self.deltas)
-        self.position = dict(self.committed)
-        self._unacked: list[NewRecord] = []
-        self._unacked_labels: list[LabelWrite] = []
+        self._live()
 
-    def bring_up_to_date(self, store: PartitionStore) -> None:
-        """Reads changelog and journal into a store, as recovery does."""
-        for record in self.changelog[store.changelog_end :]:
-            apply_record(store, record)
-        store.applied(len(self.changelog))
-        replay = JournalReplay(store)
-        needed = 0 if store.mark is None else store.mark.journal_begin
-        for record in self.journal[max(needed, store.journal.end or 0, self.journal_start) :]:
-            replay.apply(record)
-        store.journal.end = len(self.journal)
+    def _live(self) -> None:
+        self.store = self._opened()
+        self.changelog_read = len(self.changelog) - self.store.changelog_end
+        self.worker = MemoryWorker(
+            self.settings, self._rules, self.broker, self.store, lambda: self.now_ms, self._hot_users
+        )
+        self.position = self.worker.consumer.position
+
+    @property
+    def processor(self) -> PartitionProcessor:
+        processor = self.worker.assigned._processor
+        assert processor is not None
+        return processor
 
     # --- what producers do ------------------------------------------------------------------------------------
 
@@ -98,21 +101,11 @@ class MemoryJob:
 
     def fetch(self, name: str, count: int) -> None:
         """Delivers at most `count` records of a topic."""
-        at = self.position[name]
-        batch = self.logs[name][at : at + count]
-        self.position[name] += len(batch)
-        self.processor.receive(self._topic(name), batch, self.now_ms)
+        self.worker.fetch(name, count)
 
     def process(self, limit: int = 1_000_000) -> Output:
         """One slice."""
-        caught_up = {
-            self._topic(name): self.now_ms if self.position[name] == len(self.logs[name]) else None for name in NAMES
-        }
-        out = self.processor.process(self.now_ms, caught_up, limit)
-        self._unacked += [NewRecord(write.user.encode(), write.value) for write in out.writes]
-        self._unacked_labels += out.labels
-        for reject in out.rejects:
-            self.rejects[reject.topic, reject.record.offset] = reject.code
+        out = self.worker.slice(limit)
         self.late += out.late.total()
         self.erased += out.erased.total()
         return out
@@ -123,52 +116,112 @@ class MemoryJob:
         while True:
             before = dict(self.position)
             for name, size in sizes.items():
-                if self._topic(name) not in self.processor.too_far_ahead():
-                    self.fetch(name, size)
+                self.fetch(name, size)
             if not self.process().more and self.position == before:
                 return
 
-    def checkpoint(self, rng: Random | None = None, writes: int | None = None) -> int:
-        """Saves and commits; returns how many writes that takes.
+    def checkpoint(self, meanwhile: Callable[[], None] | None = None) -> None:
+        """Saves and commits; `meanwhile` is done whenever it waits for the broker."""
+        self.worker.checkpoint(meanwhile)
 
-        With an `rng`, crashes (and starts again) after a random one of its writes; with `writes`, after so many.
-        """
-        changes = self.processor.take_changes()
-        mark = self.processor.mark()
-        begin = self.store.journal.begin
-        self._journal_begin = len(self.journal) if begin is None else begin
-        progress = self.processor.progress()
-        steps: list[Callable[[], None]] = [self._deliver]
-        steps += [partial(self._append_journal, change) for change in changes if journal_of(change)]
-        steps += [partial(self._append, group_of(change)) for change in changes if change.parts]
-        steps += [lambda: self._append_mark(mark)]
-        steps += [lambda: self.store.saved(changes, len(self.changelog), decode_mark(self.changelog[-1].value or b""))]
-        steps += [lambda: self._commit(progress), self._truncate]
-        if rng is not None:
-            writes = rng.randrange(len(steps) + 1)
-        for step in steps[:writes]:
-            step()
-        if writes is not None:
-            self.crash(rng or Random(writes))
-        else:
-            self.store.journal.end = len(self.journal)
-        return len(steps)
+    def bring_up_to_date(self, store: PartitionStore) -> None:
+        """Reads into a store what recovery would."""
+        finished(self.worker.recover(store))
+
+    # --- crashes ------------------------------------------------------------------------------------------------
 
     def crash(self, rng: Random) -> None:
-        """Ends and starts the worker; of the documents under way a prefix has arrived, of the labels none."""
-        self._deliver(rng.randrange(len(self._unacked) + 1))
+        """Ends and starts the worker; of what is under way a prefix has arrived, topic by topic."""
+        self._arrive(rng)
         self.start()
+
+    def _arrive(self, rng: Random) -> None:
+        for topic, under_way in self.broker.under_way().items():
+            for _ in range(rng.randrange(under_way + 1)):
+                self.broker.arrive(topic)
+
+    def crash_after(self, write: int | str) -> None:
+        """The worker is to end right after this write from now on (1: the next), or the next one to this topic."""
+        self._crash_after = len(self.writes) + write if isinstance(write, int) else write
+
+    def survives(self, doing: Callable[[], object], again_after: int = 0) -> bool:
+        """Does something; if the worker ends meanwhile, it starts again, and the answer is no.
+
+        Args:
+            again_after: if so, it ends once more after so many writes, recovery included; 0: it does not.
+        """
+        try:
+            doing()
+        except Crashed:
+            self._arrive(Random(len(self.writes)))
+            if again_after:
+                self.crash_after(again_after)
+            try:
+                self.start()
+            except Crashed:
+                self.start()
+            return False
+        return True
+
+    def _written(self, where: str) -> None:
+        self.writes.append(where)
+        if self._crash_after in (len(self.writes), where):
+            self._crash_after = 0
+            raise Crashed(where)
+
+    def _opened(self) -> PartitionStore:
+        """The store, which says so when it has written to disk."""
+        store, written = self._open_store(), self._written
+
+        class Watched(DiskStore):
+            def saved(self, changes: Iterable[UserChange], end: int, mark: Mark) -> None:
+                super().saved(changes, end, mark)
+                written("local store")
+
+            def applied(self, end: int) -> None:
+                super().applied(end)
+                written("recovered to disk")
+
+        if isinstance(store, DiskStore):
+            store.__class__ = Watched  # type: ignore[assignment]
+        return store
 
     # --- what stands in the end ---------------------------------------------------------------------------------
 
+    def settle(self) -> None:
+        """Everything under way arrives."""
+        for topic, count in self.broker.under_way().items():
+            for _ in range(count):
+                self.broker.arrive(topic)
+
     def labels(self) -> list[LabelWrite]:
         """The labels that their topic holds."""
-        self._deliver()
-        return self._labels
+        self.settle()
+        return [
+            LabelWrite((r.key or b"").decode(), dict(r.headers).get("label", b"").decode(), r.value)
+            for r in self._labels
+        ]
+
+    @property
+    def rejects(self) -> dict[tuple[str, int], str]:
+        """The codes of the rejects that their topic holds, by where they come from."""
+        self.settle()
+        found = [dict(record.headers) for record in self._rejects]
+        return {(h["topic"].decode(), int(h["offset"])): h["code"].decode() for h in found}
+
+    @property
+    def deltas(self) -> Deltas:
+        """What the population has been told, and what waits to be."""
+        self.settle()
+        told = Deltas()
+        waiting = [*self.worker.context.deltas.waiting.items()]
+        for key, sums in [decode(r.key or b"", r.value or b"") for r in self._deltas] + waiting:
+            told.add(key, deepcopy(sums))
+        return told
 
     def written(self) -> dict[str, Document]:
         """The documents that Redis would hold."""
-        self._deliver()
+        self.settle()
         newest: dict[str, Document] = {}
         for record in self.outbox:
             user = (record.key or b"").decode()
@@ -180,45 +233,15 @@ class MemoryJob:
     def computed(self) -> dict[str, bytes]:
         """The documents that follow from the state."""
         self.processor.take_changes()
+        return self.documents_in(self.store)
+
+    def documents_in(self, store: PartitionStore) -> dict[str, bytes]:
+        """The documents that follow from a store, at this worker's watermark."""
         found = {}
-        for user in self.store:
-            profile = load_profile(user, self._rules, self.store.parts(user), self.store.journal.records(user))
+        for user in store:
+            profile = load_profile(user, self._rules, store.parts(user), store.journal.records(user))
             profile.watermark = self.processor.clock.watermark
             made = profile.document()
             if made is not None:
                 found[user] = document.encode(made)
         return found
-
-    # --- the broker -----------------------------------------------------------------------------------------------
-
-    def _topic(self, name: str) -> str:
-        return self.settings.topic_prefix + name
-
-    def _deliver(self, count: int | None = None) -> None:
-        if count is None:
-            self._labels += self._unacked_labels
-            self._unacked_labels = []
-        arrived = self._unacked if count is None else self._unacked[:count]
-        for entry in arrived:
-            self.outbox.append(Record(len(self.outbox), entry.key, entry.value, 0))
-        self._unacked = self._unacked[len(arrived) :]
-
-    def _append(self, group: Iterable[NewRecord]) -> None:
-        for key, value, headers in group:
-            self.changelog.append(Record(len(self.changelog), key, value, 0, tuple(headers)))
-
-    def _append_journal(self, change: UserChange) -> None:
-        for key, value, headers in journal_of(change):
-            self.store.journal.place(change.user, len(self.journal))
-            self.journal.append(Record(len(self.journal), key, value, 0, tuple(headers)))
-
-    def _append_mark(self, mark: Mark) -> None:
-        complete = msgspec.structs.replace(mark, outbox_end=len(self.outbox), journal_begin=self._journal_begin)
-        self._append([NewRecord(MARK_KEY, encode_mark(complete))])
-
-    def _truncate(self) -> None:
-        self.journal_start = max(self.journal_start, self._journal_begin)
-
-    def _commit(self, progress: Mapping[str, int]) -> None:
-        for name in NAMES:
-            self.committed[name] = max(self.committed[name], progress[self._topic(name)] + 1)

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from streamer.engine.kafka.producer import BatchProducer, NewRecord
+from streamer.engine.kafka.ports import Producer
+from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.kafka.scan import Scanner
 from streamer.events import CLAIM
 
@@ -41,7 +42,7 @@ class CompactedTopic:
         held: what the topic has, by key.
     """
 
-    def __init__(self, producer: BatchProducer, topic: str, held: dict[bytes, bytes]) -> None:
+    def __init__(self, producer: Producer, topic: str, held: dict[bytes, bytes]) -> None:
         self._producer = producer
         self._topic = topic
         self.held = held

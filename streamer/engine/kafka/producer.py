@@ -21,7 +21,7 @@ What comes while a request is under way goes together into the next.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -58,7 +58,7 @@ class NewRecord(NamedTuple):
 class Sent(NamedTuple):
     """A batch of ``size`` records on its way."""
 
-    done: asyncio.Future[RecordMetadata]
+    done: Awaitable[RecordMetadata]
     size: int
 
     async def end(self) -> int:

@@ -11,22 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Generator, Iterable, Mapping
+from functools import partial
+from typing import Final, NamedTuple, Self
 
-import msgspec
 from faust.types import TP
 
+from streamer.engine.kafka.ports import Consumer, Producer
 from streamer.engine.kafka.records import Batch
-from streamer.engine.kafka.transport import BatchConsumer
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.output import OutputWriter, Pending
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import Output
 from streamer.engine.population.deltas import DeltaWriter
-from streamer.engine.state.checkpoint import ChangelogWriter, JournalWriter
+from streamer.engine.state.changelog import ChangelogWriter, JournalWriter
+from streamer.engine.state.checkpoint import Checkpoint, Taken
 from streamer.engine.state.rewriting import rewrite
-from streamer.engine.state.store import PartitionStore, UserChange
+from streamer.engine.state.store import PartitionStore
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -46,8 +47,32 @@ class WorkerContext(NamedTuple):
     journal: JournalWriter
     output: OutputWriter
     deltas: DeltaWriter
-    consumer: BatchConsumer
+    consumer: Consumer
     now_ms: Callable[[], int]
+
+    @classmethod
+    def on(
+        cls,
+        settings: Settings,
+        rules: Rules,
+        metrics: Metrics,
+        producer: Producer,
+        consumer: Consumer,
+        now_ms: Callable[[], int],
+    ) -> Self:
+        """The job on a producer and a consumer, Kafka's or any other's."""
+        topics = settings.topics
+        return cls(
+            settings,
+            rules,
+            metrics,
+            ChangelogWriter(producer, topics.state),
+            JournalWriter(producer, topics.journal),
+            OutputWriter(producer, topics, metrics),
+            DeltaWriter(producer, topics.population, metrics),
+            consumer,
+            now_ms,
+        )
 
 
 class AssignedPartition:
@@ -120,23 +145,28 @@ class AssignedPartition:
 
     # --- slices ---------------------------------------------------------------------------------------------
 
-    async def slice(self) -> None:
-        """Processes what alignment allows; it is due again if there is more to process at once."""
+    async def slice(self, limit: int = _SLICE_EVENTS) -> Output:
+        """Processes what alignment allows; it is due again if there is more to process at once.
+
+        Args:
+            limit: most events to take.
+        """
         async with self._slicing:
             self.due = False
             processor = self._processor
             if processor is None:
-                return
+                return Output()
             consumer = self._context.consumer
             caught_up = {topic: consumer.caught_up(TP(topic, self.partition)) for topic in self._topics}
             self._torn = True  # until its output is on its way, the state must not be saved
-            out = await _taking_turns(processor.work(self._context.now_ms(), caught_up, _SLICE_EVENTS))
+            out = await _taking_turns(processor.work(self._context.now_ms(), caught_up, limit))
             await self._context.output.write(self.partition, out, self._pending)
             self._torn = False
             if self._held:
                 self._release(processor.wants_more())
             self.due |= out.more
         self._measure_slice(out)
+        return out
 
     @property
     def is_whole(self) -> bool:
@@ -156,42 +186,36 @@ class AssignedPartition:
     # --- checkpoints ----------------------------------------------------------------------------------------
 
     async def checkpoint(self) -> None:
-        """Saves what changed and lets the source be committed; ``engine/state/checkpoint.py`` says in which order."""
+        """Saves what changed and lets the source be committed, in the order of ``engine/state/checkpoint.py``."""
+        context = self._context
         async with self._saving:
-            async with self._slicing:
-                processor, store = self._processor, self.store
-                if processor is None or store is None or self._torn:
-                    return
-                changes = processor.take_changes()
-                mark = processor.mark()
-                journal_begin = store.journal.begin
-                written = self._pending.take()
-                progress = processor.progress()
-            self._pending.outbox_end = await self._context.output.settle(self.partition, written)
-            await self._context.deltas.flush()
-            placed = await self._context.journal.write(self.partition, changes)
-            for user, offset in placed:
-                store.journal.place(user, offset)
-            if placed:
-                store.journal.end = placed[-1].offset + 1
-            if journal_begin is None:  # what was needed when the changes were taken begins with them
-                journal_begin = placed[0].offset if placed else store.journal.end or 0
-            mark = msgspec.structs.replace(
-                mark,
-                outbox_end=self._pending.outbox_end,
-                journal_begin=journal_begin,
-                changelog_begin=store.changelog_begin,
+            taken = await Checkpoint(self.partition, self._take, context.changelog, context.journal).run()
+        if taken is not None and self._processor is not None:
+            self._measure_checkpoint(taken, self._processor)
+
+    async def _take(self) -> Taken | None:
+        async with self._slicing:
+            processor, store = self._processor, self.store
+            if processor is None or store is None or self._torn:
+                return None
+            return Taken(
+                store,
+                processor.take_changes(),
+                processor.mark(),
+                store.journal.begin,
+                partial(self._settle, self._pending.take()),
+                partial(self._saved, processor.progress()),
             )
-            changelog = self._context.changelog
-            end = await changelog.write(self.partition, changes)
-            if mark != store.mark:
-                end = await changelog.write_mark(self.partition, mark)
-            if end is not None:
-                store.saved(changes, end, mark)
-            for topic, offset in progress.items():
-                if offset >= 0:
-                    self._context.consumer.saved(TP(topic, self.partition), offset + 1)
-        self._measure_checkpoint(processor, store, changes)
+
+    async def _settle(self, written: Pending) -> int:
+        self._pending.outbox_end = await self._context.output.settle(self.partition, written)
+        await self._context.deltas.flush()
+        return self._pending.outbox_end
+
+    def _saved(self, progress: Mapping[str, int]) -> None:
+        for topic, offset in progress.items():
+            if offset >= 0:
+                self._context.consumer.saved(TP(topic, self.partition), offset + 1)
 
     async def rewrite(self, begin: int) -> None:
         """Writes the whole state to the changelog, if its records before this offset, now gone, were part of it."""
@@ -213,17 +237,15 @@ class AssignedPartition:
         if total:
             metrics.batch_events.observe(total)
 
-    def _measure_checkpoint(
-        self, processor: PartitionProcessor, store: PartitionStore, changes: list[UserChange]
-    ) -> None:
+    def _measure_checkpoint(self, taken: Taken, processor: PartitionProcessor) -> None:
         metrics, consumer, partition = self._context.metrics, self._context.consumer, str(self.partition)
-        now_ms = self._context.now_ms()
+        changes, now_ms = taken.changes, self._context.now_ms()
         metrics.watermark_lag.labels(partition).set((now_ms - processor.clock.watermark) / 1000)
         metrics.buffered.labels(partition).set(processor.buffered)
         metrics.dirty_users.labels(partition).set(len(changes))
         metrics.stuck_users.labels(partition).set(len(processor.users.stuck))
-        metrics.users.labels(partition).set(len(store))
-        metrics.state_bytes.labels(partition).set(store.size)
+        metrics.users.labels(partition).set(len(taken.store))
+        metrics.state_bytes.labels(partition).set(taken.store.size)
         metrics.changelog_bytes.inc(sum(len(v or b"") for change in changes for v in change.parts.values()))
         metrics.journal_bytes.inc(sum(len(change.journal or b"") for change in changes))
         for topic in self._topics:

@@ -15,7 +15,8 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from aiokafka.errors import MessageSizeTooLargeError
 
-from streamer.engine.kafka.producer import BatchProducer, NewRecord, Sent
+from streamer.engine.kafka.ports import Producer
+from streamer.engine.kafka.producer import NewRecord, Sent
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Write
 from streamer.settings import Topics
@@ -57,7 +58,7 @@ class Pending:
 class OutputWriter:
     """Writes slices' output."""
 
-    def __init__(self, producer: BatchProducer, topics: Topics, metrics: Metrics) -> None:
+    def __init__(self, producer: Producer, topics: Topics, metrics: Metrics) -> None:
         self._producer = producer
         self._topics = topics
         self._metrics = metrics

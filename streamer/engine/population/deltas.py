@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from streamer.engine.kafka.compacted import PARTITION
-from streamer.engine.kafka.producer import BatchProducer, NewRecord
+from streamer.engine.kafka.ports import Producer
+from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.metrics import Metrics
 from streamer.population import Deltas
 
@@ -33,7 +34,7 @@ class DeltaWriter:
         waiting: where users add what their seals change.
     """
 
-    def __init__(self, producer: BatchProducer, topic: str, metrics: Metrics) -> None:
+    def __init__(self, producer: Producer, topic: str, metrics: Metrics) -> None:
         self._producer = producer
         self._topic: Final = topic
         self._metrics = metrics

@@ -1,141 +1,124 @@
 """Checkpoints: what changed goes to the changelog as record batches, and only then may the source be committed.
 
-Faust seam: none. Replaces ``faust.Table``'s changelog, one produced record a set (144,000 records/s as batches against
-some thousands), and its commit order.
+Faust seam: none. Replaces the commit order of ``faust.Table``, whose changelog is written whenever something is set.
 
 A checkpoint, after Quix Streams' ``checkpointing/checkpoint.py``; a crash between any two steps is harmless::
 
     1. take what changed and how far the source is processed      (in memory, at one instant)
-    2. wait for the broker's acks of all output written before,   (else a crash could lose it)
-       and of what it changes in the population's sums
-    3. append to the journal what changed in open sessions; wait   (before 4: a frontier is never saved before the
-                                                                    open sessions it does not cover)
-    4. write the changes, all parts of a user in one batch; wait   (a tile never without its frontier)
-    5. write the mark: watermark, the outbox's end, where the      (after 4: a watermark is never saved before the
-       journal begins; wait                                         events up to it, and records of the journal are
-                                                                    not given up before what replaces them is saved)
-    6. the local store takes what the broker has                   (after 5: on disk it is never ahead)
-    7. tell the consumer up to where the source is saved; Faust commits that
+    2. wait for the broker's acks of all output written before,   (before 4: what the state takes for written would be
+       and of what it changes in the population's sums             lost in a crash)
+    3. append to the journal what changed in open sessions, and   (before 4: an erasure is never saved before what voids
+       tombstones of users whose earlier records are void; wait    the user's records, which would live again)
+    4. write the changes, all parts of a user in one batch; wait  (a tile never without its frontier)
+    5. write the mark: watermark, the outbox's end, where the     (after 3 and 4: a watermark is never saved before the
+       journal begins; wait                                        events up to it, nor are records of the journal given
+                                                                   up before what replaces them is saved)
+    6. the local store takes what the broker has                  (after 5: on disk it is never ahead)
+    7. tell the consumer up to where the source is saved, which   (after 5: what is committed is not read again)
+       Faust commits
 
 What must hold for it to be right: a crash after 3, 4, 5 or 6 makes events be read again into a state that contains them
-already, which changes nothing (I1, I3); the watermark saved never passes an event that is not saved.
-
-Records of the changelog: key ``part|user``, or ``@`` for the mark. The last record of a user's group carries the
-user's deadline in header ``d`` (8 bytes, none: empty), so that recovery need not decode a user to know it. Records of
-the journal: key user, the same header; a tombstone voids the user's records before it.
+already, which changes nothing (I1, I3). ``tests/unit/engine/test_crashes.py`` tries a crash after every single write of
+this code, and that of every two steps whose order matters the wrong order is caught.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
-from streamer.engine.kafka.producer import BatchProducer, NewRecord
-from streamer.engine.kafka.records import Record
-from streamer.engine.state.store import Mark, PartitionStore, UserChange, decode_mark, encode_mark
-from streamer.events import CLAIM
+import msgspec
 
-MARK_KEY: Final = b"@"
-_CLAIM_KEY: Final = CLAIM.encode()
-_DEADLINE: Final = "d"
-_SEPARATOR: Final = b"|"
+from streamer.engine.state.changelog import ChangelogWriter, JournalWriter
+from streamer.engine.state.store import Mark, PartitionStore, UserChange
 
 
-class ChangelogWriter:
-    """Writes checkpoints of all partitions to the changelog topic."""
+class Taken(NamedTuple):
+    """What a checkpoint saves of a partition: all of one instant.
 
-    def __init__(self, producer: BatchProducer, topic: str) -> None:
-        self._producer = producer
-        self._topic = topic
-
-    async def write(self, partition: int, changes: Iterable[UserChange]) -> int | None:
-        """Writes changes and waits for the broker. Returns the changelog's end after them, None if there were none."""
-        return await self._write(partition, [group_of(change) for change in changes if change.parts])
-
-    async def write_mark(self, partition: int, mark: Mark) -> int | None:
-        """Writes a checkpoint's mark and waits for the broker. Returns the changelog's end after it."""
-        return await self._write(partition, [[NewRecord(MARK_KEY, encode_mark(mark))]])
-
-    async def _write(self, partition: int, groups: Sequence[Sequence[NewRecord]]) -> int | None:
-        end = None
-        for sent in await self._producer.send(self._topic, partition, groups):
-            end = await sent.end()
-        return end
-
-
-class Placed(NamedTuple):
-    """A journal record that the broker has: whose, and where."""
-
-    user: str
-    offset: int
-
-
-class JournalWriter:
-    """Appends to the journal topic."""
-
-    def __init__(self, producer: BatchProducer, topic: str) -> None:
-        self._producer = producer
-        self._topic = topic
-
-    async def write(self, partition: int, changes: Sequence[UserChange]) -> list[Placed]:
-        """Appends what the changes have for the journal, and waits for the broker."""
-        groups = [(change.user, entries) for change in changes if (entries := journal_of(change))]
-        offsets: list[int] = []
-        for sent in await self._producer.send(self._topic, partition, [entries for _, entries in groups]):
-            end = await sent.end()
-            offsets += range(end - sent.size, end)
-        users = [user for user, entries in groups for _ in entries]
-        return [Placed(user, offset) for user, offset in zip(users, offsets, strict=True)]
-
-
-def journal_of(change: UserChange) -> list[NewRecord]:
-    """The journal's records of one user's change: a tombstone if it voids earlier ones, and the increment."""
-    user = change.user.encode()
-    entries = [NewRecord(user, None)] if change.voids else []
-    if change.journal is not None:
-        entries.append(NewRecord(user, change.journal, [(_DEADLINE, _packed(change.deadline))]))
-    return entries
-
-
-def group_of(change: UserChange) -> list[NewRecord]:
-    """The records of one user's change, the deadline at the last one that is no tombstone, if there is one."""
-    user = _SEPARATOR + change.user.encode()
-    parts = sorted(change.parts.items(), key=lambda part: (part[1] is not None, part[0]))
-    entries = [NewRecord(name.encode() + user, value) for name, value in parts]
-    entries[-1] = entries[-1]._replace(headers=[(_DEADLINE, _packed(change.deadline))])
-    return entries
-
-
-def apply_record(store: PartitionStore, record: Record) -> None:
-    """Brings one changelog record into the store.
-
-    Raises:
-        StateCorrupt: it is no changelog record.
-        StateTooNew: a newer Streamer wrote it.
+    Attributes:
+        store: the partition's, which has the changes already.
+        changes: of its users.
+        mark: how far it has come, but for where outbox and journal stand.
+        journal_begin: where the journal begins that is still needed; None: with what the changes append to it.
+        outputs: waits for the broker's acks of what was written before; gives the outbox's end.
+        saved: told that the source is saved as far as it was processed then.
     """
-    key = record.key or b""
-    if key == MARK_KEY:
-        if record.value is not None:
-            store.mark = decode_mark(record.value)
-        return
-    if key == _CLAIM_KEY:
-        return
-    name, _, user_bytes = key.partition(_SEPARATOR)
-    user = user_bytes.decode()
-    store.put(user, name.decode(), record.value)
-    for header, value in record.headers:
-        if header == _DEADLINE:
-            store.set_deadline(user, _unpacked(value))
+
+    store: PartitionStore
+    changes: Sequence[UserChange]
+    mark: Mark
+    journal_begin: int | None
+    outputs: Callable[[], Awaitable[int]]
+    saved: Callable[[], None]
 
 
-def deadline_of(record: Record) -> int | None:
-    """The deadline that a record carries; None: it carries none."""
-    return next((_unpacked(value) for header, value in record.headers if header == _DEADLINE), None)
+class Checkpoint:
+    """One checkpoint of one partition. No other of this partition may be under way.
 
+    Args:
+        partition: its number.
+        take: step 1; gives None if the partition must not be saved now.
+        changelog: where changes and mark go.
+        journal: where open sessions go.
+    """
 
-def _packed(deadline: int | None) -> bytes:
-    return b"" if deadline is None else deadline.to_bytes(8, signed=True)
+    def __init__(
+        self,
+        partition: int,
+        take: Callable[[], Awaitable[Taken | None]],
+        changelog: ChangelogWriter,
+        journal: JournalWriter,
+    ) -> None:
+        self._partition = partition
+        self._take = take
+        self._changelog = changelog
+        self._journal = journal
+        self._changelog_end: int | None = None
 
+    async def run(self) -> Taken | None:
+        """Does all steps; gives what is saved now, or None."""
+        taken = await self._take()  # 1
+        if taken is None:
+            return None
+        self._begin(taken)
+        await self._settle_outputs()  # 2
+        await self._append_journal()  # 3
+        await self._append_changes()  # 4
+        await self._append_mark()  # 5
+        self._write_locally()  # 6
+        self._let_commit()  # 7
+        return taken
 
-def _unpacked(raw: bytes) -> int | None:
-    return int.from_bytes(raw, signed=True) if raw else None
+    def _begin(self, taken: Taken) -> None:
+        self._taken = taken
+        self._store = taken.store
+        self._mark = msgspec.structs.replace(taken.mark, changelog_begin=taken.store.changelog_begin)
+
+    async def _settle_outputs(self) -> None:
+        self._mark = msgspec.structs.replace(self._mark, outbox_end=await self._taken.outputs())
+
+    async def _append_journal(self) -> None:
+        journal, begin = self._store.journal, self._taken.journal_begin
+        placed = await self._journal.write(self._partition, self._taken.changes)
+        for user, offset in placed:
+            journal.place(user, offset)
+        if placed:
+            journal.end = placed[-1].offset + 1
+        if begin is None:
+            begin = placed[0].offset if placed else journal.end or 0
+        self._mark = msgspec.structs.replace(self._mark, journal_begin=begin)
+
+    async def _append_changes(self) -> None:
+        self._changelog_end = await self._changelog.write(self._partition, self._taken.changes)
+
+    async def _append_mark(self) -> None:
+        if self._mark != self._store.mark:
+            self._changelog_end = await self._changelog.write_mark(self._partition, self._mark)
+
+    def _write_locally(self) -> None:
+        if self._changelog_end is not None:  # something was written
+            self._store.saved(self._taken.changes, self._changelog_end, self._mark)
+
+    def _let_commit(self) -> None:
+        self._taken.saved()

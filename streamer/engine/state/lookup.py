@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from streamer.engine.kafka.scan import Scanner, scanner
-from streamer.engine.state.checkpoint import MARK_KEY, apply_record
+from streamer.engine.state.changelog import MARK_KEY, apply_record
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.recovery import JournalReplay
 from streamer.engine.state.store import MemoryStore, PartitionStore

@@ -26,16 +26,17 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from streamer.engine.kafka.ports import Reader
 from streamer.engine.kafka.records import Record
-from streamer.engine.kafka.scan import Extent, Scanner, scanner
+from streamer.engine.kafka.scan import Extent, scanner
 from streamer.engine.state import last_written as written
-from streamer.engine.state.checkpoint import apply_record, deadline_of
+from streamer.engine.state.changelog import apply_record, deadline_of
 from streamer.engine.state.journal import epoch_of
 from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore
 from streamer.errors import StateCorrupt
 from streamer.events import CLAIM
 from streamer.scoring import document
-from streamer.settings import Settings
+from streamer.settings import Settings, Topics
 
 log: Final = logging.getLogger(__name__)
 
@@ -51,20 +52,25 @@ async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> d
         StateCorrupt, StateTooNew: the changelog holds something this worker cannot read.
     """
     async with scanner(settings, "the state") as topics:
-        cut = await _changelog(topics, settings.topics.state, stores)
-        await _journal(topics, settings.topics.journal, stores)
-        begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
-        async for scanned in topics.scan(settings.topics.avoid_lists, begin):
-            for record in scanned.records:
-                apply_outbox_record(stores[scanned.partition], record)
-            await asyncio.sleep(0)
+        return await recover_from(topics, settings.topics, stores)
+
+
+async def recover_from(topics: Reader, names: Topics, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
+    """:func:`recover`, over a connection that there is."""
+    cut = await _changelog(topics, names.state, stores)
+    await _journal(topics, names.journal, stores)
+    begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
+    async for scanned in topics.scan(names.avoid_lists, begin):
+        for record in scanned.records:
+            apply_outbox_record(stores[scanned.partition], record)
+        await asyncio.sleep(0)
     return cut
 
 
 # --- the changelog ----------------------------------------------------------------------------------------------
 
 
-async def _changelog(topics: Scanner, topic: str, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
+async def _changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
     extents = await topics.extents(topic, stores)
     for partition, store in stores.items():
         _given_up(partition, store, _gap(store.changelog_end, extents[partition]))
@@ -84,7 +90,7 @@ async def _changelog(topics: Scanner, topic: str, stores: Mapping[int, Partition
     return {p: extents[p].first for p, store in stores.items() if _is_cut(p, store, began[p], extents[p].first)}
 
 
-async def _read_changelog(topics: Scanner, topic: str, stores: Mapping[int, PartitionStore]) -> None:
+async def _read_changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> None:
     begin = {partition: store.changelog_end for partition, store in stores.items()}
     async for scanned in topics.scan(topic, begin):
         store = stores[scanned.partition]
@@ -183,7 +189,7 @@ class JournalReplay:
         return epoch == known.epoch or epoch is None or known.epoch is None
 
 
-async def _journal(topics: Scanner, topic: str, stores: Mapping[int, PartitionStore]) -> None:
+async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> None:
     extents = await topics.extents(topic, stores)
     begin = {}
     for partition, store in stores.items():

@@ -24,7 +24,7 @@ from typing import Final
 
 import msgspec
 
-from streamer.engine.state.checkpoint import ChangelogWriter
+from streamer.engine.state.changelog import ChangelogWriter
 from streamer.engine.state.store import PartitionStore, UserChange
 
 log: Final = logging.getLogger(__name__)

@@ -90,13 +90,16 @@ class Judge:
         tag_log_odds = scorer.nothing_known(TAG, tag) if scored is None else scored.log_odds
         return context_entries(tag, disliked, tag_log_odds, self.as_of)
 
-    # --- which keys are worth a score: cheap upper bounds (``rollup/bounds.py``) ---------------------------------
+    # --- which keys are worth a score: cheap upper bounds (``profile/rollup/bounds.py``) --------------------------
 
     def could_be_listed(self, kind: str, cells: Mapping[str, Cell], day: int) -> list[str]:
         """Which of these tags or creators could have an entry; they have counts of open sessions on this day alone."""
         known, least = self._rollup.sums[kind], self._rollup.frame.bounds.unblamed[kind] * 1e6
-        found = [value for value, cell in cells.items() if cell.e >= least or cell.ld > 0 or value in known]
-        return [value for value in found if self._could_be_listed(kind, value, {day: cells[value]})]
+        return [
+            value
+            for value, cell in cells.items()
+            if (cell.e >= least or cell.ld > 0 or value in known) and self._could_be_listed(kind, value, {day: cell})
+        ]
 
     def _could_be_listed(self, kind: str, value: str, provisional: Mapping[int, Cell]) -> bool:
         rollup = self._rollup

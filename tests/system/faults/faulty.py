@@ -31,7 +31,7 @@ from streamer.engine.kafka.truncation import Truncation
 from streamer.engine.partition.output import OutputWriter, Pending
 from streamer.engine.population.aggregator import Aggregator
 from streamer.engine.population.deltas import DeltaWriter
-from streamer.engine.state.checkpoint import ChangelogWriter, JournalWriter, journal_of
+from streamer.engine.state.changelog import ChangelogWriter, JournalWriter, journal_of
 from streamer.engine.state.disk import DiskStore
 from streamer.engine.state.store import UserChange
 from streamer.profile import Profile

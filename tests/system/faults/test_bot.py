@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 
 from lab.oracle import oracle
-from streamer.engine.state.checkpoint import MARK_KEY
+from streamer.engine.state.changelog import MARK_KEY
 from streamer.events import DAY_MS, Event, Impression, Play, encode
 from streamer.producing import SignalProducer
 from streamer.settings import Settings

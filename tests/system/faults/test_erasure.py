@@ -10,7 +10,7 @@ import redis
 from kafka import KafkaConsumer, TopicPartition
 
 from lab.oracle import oracle
-from streamer.engine.state.checkpoint import MARK_KEY
+from streamer.engine.state.changelog import MARK_KEY
 from streamer.engine.state.disk import DiskStore
 from streamer.events import Event
 from streamer.producing import SignalProducer

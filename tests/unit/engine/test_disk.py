@@ -134,20 +134,21 @@ def test_a_process_that_ends_leaves_the_last_saved_state_and_nothing_after_it(fo
 def test_a_restart_reads_only_what_the_changelog_has_since(folder: Path) -> None:
     folder.parent.mkdir()
     job = filled(BY_EVENTS, EVENTS, open_store=partial(DiskStore, folder))
-    rounds(job, 12)
+    rounds(job, 6)
     before = len(job.changelog)
     for name in NAMES:
-        job.fetch(name, 300)
+        job.fetch(name, 12)
     job.process()
-    job.checkpoint(writes=10_000)  # a crash after the last write
+    job.checkpoint()
+    job.start()
     assert job.changelog_read == 0
     rounds(job, 2)
-    writes = job.checkpoint()
     for name in NAMES:
-        job.fetch(name, 300)
+        job.fetch(name, 12)
     job.process()
-    job.checkpoint(writes=writes)
-    assert job.changelog_read < before
+    job.crash_after("streamer-state")
+    assert not job.survives(job.checkpoint)
+    assert 0 < job.changelog_read < before
     whole = MemoryStore()
     job.bring_up_to_date(whole)
     assert contents(job.store) == contents(whole) != {}

@@ -312,42 +312,6 @@ def test_the_job_writes_what_the_oracle_says() -> None:
     assert_as_the_oracle_says(job, events)
 
 
-def run_through_crashes(job: MemoryJob, rng: Random) -> None:
-    """Twelve lives that end in the middle of a checkpoint, then one that comes to the end."""
-    for _ in range(12):
-        for _ in range(rng.randrange(1, 12)):
-            for name in NAMES:
-                job.fetch(name, rng.randrange(60))
-            job.process(limit=rng.choice([7, 50, 1000]))
-            if rng.random() < 0.3:
-                job.checkpoint()
-        job.checkpoint(rng)
-    job.run()
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_crash_between_any_two_writes_changes_nothing(seed: int) -> None:
-    """I3: changelog group, mark, commit and outbox record each may be the last thing that happened."""
-    rng = Random(seed)
-    events = small_city(users=8, days=4, seed=seed)
-    whole, crashing = filled(BY_EVENTS, events), filled(BY_EVENTS, events, hot_users=2)
-    whole.run()
-    run_through_crashes(crashing, rng)
-    assert crashing.computed() == whole.computed()
-    assert_as_the_oracle_says(crashing, events)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_after_crashes_every_label_has_been_written_and_those_that_came_twice_are_the_same(seed: int) -> None:
-    rng = Random(seed)
-    events, settings = small_city(users=6, days=4, seed=seed), BY_EVENTS.model_copy(update={"labels": True})
-    whole, crashing = filled(settings, events), filled(settings, events, hot_users=2)
-    whole.run()
-    run_through_crashes(crashing, rng)
-    assert len(whole.labels()) == len(set(whole.labels())) > 10
-    assert set(crashing.labels()) == set(whole.labels())
-
-
 def test_a_store_kept_through_a_rebalance_is_what_recovery_would_read() -> None:
     job = filled(BY_EVENTS, small_city())
     job.run()

@@ -62,7 +62,7 @@ def test_when_one_partition_is_fenced_the_others_checkpoints_end_before_they_are
 
     engine = Engine(Settings(), Metrics(), crash)
     slow, context = Slow(), WorkerContext()
-    engine._context = context  # type: ignore[assignment]
+    engine._context = engine._consumer = context  # type: ignore[assignment]
     engine._assigned = {0: Fenced(), 1: slow}  # type: ignore[dict-item]
     asyncio.run(revoked())
     assert context.forgot

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import copy
-from functools import cache, partial
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from streamer.engine.kafka.records import Record
 from streamer.engine.partition import processor as partition
-from streamer.engine.state.checkpoint import deadline_of
-from streamer.engine.state.disk import DiskStore
+from streamer.engine.state.changelog import deadline_of
 from streamer.engine.state.journal import Journal, epoch_of
 from streamer.engine.state.recovery import JournalReplay
 from streamer.engine.state.store import ERASED, MARK_VERSION, Mark, MemoryStore, PartitionStore, decode_mark
@@ -102,7 +99,6 @@ def test_the_journal_begins_with_the_oldest_open_session_though_newer_ones_go_on
 # --- what is read -------------------------------------------------------------------------------------------------
 
 
-@cache
 def half_done() -> MemoryJob:
     job = filled(BY_EVENTS, EVENTS)
     rounds(job, 12)
@@ -119,9 +115,9 @@ def test_records_of_another_epoch_are_passed_over_wherever_reading_begins() -> N
 
 
 def test_a_restart_finds_the_sessions_and_their_deadlines_after_all_else_is_deleted() -> None:
-    job = copy.deepcopy(half_done())
+    job = half_done()
     kept = job.store
-    assert job.journal_start == (kept.mark and kept.mark.journal_begin)
+    assert job.broker.begins["streamer-journal"] == (kept.mark and kept.mark.journal_begin)
     job.start()
     assert journalled(job.store) == journalled(kept)
     assert job.store.journal.begin == kept.journal.begin
@@ -129,7 +125,7 @@ def test_a_restart_finds_the_sessions_and_their_deadlines_after_all_else_is_dele
 
 
 def test_a_store_kept_while_another_worker_had_the_partition_is_brought_up_to_date() -> None:
-    job = copy.deepcopy(half_done())
+    job = half_done()
     kept = copy.deepcopy(job.store)
     rounds(job, 8)
     job.bring_up_to_date(kept)
@@ -138,7 +134,7 @@ def test_a_store_kept_while_another_worker_had_the_partition_is_brought_up_to_da
 
 
 def test_a_deadline_is_the_least_that_changelog_and_journal_name() -> None:
-    job = copy.deepcopy(half_done())
+    job = half_done()
     user = next(iter(job.store.journal))
     for changelog, expected in ((10, 10), (None, 77), (99, 77)):
         store = MemoryStore()
@@ -190,7 +186,7 @@ def test_an_erasure_voids_the_journal_of_a_user_who_has_no_parts_yet() -> None:
     job.run()
     job.checkpoint()
     assert [record.value is None for record in job.journal] == [False, True]
-    job.journal_start = 0
+    job.broker.begins.clear()
     job.start()
     assert journalled(replayed(job, 0)) == {}
     assert set(job.store.parts("u")) == {ERASED}
@@ -229,40 +225,6 @@ def test_a_forgotten_user_leaves_nothing_that_a_stranger_of_the_same_name_would_
     found = replayed(job, 0)
     profile = Profile.load("u", Rules(BY_EVENTS), None, None, found.journal.records("u"), lambda _: None)
     assert [list(session.interactions) for session in profile.sessions] == [["new"]]
-
-
-# --- crashes --------------------------------------------------------------------------------------------------------
-
-
-@cache
-def uninterrupted() -> dict[str, bytes]:
-    job = filled(BY_EVENTS, EVENTS)
-    job.run()
-    return job.computed()
-
-
-@pytest.mark.parametrize("kind", ["memory", "disk"])
-@pytest.mark.parametrize("before", [1, 5, 11])
-def test_a_crash_after_each_write_of_a_checkpoint_changes_nothing(before: int, kind: str, tmp_path: Path) -> None:
-    """I3: output, journal record, changelog group, mark, local store, commit, truncation: each is the last once."""
-    writes = crash_at = 0
-    while crash_at <= writes:
-        opened = MemoryStore if kind == "memory" else partial(DiskStore, tmp_path / str(crash_at))
-        job = filled(BY_EVENTS, EVENTS, hot_users=2, open_store=opened)
-        rounds(job, before)
-        for name in NAMES:
-            job.fetch(name, 12)
-        job.process()
-        writes = job.checkpoint(writes=crash_at)
-        rounds(job, 2)
-        job.run()
-        job.checkpoint()
-        job.start()
-        assert kind == "memory" or job.changelog_read == 0
-        assert job.computed() == uninterrupted(), crash_at
-        job.store.close()
-        crash_at += 1
-    assert writes > 5
 
 
 # --- marks ----------------------------------------------------------------------------------------------------------

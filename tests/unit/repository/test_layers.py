@@ -41,6 +41,7 @@ LAYERS: Final = (
     "streamer.embedded",
     "streamer.replay",
     "streamer.city",
+    "streamer.testing",
     "agents",
     "streamer.cli",
     "lab",
