@@ -41,7 +41,7 @@ class MemoryWorker:
     """The life of one worker, from its recovery to its end.
 
     Args:
-        settings: the deployment's.
+        settings: the deployment's; there is one partition, whatever they say.
         rules: compiled from them.
         broker: what earlier lives have left.
         store: local state, empty or of an earlier life.
@@ -64,6 +64,7 @@ class MemoryWorker:
         now_ms: Callable[[], int],
         hot_users: int,
     ) -> None:
+        settings = settings.model_copy(update={"partitions": 1})
         self.store = store
         self.late: Counter[str] = Counter()
         self.erased: Counter[str] = Counter()

@@ -87,8 +87,10 @@ class MemoryJob:
     # --- what producers do ------------------------------------------------------------------------------------
 
     def produce(self, name: str, value: Event | Erasure | Watermark | bytes, key: bytes | None = None) -> int:
-        """Appends a record to a topic; returns its offset."""
+        """Appends a record to a topic, with the event's key if none is given; returns its offset."""
         log = self.logs[name]
+        if key is None and isinstance(value, Event | Erasure):
+            key = value.user_id.encode()
         log.append(Record(len(log), key, value if isinstance(value, bytes) else encode(value), 0))
         return len(log) - 1
 

@@ -21,6 +21,7 @@ from streamer.engine.kafka.ports import Consumer, Producer
 from streamer.engine.kafka.records import Batch
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.output import OutputWriter, Pending
+from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import Output
 from streamer.engine.population.deltas import DeltaWriter
@@ -101,8 +102,10 @@ class AssignedPartition:
     def recovered(self, store: PartitionStore, capacity: int) -> None:
         """The store is up to date: processing may begin."""
         context = self._context
+        settings = context.settings
+        placement = Placement(self.partition, settings.partitions, settings.partitioner)
         processor = PartitionProcessor(
-            self.partition, context.settings, context.rules, store, capacity, context.deltas.waiting
+            self.partition, settings, context.rules, store, capacity, context.deltas.waiting, placement
         )
         if store.mark is not None:
             self._pending.outbox_end = store.mark.outbox_end

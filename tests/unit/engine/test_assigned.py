@@ -67,7 +67,7 @@ class Consumer:
 
 
 def test_what_was_held_during_recovery_is_fetched_again_afterwards_erasures_too() -> None:
-    settings, consumer, never = Settings(buffer_events=100), Consumer(), Untouchable()
+    settings, consumer, never = Settings(buffer_events=100, partitions=1), Consumer(), Untouchable()
     output = OutputWriter(never, settings.topics, Metrics())  # type: ignore[arg-type]
     context = WorkerContext(settings, Rules(settings), Metrics(), never, never, output, Deltas(), consumer, lambda: NOW)  # type: ignore[arg-type]
     assigned = AssignedPartition(0, context)
