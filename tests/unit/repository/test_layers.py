@@ -19,7 +19,6 @@ LAYERS: Final = (
     "streamer.partitioning",
     "streamer.settings",
     "streamer.clock",
-    "streamer.lenient",
     "streamer.events",
     "streamer.signals",
     "streamer.scoring",

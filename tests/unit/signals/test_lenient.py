@@ -161,7 +161,7 @@ def test_what_is_accepted_can_be_encoded_by_anybody(topic: str, fields: dict[str
 
 
 def test_tags_kept_in_mind_are_bounded_by_their_size_and_not_by_their_number() -> None:
-    from streamer.events import _normal_tags
+    from streamer.events.tags import _normal_tags
 
     _normal_tags.clear()
     for n in range(40_000):
