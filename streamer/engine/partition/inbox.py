@@ -8,9 +8,10 @@ passed over), and leave from the front only.
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from streamer.engine.kafka.records import Record
 from streamer.engine.partition.watermark import Lane
@@ -21,6 +22,9 @@ from streamer.events import LEAST_TS_MS, Erasure, Event, EventDecoder, Watermark
 Arrival: TypeAlias = "tuple[int, Event | Erasure | Watermark, Record, Inbox]"
 """A decoded record that waits: event time (ms; not past when the broker appended it), what it says, the record, and its
 inbox."""
+
+
+_DETAIL: Final = 8_000
 
 
 class Inbox:
@@ -69,6 +73,9 @@ class Inbox:
                 event = decode(record.key, record.value, record.timestamp if record.appended else now_ms)
             except InvalidEvent as error:
                 rejects.append(Reject(self.topic, self._partition, record, error.code, error.detail))
+                continue
+            except Exception:  # noqa: BLE001 - whatever a record makes raise must not stop the others (I9)
+                rejects.append(Reject(self.topic, self._partition, record, "poison", traceback.format_exc()[-_DETAIL:]))
                 continue
             if isinstance(event, Watermark):
                 ts = event.watermark

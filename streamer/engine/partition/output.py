@@ -9,6 +9,8 @@ a label says which one it is.
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -21,10 +23,21 @@ from streamer.engine.metrics import Metrics
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Write
 from streamer.settings import Topics
 
-_CUT_TO: Final = 64 * 1024
-
+log: Final = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+
+
+class _Cut(NamedTuple):
+    """How much of a record goes to the rejects, bytes."""
+
+    value: int
+    key: int
+
+
+_LARGEST: Final = _Cut(8 << 20, 64 << 10)
+_CUTS: Final = (_Cut(64 << 10, 1 << 10), _Cut(1 << 10, 256), _Cut(0, 0))
+"""What is tried, one after the other, if the topic does not take a reject as it is."""
 
 
 class _Written(NamedTuple, Generic[_T]):
@@ -75,7 +88,7 @@ class OutputWriter:
             pending.labels.append(_Written(sent, out.labels))
             self._metrics.labels.inc(len(out.labels))
         if out.rejects:
-            sent = await self._send_rejects(partition, out.rejects, None)
+            sent = await self._send_rejects(partition, out.rejects, _LARGEST)
             pending.rejects.append(_Written(sent, out.rejects))
             for reject in out.rejects:
                 self._metrics.rejects.labels(reject.topic, reject.code).inc()
@@ -100,13 +113,28 @@ class OutputWriter:
             self._metrics.dropped.labels("label_bytes").inc()
 
     async def _reject_cut(self, partition: int, reject: Reject) -> None:
-        await _acked(await self._send_rejects(partition, [reject], _CUT_TO))
+        """A record of which the topic does not even take its origin is told in the log, and stops nobody (I9)."""
+        for cut in _CUTS:
+            try:
+                return await _acked(await self._send_rejects(partition, [reject], cut))
+            except MessageSizeTooLargeError:
+                continue
+        self._metrics.dropped.labels("reject_bytes").inc()
+        log.error(
+            "%s does not take what is rejected (%s): %s[%d]@%d is stepped over",
+            self._topics.rejects,
+            reject.code,
+            reject.topic,
+            reject.partition,
+            reject.record.offset,
+        )
+        return None
 
-    async def _send_rejects(self, partition: int, rejects: Sequence[Reject], limit: int | None) -> list[Sent]:
+    async def _send_rejects(self, partition: int, rejects: Sequence[Reject], cut: _Cut) -> list[Sent]:
         topic = self._topics.rejects
         if not self._reject_partitions:
             self._reject_partitions = await self._producer.partitions(topic)
-        groups = [[_reject(reject, limit)] for reject in rejects]
+        groups = [[_reject(reject, cut)] for reject in rejects]
         return await self._producer.send(topic, partition % self._reject_partitions, groups)
 
 
@@ -135,11 +163,15 @@ def _label(label: LabelWrite) -> NewRecord:
     return NewRecord(label.user.encode(), label.value, headers)
 
 
-def _reject(reject: Reject, limit: int | None) -> NewRecord:
-    value, detail = reject.record.value, reject.detail
-    if limit is not None and value is not None and len(value) > limit:
-        detail = f"{detail} (the first {limit} of {len(value)} bytes: the rejects topic takes no more)"
-        value = value[:limit]
+def _reject(reject: Reject, cut: _Cut) -> NewRecord:
+    key, value, detail = reject.record.key, reject.record.value, reject.detail
+    if value is not None and len(value) > cut.value:
+        digest = hashlib.sha256(value).hexdigest()
+        detail = f"{detail} (the first {cut.value} of {len(value)} bytes, sha256 {digest}: the topic takes no more)"
+        value = value[: cut.value]
+    if key is not None and len(key) > cut.key:
+        detail = f"{detail} (the first {cut.key} of the key's {len(key)} bytes)"
+        key = key[: cut.key]
     headers = (
         ("topic", reject.topic.encode()),
         ("partition", str(reject.partition).encode()),
@@ -147,4 +179,4 @@ def _reject(reject: Reject, limit: int | None) -> NewRecord:
         ("code", reject.code.encode()),
         ("detail", detail.encode(errors="replace")),
     )
-    return NewRecord(reject.record.key, value, headers)
+    return NewRecord(key, value, headers)

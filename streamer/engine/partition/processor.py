@@ -76,6 +76,7 @@ class PartitionProcessor:
         self._erasures = self._inboxes[prefix + _ERASURES]
         self._buffer_events = settings.buffer_events
         self._labels = settings.labels
+        self._erased_kept_ms = settings.retention_days * DAY_MS  # events from before may be sent or read again so long
         self._rejects: list[Reject] = []
         self._erased_parts: dict[str, dict[str, bytes | None]] = {}
         self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
@@ -261,7 +262,8 @@ class PartitionProcessor:
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
             changes[user] = change._replace(parts={WRITTEN: raw, **change.parts})
         self.store.unsaved = {}
-        passed = [user for user, ts in self.store.erased.items() if self.clock.watermark >= ts + DAY_MS]
+        kept_from = self.clock.watermark - self._erased_kept_ms
+        passed = [user for user, ts in self.store.erased.items() if ts <= kept_from]
         for user in passed:
             self.store.put(user, ERASED, None)
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))

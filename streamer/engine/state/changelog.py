@@ -93,26 +93,31 @@ def group_of(change: UserChange) -> list[NewRecord]:
     return entries
 
 
-def apply_record(store: PartitionStore, record: Record) -> None:
-    """Brings one changelog record into the store.
+def apply_record(store: PartitionStore, record: Record) -> bool:
+    """Brings one changelog record into the store; False: a stranger's record, which is passed over.
 
     Raises:
-        StateCorrupt: it is no changelog record.
+        StateCorrupt: the mark does not decode.
         StateTooNew: a newer Streamer wrote it.
     """
     key = record.key or b""
     if key == MARK_KEY:
         if record.value is not None:
             store.mark = decode_mark(record.value)
-        return
+        return True
     if key == _CLAIM_KEY:
-        return
-    name, _, user_bytes = key.partition(_SEPARATOR)
-    user = user_bytes.decode()
-    store.put(user, name.decode(), record.value)
+        return True
+    try:
+        name, _, user = key.decode().partition(_SEPARATOR.decode())
+    except UnicodeDecodeError:
+        return False
+    if not name or not user:
+        return False
+    store.put(user, name, record.value)
     for header, value in record.headers:
         if header == _DEADLINE:
             store.set_deadline(user, _unpacked(value))
+    return True
 
 
 def deadline_of(record: Record) -> int | None:

@@ -33,7 +33,6 @@ from streamer.engine.state import last_written as written
 from streamer.engine.state.changelog import apply_record, deadline_of
 from streamer.engine.state.journal import epoch_of
 from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore
-from streamer.errors import StateCorrupt
 from streamer.events import CLAIM
 from streamer.scoring import document
 from streamer.settings import Settings, Topics
@@ -60,11 +59,20 @@ async def recover_from(topics: Reader, names: Topics, stores: Mapping[int, Parti
     cut = await _changelog(topics, names.state, stores)
     await _journal(topics, names.journal, stores)
     begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
+    strange = 0
     async for scanned in topics.scan(names.avoid_lists, begin):
         for record in scanned.records:
-            apply_outbox_record(stores[scanned.partition], record)
+            strange += not apply_outbox_record(stores[scanned.partition], record)
         await asyncio.sleep(0)
+    _tell_strange(names.avoid_lists, strange)
     return cut
+
+
+def _tell_strange(topic: str, count: int) -> None:
+    if count:
+        log.warning(
+            "%s: %d records that no worker wrote are passed over: find out who does, only workers may", topic, count
+        )
 
 
 # --- the changelog ----------------------------------------------------------------------------------------------
@@ -92,13 +100,15 @@ async def _changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionS
 
 async def _read_changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> None:
     begin = {partition: store.changelog_end for partition, store in stores.items()}
+    strange = 0
     async for scanned in topics.scan(topic, begin):
         store = stores[scanned.partition]
         for record in scanned.records:
-            apply_record(store, record)
+            strange += not apply_record(store, record)
         if scanned.records:
             store.applied(scanned.records[-1].offset + 1)
         await asyncio.sleep(0)
+    _tell_strange(topic, strange)
 
 
 def _given_up(partition: int, store: PartitionStore, why: str | None) -> bool:
@@ -162,14 +172,17 @@ class JournalReplay:
         for user in [user for user in store.journal if not self._counts(user, store.journal.records(user)[-1])]:
             store.journal.drop(user)
 
-    def apply(self, record: Record) -> None:
-        """Takes the next record.
+    def apply(self, record: Record) -> bool:
+        """Takes the next record; False: a stranger's, which is passed over.
 
         The user's deadline is then the lesser of what the changelog and the newest record say: either may be the newer,
         and one that is early changes nothing when it comes.
         """
         store = self._store
-        user = (record.key or b"").decode()
+        try:
+            user = (record.key or b"").decode()
+        except UnicodeDecodeError:
+            return False
         if record.value is None:
             store.journal.drop(user)
         elif self._counts(user, record.value):
@@ -178,6 +191,7 @@ class JournalReplay:
             if deadline is not None:
                 saved = self._known[user].deadline
                 store.set_deadline(user, deadline if saved is None else min(deadline, saved))
+        return bool(user)
 
     def _counts(self, user: str, raw: bytes) -> bool:
         known = self._known.get(user)
@@ -202,10 +216,12 @@ async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionSto
                 topic,
             )
     replays = {partition: JournalReplay(store) for partition, store in stores.items()}
+    strange = 0
     async for scanned in topics.scan(topic, begin):
         for record in scanned.records:
-            replays[scanned.partition].apply(record)
+            strange += not replays[scanned.partition].apply(record)
         await asyncio.sleep(0)
+    _tell_strange(topic, strange)
     for partition, extent in extents.items():
         stores[partition].journal.end = extent.end
 
@@ -213,20 +229,16 @@ async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionSto
 # --- the outbox -------------------------------------------------------------------------------------------------
 
 
-def apply_outbox_record(store: PartitionStore, record: Record) -> None:
-    """Takes a document found in the outbox for the one last written.
-
-    Raises:
-        StateCorrupt: it is no document.
-    """
-    user = (record.key or b"").decode()
-    if user == CLAIM:
-        return
+def apply_outbox_record(store: PartitionStore, record: Record) -> bool:
+    """Takes a document found in the outbox for the one last written; False: a stranger's record, passed over."""
     raw = None
-    if record.value is not None:
-        try:
+    try:
+        user = (record.key or b"").decode()
+        if user != CLAIM and record.value is not None:
             raw = written.encode(document.decode(record.value))
-        except msgspec.MsgspecError as error:
-            raise StateCorrupt(f"outbox document of {user!r} at offset {record.offset}: {error}") from None
-    store.put(user, WRITTEN, raw)
-    store.unsaved[user] = raw
+    except (UnicodeDecodeError, msgspec.MsgspecError):
+        return False
+    if user and user != CLAIM:
+        store.put(user, WRITTEN, raw)
+        store.unsaved[user] = raw
+    return bool(user)

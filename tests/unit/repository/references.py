@@ -24,8 +24,8 @@ WITHIN: Final = ("", "streamer", "lab", "tests")
 """Folders that a path may begin in: ``engine/state/store.py`` is ``streamer/engine/state/store.py``."""
 FILES: Final = (".py", ".md", ".toml", ".yml", ".xml", ".java")
 NAMED_FILES: Final = {"Makefile", "Dockerfile", "run"}
-OUTSIDE: Final = {"checkpointing/checkpoint.py"}
-"""Files of other projects, which say so."""
+OUTSIDE: Final = {"checkpointing/checkpoint.py", "events/s"}
+"""A file of another project, and a rate."""
 
 _SECTION: Final = re.compile(r"§\s?(\d+)")
 _INVARIANT: Final = re.compile(r"(?<![\w.-])(I\d{1,2})\b(?![-.]\d)")
