@@ -1,6 +1,6 @@
 """What the population agent announces in a round: the snapshot, the default lists, the creators it flags.
 
-Faust seam: none; pure.
+Faust seam: none; no I/O.
 
 What must hold for it to be right: it follows from the totals and what was announced before alone; what says the same
 as before stays as it was written, byte for byte, but for the snapshot's time, which shows that the agent lives.
