@@ -13,7 +13,12 @@ from streamer.profile.saved_sessions import JournalEntry
 from streamer.profile.tile import Tile
 
 VERSION: Final = 1
-"""An older version is upgraded on read, a newer one refused."""
+"""Leads every part; a newer one than this is refused.
+
+A new field goes last into its struct, with a default: that is how an older part is upgraded, by being read. Raise this
+when a worker of before must not read what is stored now, since it would misread it, or drop a field when it writes the
+part again (docs/architecture.md, "Changing what is stored or sent").
+"""
 
 
 class Head(Struct, array_like=True):

@@ -51,17 +51,17 @@ class Scorer:
     Args:
         half_life_days: days after which evidence weighs half.
         expiry: when listed keys expire.
-        population: how likely any user is to dislike a key (π).
+        priors: how likely any user is to dislike a key (π).
     """
 
-    def __init__(self, half_life_days: float, expiry: score.Expiry, population: Priors) -> None:
+    def __init__(self, half_life_days: float, expiry: score.Expiry, priors: Priors) -> None:
         self._half_life_days = half_life_days
         self._expiry = expiry
-        self._population = population
+        self._priors = priors
 
     def prior(self, kind: str, value: str) -> float:
         """π of a tag or creator, of a tag in all contexts alike."""
-        return self._population.prior_of(kind, value)
+        return self._priors.prior_of(kind, value)
 
     def nothing_known(self, kind: str, value: str) -> float:
         """L of a key without evidence."""

@@ -134,7 +134,7 @@ def population(deployment: Deployment) -> Announcement | None:
     counted_ms = wall_ms()
     while time.monotonic() < deadline:
         found = asyncio.run(read())
-        if found.population.as_of >= counted_ms:
+        if found.priors.as_of >= counted_ms:
             return found
         time.sleep(_POLL_S)
     return None

@@ -28,12 +28,12 @@ class Announcement(NamedTuple):
     """Everything announced, as it is written.
 
     Attributes:
-        population: the snapshot.
+        priors: the snapshot.
         lists: documents by the names of default lists.
         health: records of the flagged creators, by creator.
     """
 
-    population: Priors = DEFAULT
+    priors: Priors = DEFAULT
     lists: Mapping[bytes, bytes] = {}
     health: Mapping[bytes, bytes] = {}
 
@@ -41,13 +41,13 @@ class Announcement(NamedTuple):
 def announce(totals: Totals, before: Announcement, now_ms: int, settings: Settings) -> Announcement:
     """What follows from the totals now (ms since 1970)."""
     return Announcement(
-        _population(totals, before.population, now_ms, settings.population_keys),
+        _priors(totals, before.priors, now_ms, settings.population_keys),
         _lists(totals, before.lists, now_ms, settings),
         _health(totals, before.health, now_ms),
     )
 
 
-def _population(totals: Totals, before: Priors, now_ms: int, keys: int) -> Priors:
+def _priors(totals: Totals, before: Priors, now_ms: int, keys: int) -> Priors:
     version = max(before.version + 1, now_ms // 1000)  # greater even than those of a topic that is gone
     made = snapshot(totals, version, now_ms, before, keys)
     same = replace(made, version=before.version) == replace(before, as_of=now_ms)
