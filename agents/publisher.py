@@ -89,7 +89,7 @@ class Publisher:
         assert self._consumer is not None
         return [tp for tp in self._consumer.assignment() if tp.topic == self._settings.topics.avoid_lists]
 
-    def _away(self, _error: RedisUnavailable) -> None:
+    def _away(self) -> None:
         self._metrics.redis_errors.inc()
         assert self._consumer is not None
         for tp in self._outbox():

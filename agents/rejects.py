@@ -25,7 +25,7 @@ class RejectSampler:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._logged_at: dict[str, float] = {}
+        self._logged_at_s: dict[str, float] = {}
         self._unlogged: dict[str, int] = {}
 
     def take(self, record: Record) -> None:
@@ -33,11 +33,11 @@ class RejectSampler:
         headers = {name: value.decode(errors="replace") for name, value in record.headers}
         code, topic = headers.get("code", "unknown"), headers.get("topic", "unknown")
         self._metrics.rejects_seen.labels(topic, code).inc()
-        now = time.monotonic()
-        if now - self._logged_at.get(code, -_SAMPLE_EVERY_S) < _SAMPLE_EVERY_S:
+        now_s = time.monotonic()
+        if now_s - self._logged_at_s.get(code, -_SAMPLE_EVERY_S) < _SAMPLE_EVERY_S:
             self._unlogged[code] = self._unlogged.get(code, 0) + 1
             return
-        self._logged_at[code] = now
+        self._logged_at_s[code] = now_s
         log.warning(
             "rejected (%s) %s[%s]@%s and %d more: %s",
             code,

@@ -1,7 +1,7 @@
 """What the job costs, measured beside its peers in the same run. `python -m benchmarks [--quick]` runs all of them.
 
     harness     servers, processes and their CPU time, figures, the table
-    workload    W (design §8) and a steady stream at real-time pace
+    workload    W (docs/performance.md) and a steady stream at real-time pace
     outcome     are the outputs right? against the oracle, and against a plain recount
     peers/      the floor (fetch + decode), idiomatic Faust, Kafka Streams, Quix Streams
     throughput, live, freshness, recovery, footprint, scaling, serving: one benchmark each, `python -m benchmarks.NAME`

@@ -7,7 +7,6 @@ shows minimum and median.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -22,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -162,7 +162,7 @@ class Bench:
 
     def table(self) -> Table:
         """All figures."""
-        table = Table(title="Targets: design §8. CPU s/M: CPU seconds per million events")
+        table = Table(title="Targets: docs/performance.md. CPU s/M: CPU seconds per million events")
         for column in ("benchmark", "figure"):
             table.add_column(column)
         for column in ("min", "median", "unit", "target", ""):
@@ -186,7 +186,7 @@ class Bench:
         machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
         figures = [{**asdict(figure), "median": figure.median, "verdict": figure.verdict} for figure in self.figures]
         content = {"machine": machine, "options": asdict(self.options), "wrong": self.wrong, "figures": figures}
-        path.write_text(json.dumps(content, indent=1) + "\n")
+        path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         return path
 
 

@@ -9,7 +9,7 @@ people than a machine can make up in a minute have people ten times as fast, wit
 user's events still come one a slice, but several to a checkpoint, so bytes are not counted then.
 
 The cost of the job itself, by events of different users that come a thousand at a time and not through Kafka, is the
-first figure (`benchmarks.live_in_memory`): the target of design §8 is about that.
+first figure (`benchmarks.live_in_memory`): the target in docs/performance.md is about that.
 
 What the worker takes when idle is a figure of its own, and not counted in the others. Rates go up until the worker is
 more than half busy. Also what an event adds to changelog and outbox, with 5 s checkpoints.

@@ -2,9 +2,9 @@
 
     python -m benchmarks.live_in_memory [--quick]
 
-What design §5 calls live pace: a user's events come one a batch, so that events share none of a user's work, while what
-a batch itself costs is shared by all of it. `benchmarks.live` has the whole worker with a real Kafka, where a fetch
-brings an event or two to a partition and most of what they cost is the fetch.
+Live pace: a user's events come one a batch, so that events share none of a user's work, while what a batch itself costs
+is shared by all of it. Target: docs/performance.md. `benchmarks.live` has the whole worker with a real Kafka, where a
+fetch brings an event or two to a partition and most of what they cost is the fetch.
 
 A third of the users have a history in W, which the worker has processed and saved. A batch, a quarter as large in quick
 runs, is a second of event time; 18 visits for each of its events are under way, others begin, those of half an hour ago

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import resource
 import time
 import urllib.error
@@ -17,12 +16,12 @@ from typing import Final
 
 import psutil  # type: ignore[import-untyped]
 
+from streamer.cli.demo.deployment import sums
 from streamer.embedded.child import Child
 from streamer.settings import Settings
 from tests.backends.ports import free_port
 from tests.processes import start
 
-_SAMPLE: Final = re.compile(r"^(\w+?)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 _POLL_S: Final = 0.1
 ASK_S: Final = 0.5
 """A process pays for answering: asked for its metrics ten times a second, a worker spends 7 % of its CPU on that."""
@@ -77,10 +76,7 @@ class Worker:
                 text = answer.read().decode()
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return Counter()
-        found: Counter[str] = Counter()
-        for name, value in _SAMPLE.findall(text):
-            found[name] += float(value)  # type: ignore[assignment]
-        return found
+        return Counter(sums(text))  # type: ignore[arg-type]
 
     def processed(self) -> int:
         """Records of source topics, watermarks included."""

@@ -1,4 +1,6 @@
-"""What an avoid list costs a serving tier: us per request of 200 candidates. Target (design §8): penalties ≤ 50 us.
+"""What an avoid list costs a serving tier: us per request of 200 candidates.
+
+Target (docs/performance.md): penalties ≤ 50 us.
 
     python -m benchmarks.serving
 

@@ -1,4 +1,4 @@
-"""Workload W of design §8, and the same people's visits as a steady stream at real-time pace.
+"""Workload W (docs/performance.md), and the same people's visits as a steady stream at real-time pace.
 
 W is a city's life: 45 days of visits of 20 to 40 items, tags by zipf, three an item; 80 % impressions, 17 % plays, 1 %
 dislikes, 2 % feedback; values of 250 to 300 bytes. Twenty events a user in the mean.

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import tomllib
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streamer.errors import SettingsError
+
+_from_file: Final[ContextVar[dict[str, Any]]] = ContextVar("_from_file")
 
 
 class TileCaps(BaseModel):
@@ -153,6 +156,18 @@ class Settings(BaseSettings):
             raise ValueError("\n".join(problems))
         return self
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, earlier ones winning, name by name also within ``tile_caps``."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _from_file.get({}))
+
     @property
     def topics(self) -> Topics:
         """The names of this deployment's topics."""
@@ -202,7 +217,7 @@ def load(config: Path | None = None, **overrides: object) -> Settings:
     """
     named = os.environ.get("STREAMER_CONFIG")
     path = config or (Path(named) if named else None)
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     if path is not None:
         try:
             values = tomllib.loads(path.read_text())
@@ -217,10 +232,9 @@ def load(config: Path | None = None, **overrides: object) -> Settings:
         for name in sorted(os.environ)
         if name.startswith("STREAMER_") and name not in known and not name.startswith((nested, "STREAMER_TEST_"))
     ]
-    in_environment = {name[len("STREAMER_") :].lower() for name in os.environ if name in known}
-    values = {k: v for k, v in values.items() if k not in in_environment}
+    token = _from_file.set(values)
     try:
-        settings = Settings(**{**values, **overrides})  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         for item in error.errors():
             where = ".".join(str(part) for part in item["loc"])
@@ -231,6 +245,8 @@ def load(config: Path | None = None, **overrides: object) -> Settings:
                 text = f"{text}, got {item['input']!r}"
             problems += [f"{where}: {line}" if where else line for line in text.splitlines()]
         raise SettingsError(problems) from None
+    finally:
+        _from_file.reset(token)
     if problems:
         raise SettingsError(problems)
     return settings

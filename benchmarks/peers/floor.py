@@ -9,13 +9,13 @@ when the consumer was ready.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections import Counter
 from typing import Final
 
 import msgspec
+import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streamer.events import EVENT_TYPES, Watermark
@@ -58,7 +58,7 @@ async def read(brokers: str, prefix: str, partitions: int) -> dict[str, object]:
 def main() -> None:
     """Reads and prints."""
     brokers, prefix, partitions = sys.argv[1:]
-    print(json.dumps(asyncio.run(read(brokers, prefix, int(partitions)))))
+    print(orjson.dumps(asyncio.run(read(brokers, prefix, int(partitions)))).decode())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ was disliked. The bare chain: the same SDK's Kafka client → topic → plain ai
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+import orjson
 import redis
 from aiokafka import AIOKafkaConsumer
 from redis.asyncio import Redis
@@ -87,7 +87,7 @@ def probe(brokers: str, prefix: str, url: str, count: int, per_second: float) ->
     users = [f"probe-{prefix}{number}" for number in range(count)]
     settings = load(None, brokers=brokers, topic_prefix=prefix)
     bare_producer = open_producer(settings, 60.0, auto_create=False)
-    value = json.dumps({"content_id": _CONTENT}).encode()
+    value = orjson.dumps({"content_id": _CONTENT})
     with SignalProducer(settings) as producer, redis.Redis.from_url(url) as client:
 
         def send_both(user: str) -> None:
@@ -123,7 +123,7 @@ def main() -> None:
     command = [sys.executable, "-m", "benchmarks.peers.probe", "--chain", brokers, f"{prefix}bare", url]
     with subprocess.Popen(command) as running:
         try:
-            print(json.dumps(probe(brokers, prefix, url, int(count), float(per_second))))
+            print(orjson.dumps(probe(brokers, prefix, url, int(count), float(per_second))).decode())
         finally:
             running.kill()
 

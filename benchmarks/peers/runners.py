@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
+import orjson
 
 from benchmarks import outcome
 from benchmarks.backlog import Backlog, committed, make_topic
@@ -58,7 +57,7 @@ def floor(bench: Bench, backlog: Backlog) -> Ran:
     child = Child([*command, *arguments], log=log, environment=environment({}))
     if child.wait(_TIMEOUT_S) != 0:
         raise RuntimeError(f"the floor failed:\n{child.tail()}")
-    said = json.loads(log.read_text().splitlines()[-1])
+    said = orjson.loads(log.read_text().splitlines()[-1])
     marks = (backlog.records - backlog.events.total()) // len(settings.topics.sources)
     expected = {topic: count + marks for topic, count in backlog.events.items()}
     bench.check("the floor read every record", [] if said["counts"] == expected else [said["counts"]])
@@ -75,10 +74,10 @@ def faust(bench: Bench, backlog: Backlog) -> Ran:
     settings = backlog.settings
     counts: outcome.Counts = {}
     for key, value in _newest(settings, f"{app}-users-changelog"):
-        user = msgspec.json.decode(key, type=str)
-        for tag, days in msgspec.json.decode(value)["tags"].items():
+        user = orjson.loads(key)
+        for tag, days in orjson.loads(value)["tags"].items():
             counts |= {(user, tag, int(day)): count for day, count in days.items()}
-    lists = {key.decode(): msgspec.json.decode(value)["tags"] for key, value in _newest(settings, f"{app}-out")}
+    lists = {key.decode(): orjson.loads(value)["tags"] for key, value in _newest(settings, f"{app}-out")}
     _check(bench, "idiomatic Faust", backlog, lists, counts)
     return ran
 
@@ -116,7 +115,7 @@ def quix(bench: Bench, backlog: Backlog) -> Ran:
     installed.quix()
     app = f"quix-{time.monotonic_ns()}"
     ran = _run(bench, backlog, app, _start_quix)
-    lists = {key.decode(): msgspec.json.decode(value)["tags"] for key, value in _newest(backlog.settings, f"{app}-out")}
+    lists = {key.decode(): orjson.loads(value)["tags"] for key, value in _newest(backlog.settings, f"{app}-out")}
     _check(bench, "Quix Streams", backlog, lists, None)
     return ran
 

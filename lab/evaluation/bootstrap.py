@@ -1,23 +1,27 @@
 """Intervals: what a figure might have been with other users of the same kind.
 
-The percentile bootstrap (Efron 1979) over users, who are independent of one another; impressions of one user are not.
-Every figure is a ratio of sums over users, such as right entries ÷ entries, or a mean, where each user counts 1.
-All figures of a group are resampled alike, so that two rules can be compared user by user.
+The percentile bootstrap (Efron 1979, as ``scipy.stats.bootstrap`` draws it) over users, who are independent of one
+another; impressions of one user are not. Every figure is a ratio of sums over users, such as right entries ÷ entries,
+or a mean, where each user counts 1. All figures of a group are resampled alike, so that two rules can be compared user
+by user.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from itertools import compress
-from operator import mul
-from random import Random
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
+from scipy.stats import bootstrap
+
+Floats: TypeAlias = NDArray[np.float64]
 
 RESAMPLES: Final = 500
 COVERAGE: Final = 0.95
+_AT_ONCE: Final = 10_000_000
+"""Numbers that a batch of resamples holds at most: some 80 MB."""
 
 
 class Share(NamedTuple):
@@ -43,85 +47,62 @@ class Estimate(Struct, frozen=True):
     of: float
 
 
-class Bootstrap:
-    """Draws users with replacement, always the same for the same arguments.
+class Figure(NamedTuple):
+    """A figure of the users as they are, and of every resample: NaN where nobody drawn had anything to add."""
 
-    Args:
-        users: how many there are.
-        resamples: how often to draw.
-        seed: of the draws.
-    """
-
-    def __init__(self, users: int, resamples: int, seed: int) -> None:
-        rng = Random(f"{seed}/bootstrap/{users}")
-        everybody = range(users)
-        self._counts: list[list[int]] = []
-        for _ in range(resamples):
-            drawn = Counter(rng.choices(everybody, k=users))
-            self._counts.append([drawn[user] for user in everybody])
-
-    def of(self, shares: Sequence[Share]) -> Figure | None:
-        """The figure that these users make; None if none has anything to add.
-
-        Args:
-            shares: one for each user.
-        """
-        value = _ratio(shares)
-        if value is None:
-            return None
-        return Figure(value, self._ratios(shares), sum(share.of != 0 for share in shares), sum(s.of for s in shares))
-
-    def _ratios(self, shares: Sequence[Share]) -> list[float | None]:
-        tells = [share.of != 0 or share.amount != 0 for share in shares]
-        amounts = [share.amount for share in compress(shares, tells)]
-        ofs = [share.of for share in compress(shares, tells)]
-        if not any(amounts):
-            return [0.0] * len(self._counts)
-        ratios: list[float | None] = []
-        for counts in self._counts:
-            drawn = list(compress(counts, tells))
-            of = sum(map(mul, drawn, ofs))
-            ratios.append(sum(map(mul, drawn, amounts)) / of if of else None)
-        return ratios
-
-
-class Figure:
-    """A figure of the users as they are, and of every resample.
-
-    Args:
-        value: of the users as they are.
-        resampled: of every resample, None where nobody drawn had anything to add.
-        users: those who had anything to add.
-        of: what they add up to.
-    """
-
-    def __init__(self, value: float, resampled: list[float | None], users: int, of: float) -> None:
-        self._value = value
-        self._resampled = resampled
-        self._users = users
-        self._of = of
+    value: float
+    resampled: Floats
+    users: int
+    of: float
 
     def estimate(self) -> Estimate:
         """The figure and its interval."""
-        found = [ratio for ratio in self._resampled if ratio is not None]
-        return Estimate(self._value, *_interval(found, self._value), self._users, self._of)
+        low, high = np.nanquantile(self.resampled, ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))
+        return Estimate(self.value, float(low), float(high), self.users, self.of)
 
     def less(self, other: Figure) -> Estimate:
         """This figure less another of the same users, resample by resample."""
-        pairs = zip(self._resampled, other._resampled, strict=True)
-        found = [x - y for x, y in pairs if x is not None and y is not None]
-        value = self._value - other._value
-        return Estimate(value, *_interval(found, value), min(self._users, other._users), min(self._of, other._of))
+        resampled = self.resampled - other.resampled
+        fewer = min(self.users, other.users), min(self.of, other.of)
+        return Figure(self.value - other.value, resampled, *fewer).estimate()
 
 
-def _ratio(shares: Sequence[Share]) -> float | None:
-    of = sum(share.of for share in shares)
-    return sum(share.amount for share in shares) / of if of else None
+def figures_of(shares: Sequence[Sequence[Share]], resamples: int, seed: int) -> list[Figure | None]:
+    """The figures that these users make; None for one to which nobody has anything to add.
+
+    Args:
+        shares: for each figure, one for each user.
+        resamples: how often users are drawn, with replacement.
+        seed: of the draws: the same for the same arguments.
+    """
+    if not shares or not shares[0]:
+        return [None] * len(shares)
+    added = np.moveaxis(np.array(shares, dtype=np.float64), -1, 0)  # amounts and ofs, by figure, by user
+    sums = added.sum(axis=-1)
+    drawn = _ratios(_sums(added, resamples, seed))
+    users = np.count_nonzero(added[1], axis=-1)
+    each = zip(_ratios(sums).tolist(), drawn, users.tolist(), sums[1].tolist(), strict=True)
+    return [Figure(*figure) if figure[-1] else None for figure in each]
 
 
-def _interval(found: list[float], value: float) -> tuple[float, float]:
-    if not found:
-        return value, value
-    found.sort()
-    tail = (1 - COVERAGE) / 2
-    return found[int(tail * (len(found) - 1))], found[-1 - int(tail * (len(found) - 1))]
+def _sums(added: Floats, resamples: int, seed: int) -> Floats:
+    """What the users of every resample add up to."""
+    if added.shape[-1] == 1:  # one user can only be drawn as they are
+        return added
+    drawn: Floats = bootstrap(
+        (added,),
+        np.sum,
+        n_resamples=resamples,
+        batch=max(1, _AT_ONCE // added.size),
+        vectorized=True,
+        axis=-1,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).bootstrap_distribution
+    return drawn
+
+
+def _ratios(sums: Floats) -> Floats:
+    amounts, ofs = sums
+    ratios: Floats = np.divide(amounts, ofs, out=np.full_like(ofs, np.nan), where=ofs != 0)
+    return ratios

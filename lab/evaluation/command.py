@@ -90,13 +90,13 @@ def evaluate(
     worlds = [name for name in worlds if name != NO_WORLD]
     report = _run(console, found, Rules(settings), worlds, chosen, data, users, _numbers(seeds))
     if html is not None:
-        from lab.evaluation.html import page
+        from lab.evaluation import pages
 
-        html.write_text(page(report), encoding="utf-8")
+        html.write_text(pages.html(report), encoding="utf-8")
     if markdown is not None:
-        from lab.evaluation.markdown import figures
+        from lab.evaluation import pages
 
-        markdown.write_text(figures(report), encoding="utf-8")
+        markdown.write_text(pages.markdown(report), encoding="utf-8")
     if as_json:
         import msgspec
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from scipy.stats import rankdata
+
 
 def average_precision(scores: Sequence[float], relevant: Sequence[bool]) -> float | None:
     """Average precision of a ranking by falling score, 0–1; None if nothing is relevant.
@@ -45,10 +47,5 @@ def auc(above: Sequence[float], below: Sequence[float]) -> float | None:
     """
     if not above or not below:
         return None
-    ranked = sorted([(score, True) for score in above] + [(score, False) for score in below])
-    rank, rank_sum = 0, 0.0
-    for _, group in groupby(ranked, key=lambda pair: pair[0]):
-        tied = [is_above for _, is_above in group]
-        rank_sum += sum(tied) * (rank + (len(tied) + 1) / 2)
-        rank += len(tied)
+    rank_sum = float(rankdata([*above, *below])[: len(above)].sum())  # those tied share their mean rank
     return (rank_sum - len(above) * (len(above) + 1) / 2) / (len(above) * len(below))

@@ -1,107 +1,78 @@
-"""Plots as inline SVG: figures with their intervals, and reliability diagrams. No script, no network."""
+"""Charts of the page, drawn by matplotlib as SVG: figures with their intervals, and reliability diagrams."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
-from typing import Final, NamedTuple
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from contextlib import ContextDecorator
+from io import BytesIO
+from typing import Final
 
-WIDTH: Final = 560
-_LEFT: Final = 150
-_RIGHT: Final = 70
-_ROW: Final = 22
-_TOP: Final = 8
-_SIDE: Final = 300
-_PAD: Final = 40
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
+from lab.evaluation.bootstrap import Estimate, Floats
+from lab.evaluation.report import Reliability
+from lab.evaluation.words import value_in_words
 
-class Bar(NamedTuple):
-    """A figure with its interval. ``strong``: drawn in the accent colour."""
-
-    label: str
-    value: float
-    low: float
-    high: float
-    text: str
-    strong: bool
+_OURS: Final = "#0b6e8f"
+_OTHERS: Final = "#a9b4c6"
+_LINE: Final = "#8a93a3"
 
 
-class Point(NamedTuple):
-    """Keys of one bin: what was predicted, and what is true with its interval (shares, 0–1)."""
-
-    predicted: float
-    true: float
-    low: float
-    high: float
-    title: str
-
-
-def bars(found: Sequence[Bar]) -> str:
-    """Horizontal bars with whiskers, on one scale that begins at 0 or below."""
-    low = min([0.0, *(bar.low for bar in found), *(bar.value for bar in found)])
-    high = max([1e-9, *(bar.high for bar in found), *(bar.value for bar in found)])
-    room = WIDTH - _LEFT - _RIGHT
-
-    def x(value: float) -> float:
-        return _LEFT + room * (value - low) / (high - low)
-
-    height = _TOP + _ROW * len(found) + 4
-    parts = [_open(WIDTH, height), _line(x(0), _TOP, x(0), height, "axis")]
-    for number, bar in enumerate(found):
-        y = _TOP + _ROW * number
-        start, end = sorted((x(0), x(bar.value)))
-        accent = "bar ours" if bar.strong else "bar"
-        parts += [
-            _text(_LEFT - 8, y + 15, bar.label, "end"),
-            f'<rect class="{accent}" x="{start:.1f}" y="{y + 3}" width="{end - start:.1f}" height="{_ROW - 8}"/>',
-            _line(x(bar.low), y + 10, x(bar.high), y + 10, "whisker"),
-            _text(max(x(bar.high), x(bar.value)) + 6, y + 15, bar.text, "start"),
-        ]
-    return "".join([*parts, "</svg>"])
-
-
-def reliability(points: Sequence[Point]) -> str:
-    """Predicted against true shares; on the diagonal, probabilities are what they say."""
-    room = _SIDE - 2 * _PAD
-
-    def x(share: float) -> float:
-        return _PAD + room * share
-
-    def y(share: float) -> float:
-        return _SIDE - _PAD - room * share
-
-    parts = [
-        _open(_SIDE, _SIDE),
-        _line(x(0), y(0), x(1), y(0), "axis"),
-        _line(x(0), y(0), x(0), y(1), "axis"),
-        _line(x(0), y(0), x(1), y(1), "diagonal"),
-        _text(x(0.5), _SIDE - 8, "predicted", "middle"),
-        _text(x(0), y(1) - 8, "truly disliked", "middle"),
-    ]
-    for share in (0.0, 0.5, 1.0):
-        parts += [
-            _text(x(share), y(0) + 16, f"{share:g}", "middle"),
-            _text(x(0) - 6, y(share) + 4, f"{share:g}", "end"),
-        ]
-    for point in points:
-        parts += [
-            _line(x(point.predicted), y(point.low), x(point.predicted), y(point.high), "whisker"),
-            f'<circle class="ours" cx="{x(point.predicted):.1f}" cy="{y(point.true):.1f}" r="4">'
-            f"<title>{escape(point.title)}</title></circle>",
-        ]
-    return "".join([*parts, "</svg>"])
-
-
-def _open(width: int, height: int) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-        ' role="img">'
+def _styled() -> ContextDecorator:
+    return rc_context(
+        {
+            "font.size": 9,
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "svg.fonttype": "none",  # text stays text
+            "svg.hashsalt": "streamer",  # the same figures, the same page
+        }
     )
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    return f'<line class="{style}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+@_styled()
+def bars(found: Mapping[str, Estimate], unit: str) -> Figure:
+    """A bar for each rule, the first in the accent colour, with its interval."""
+    figure = Figure(figsize=(6, 0.5 + 0.24 * len(found)), layout="constrained")
+    axes = figure.subplots()
+    estimates = list(found.values())
+    drawn = axes.barh(
+        range(len(found)),
+        [each.value for each in estimates],
+        xerr=_whiskers(estimates),
+        color=[_OURS, *[_OTHERS] * len(found)][: len(found)],
+        tick_label=list(found),
+    )
+    axes.bar_label(drawn, [value_in_words(each.value, unit) for each in estimates], padding=4)
+    axes.axvline(0, color=_LINE, linewidth=0.8)
+    axes.margins(x=0.12)
+    axes.invert_yaxis()
+    return figure
 
 
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+@_styled()
+def reliability(rows: Sequence[Reliability]) -> Figure:
+    """Predicted against true shares; on the diagonal, probabilities are what they say."""
+    figure = Figure(figsize=(3.4, 3.4), layout="constrained")
+    axes = figure.subplots()
+    true = [row.disliked for row in rows]
+    axes.axline((0, 0), (1, 1), color=_LINE, linestyle="--", linewidth=0.8)
+    axes.errorbar([row.predicted for row in rows], [each.value for each in true], _whiskers(true), fmt="o", color=_OURS)
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="predicted", ylabel="truly disliked")
+    return figure
+
+
+@_styled()
+def as_source(figure: Figure) -> str:
+    """The chart as the address of an image that is its own content: a page with it needs no other file."""
+    out = BytesIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{b64encode(out.getvalue()).decode()}"
+
+
+def _whiskers(found: Sequence[Estimate]) -> Floats:
+    """How far the intervals reach to either side."""
+    return np.array([[max(0.0, each.value - each.low), max(0.0, each.high - each.value)] for each in found]).T

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from lab.evaluation.bootstrap import Bootstrap, Estimate, Figure, Share
+from lab.evaluation.bootstrap import Estimate, Share, figures_of
 
 
 class Row(Struct, frozen=True):
@@ -70,21 +70,27 @@ class Report(Struct, frozen=True):
 
 
 def group_of(
-    name: str, labels: Sequence[str], shares: Sequence[Mapping[str, Sequence[Share]]], users: int, bootstrap: Bootstrap
+    name: str, labels: Sequence[str], shares: Sequence[Mapping[str, Sequence[Share]]], resamples: int, seed: int
 ) -> Group:
     """Estimates of every figure.
 
     Args:
         labels: the contenders.
-        shares: for each contender, by measure, one share for each user.
-        users: how many users.
-        bootstrap: of so many users.
+        shares: for each contender, by measure (the same for all), one share for each user.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
     """
-    rows = []
-    first: dict[str, Figure] = {}
-    for label, own in zip(labels, shares, strict=True):
-        figures = {measure: found for measure, each in own.items() if (found := bootstrap.of(each)) is not None}
-        against = {measure: found.less(first[measure]) for measure, found in figures.items() if measure in first}
-        first = first or figures
-        rows.append(Row(label, {measure: found.estimate() for measure, found in figures.items()}, against))
-    return Group(name, users, tuple(rows))
+    found = iter(figures_of([each for own in shares for each in own.values()], resamples, seed))
+    by_contender = [{measure: figure for measure in own if (figure := next(found)) is not None} for own in shares]
+    first = by_contender[0]
+    rows = [
+        Row(
+            label,
+            {measure: figure.estimate() for measure, figure in own.items()},
+            {measure: figure.less(first[measure]) for measure, figure in own.items() if measure in first}
+            if own is not first
+            else {},
+        )
+        for label, own in zip(labels, by_contender, strict=True)
+    ]
+    return Group(name, len(next(iter(shares[0].values()))), tuple(rows))

@@ -1,30 +1,74 @@
-"""An evaluation's figures as tables: a figure, and below it its interval."""
+"""An evaluation's figures as tables, one section for each world and data set; and how a terminal shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from lab.evaluation.bootstrap import Estimate
 from lab.evaluation.figures import CHANGE_MEASURES, MEASURES, USER_MEASURES, Measure
-from lab.evaluation.markdown import FOUND, HARM
-from lab.evaluation.report import Group, Report, Row, SetReport, WorldReport
+from lab.evaluation.report import Group, Reliability, Report, Row, WorldReport
 from lab.evaluation.sets.history import SET_MEASURES
 from lab.evaluation.words import interval_in_words, value_in_words
 
+FOUND: Final = ("precision", "strong", "recall", "ever", "showings")
+HARM: Final = ("liked", "liked_inferred", "liked_ever", "liked_ever_inferred", "neutral", "neutral_ever")
+
+
+class Cell(NamedTuple):
+    """A figure, and its interval if it has one."""
+
+    value: str
+    interval: str = ""
+
+
+class Table(NamedTuple):
+    """Rows of as many cells as there are heads; the first names what the row is of."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+class Section(NamedTuple):
+    """All tables of one world or data set."""
+
+    head: str
+    what: str
+    tables: Sequence[Table]
+
+
+def sections(report: Report, sizes: Iterable[str]) -> Iterator[Section]:
+    """All tables.
+
+    Args:
+        sizes: of whose lists the tables are, as far as a world has such users.
+    """
+    for world in report.worlds:
+        counts = ", ".join(f"{group.users} {group.name}" for group in world.groups if group.name != "all")
+        what = f"{world.what}; {world.events:,} showings; users: {counts}"
+        yield Section(f"World {world.name}", what, list(_of_world(world, list(sizes))))
+    for each in report.sets:
+        if each.group is None:
+            yield Section(f"Data set {each.name}", f"{each.what}\npassed over: {each.missing}", [])
+        else:
+            table = _table(f"{each.group.users} users", each.group, SET_MEASURES)
+            yield Section(f"Data set {each.name}", each.what, [table])
+
 
 def show(console: Console, report: Report) -> None:
-    """Prints a report."""
+    """Prints a report: of the lists, those of heavy users."""
     for label, what in report.contenders.items():
         console.print(f"{label:14} {what}", markup=False)
-    for world in report.worlds:
-        _show_world(console, world)
-    for each in report.sets:
-        _show_set(console, each)
+    for section in sections(report, ["heavy"]):
+        console.print(f"\n{section.head}: {section.what}", markup=False)
+        for table in section.tables:
+            console.print(_printable(table))
     console.print(
         f"{report.command}\n95 % intervals from {report.resamples} resamples of users; {report.seconds:.0f} s",
         style="dim",
@@ -32,79 +76,66 @@ def show(console: Console, report: Report) -> None:
     )
 
 
-def _show_world(console: Console, world: WorldReport) -> None:
-    console.print(f"\n[bold]world {world.name}[/]: {world.what}; {world.events:,} showings")
+def _of_world(world: WorldReport, sizes: list[str]) -> Iterator[Table]:
     groups = {group.name: group for group in world.groups}
-    console.print(_ranking("average precision: true dislikes ranked first", groups, against=False))
     first, *others = groups["all"].rows
+    yield _ranking("average precision", groups, against=False)
     if others:
-        title = f"average precision less that of {first.label}, user by user"
-        console.print(_ranking(title, groups, against=True))
-    heavy = groups.get("heavy") or groups["all"]
-    for kind in ("tag", "creator"):
-        for what, names in (("listed", FOUND), ("listed wrongly", HARM)):
-            measures = [MEASURES[f"{kind}.{name}"] for name in names]
-            console.print(_table(f"{kind}s {what}, {heavy.name} users", heavy, measures))
-    console.print(_table(f"serving, and duration caps, {heavy.name} users", heavy, USER_MEASURES))
-    console.print(_table("what a change of taste gave up, all users", groups["all"], CHANGE_MEASURES))
+        yield _ranking(f"average precision less that of {first.label}, user by user", groups, against=True)
+    for size in filter(groups.__contains__, sizes):
+        for kind in ("tag", "creator"):
+            for what, names in (("listed", FOUND), ("listed wrongly", HARM)):
+                yield _table(
+                    f"{kind}s {what}, {size} users", groups[size], [MEASURES[f"{kind}.{name}"] for name in names]
+                )
+        yield _table(f"serving, and duration caps, {size} users", groups[size], USER_MEASURES)
+    for size in filter(groups.__contains__, sizes if "all" in sizes else ["all"]):
+        yield _table(f"after a change of taste, {size} users", groups[size], CHANGE_MEASURES)
     for label, rows in world.reliability.items():
-        table = _titled(f"log odds of {label}, all users")
-        for name in ("of", "log odds", "keys", "predicted", "truly disliked"):
-            table.add_column(name, justify="left" if name == "of" else "right")
-        for row in rows:
-            low, high = "" if row.low is None else f"{row.low:g}", "" if row.high is None else f"{row.high:g}"
-            told = Text(f"{row.disliked.value:.1%} ").append(f"{row.disliked.low:.1%}–{row.disliked.high:.1%}", "dim")
-            table.add_row(f"{row.kind}s", f"{low} … {high}", f"{row.keys:,}", f"{row.predicted:.1%}", told)
-        console.print(table)
+        heads = ("of", "log odds", "keys", "predicted", "truly disliked")
+        yield Table(f"log odds of {label}, all users", heads, [_calibration(row) for row in rows])
 
 
 def _ranking(title: str, groups: dict[str, Group], *, against: bool) -> Table:
     """Average precision for every size of user, or how it differs from that of the first contender."""
-    table = _titled(title)
-    table.add_column("rule", no_wrap=True)
-    names = [name for name in ("heavy", "medium", "light") if name in groups]
-    for kind in ("tag", "creator"):
-        for name in names:
-            table.add_column(f"{kind}s,\n{name}", justify="right")
-    for number, row in enumerate(groups["all"].rows):
-        if against and number == 0:
-            continue
-        cells = [
-            _cell(_figures(groups[name].rows[number], against=against).get(f"{kind}.ap"), MEASURES[f"{kind}.ap"])
-            for kind in ("tag", "creator")
-            for name in names
-        ]
-        table.add_row(Text(row.label), *cells)
-    return table
+    columns = [(kind, name) for kind in ("tag", "creator") for name in ("heavy", "medium", "light") if name in groups]
+    rows = [
+        [Cell(row.label), *(_cell(_of(groups[name].rows[number], against), f"{kind}.ap", "") for kind, name in columns)]
+        for number, row in enumerate(groups["all"].rows)
+    ]
+    return Table(title, ("rule", *(f"{kind}s, {name}" for kind, name in columns)), rows[against:])
 
 
-def _figures(row: Row, *, against: bool) -> dict[str, Estimate]:
+def _of(row: Row, against: bool) -> dict[str, Estimate]:
     return row.against if against else row.figures
 
 
-def _show_set(console: Console, found: SetReport) -> None:
-    console.print(f"\n[bold]data set {found.name}[/]: {found.what}")
-    if found.group is None:
-        console.print(f"passed over: {found.missing}", markup=False)
-        return
-    console.print(_table(f"{found.group.users} users", found.group, SET_MEASURES))
-
-
 def _table(title: str, group: Group, measures: Sequence[Measure]) -> Table:
-    table = _titled(title)
-    table.add_column("rule", no_wrap=True)
-    for measure in measures:
-        table.add_column(measure.head, justify="right")
-    for row in group.rows:
-        table.add_row(Text(row.label), *(_cell(row.figures.get(measure.name), measure) for measure in measures))
-    return table
+    rows = [[Cell(row.label), *(_cell(row.figures, each.name, each.unit) for each in measures)] for row in group.rows]
+    return Table(title, ("rule", *(measure.head for measure in measures)), rows)
 
 
-def _cell(found: Estimate | None, measure: Measure) -> Text:
-    if found is None:
-        return Text("–", style="dim")
-    return Text(value_in_words(found.value, measure.unit)).append(f"\n{interval_in_words(found, measure.unit)}", "dim")
+def _cell(figures: dict[str, Estimate], name: str, unit: str) -> Cell:
+    found = figures.get(name)
+    return Cell("–") if found is None else Cell(value_in_words(found.value, unit), interval_in_words(found, unit))
 
 
-def _titled(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=0)
+def _calibration(row: Reliability) -> list[Cell]:
+    low, high = ("" if edge is None else f"{edge:g}" for edge in (row.low, row.high))
+    true = row.disliked
+    return [
+        Cell(f"{row.kind}s"),
+        Cell(f"{low} … {high}"),
+        Cell(f"{row.keys:,}"),
+        Cell(f"{row.predicted:.1%}"),
+        Cell(f"{true.value:.1%}", f"{true.low:.1%}–{true.high:.1%}"),
+    ]
+
+
+def _printable(table: Table) -> RichTable:
+    found = RichTable(title=table.title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=0)
+    for number, head in enumerate(table.heads):
+        found.add_column(head, justify="right" if number else "left", no_wrap=not number)
+    for row in table.rows:
+        found.add_row(*(Text(cell.value).append(f"\n{cell.interval}" if cell.interval else "", "dim") for cell in row))
+    return found

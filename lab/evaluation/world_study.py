@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from lab.evaluation.bootstrap import Bootstrap, Share
+from lab.evaluation.bootstrap import Share, figures_of
 from lab.evaluation.contenders import Contender
 from lab.evaluation.crowd import Life, among
 from lab.evaluation.figures import BIN_EDGES, Bin, Shares, bins_of, shares_of
@@ -72,20 +72,17 @@ def _group(name: str, labels: Sequence[str], users: list[list[Shares]], resample
         {measure: [user[number][measure] for user in users] for measure in users[0][number]}
         for number in range(len(labels))
     ]
-    return group_of(name, labels, by_contender, len(users), Bootstrap(len(users), resamples, seed))
+    return group_of(name, labels, by_contender, resamples, seed)
 
 
 def _reliability(kind: str, users: list[list[Bin]], resamples: int, seed: int) -> list[Reliability]:
+    edges = (None, *BIN_EDGES, None)
+    bins = list(zip(*users, strict=True))
+    figures = figures_of([[Share(each.disliked, each.keys) for each in here] for here in bins], resamples, seed)
     rows = []
-    bootstrap = Bootstrap(len(users), resamples, seed)
-    for number in range(len(BIN_EDGES) + 1):
-        here = [bins[number] for bins in users]
-        keys = sum(each.keys for each in here)
-        found = bootstrap.of([Share(each.disliked, each.keys) for each in here])
+    for low, high, here, found in zip(edges, edges[1:], bins, figures, strict=False):
         if found is not None:
-            low = BIN_EDGES[number - 1] if number else None
-            high = BIN_EDGES[number] if number < len(BIN_EDGES) else None
-            rows.append(
-                Reliability(kind, low, high, keys, sum(each.predicted for each in here) / keys, found.estimate())
-            )
+            keys = sum(each.keys for each in here)
+            predicted = sum(each.predicted for each in here) / keys
+            rows.append(Reliability(kind, low, high, keys, predicted, found.estimate()))
     return rows

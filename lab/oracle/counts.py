@@ -1,6 +1,6 @@
 """The oracle, spec §5 and §6: day tiles, the roll-up R, a session's contributions, and the score.
 
-Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec and our readings of it alone.
+Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from docs/spec.md alone.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def rate_ratio(kind: str, o: float, e: float) -> float:
 
 
 def credit(kind: str, o: float, e: float) -> float:
-    """λ of a tag or creator, as it explains what becomes of an item that carries it (§5, departure D3)."""
+    """λ of a tag or creator, as it explains what becomes of an item that carries it (§5)."""
     alpha = 4 if kind == "tag" else 8
     return (alpha + o) / (alpha + e)
 
@@ -254,7 +254,7 @@ def _add_trial(
     calibration: float,
     abandoning: float,
 ) -> None:
-    """Observed against expected of a resolved interaction: one trial, of the showing or else the play (D1, D2)."""
+    """Observed against expected of a resolved interaction: one trial, of the showing or else the play (§5)."""
     pop_b = usual_abandonment(i, r)
     pa = 0.0 if i.media == "product" else clip(pop_b * abandoning, 0.03, 0.95)
     p = 1.0

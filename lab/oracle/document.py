@@ -1,6 +1,6 @@
 """The oracle, spec §7 and §9: entries, and the document.
 
-Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec and our readings of it alone.
+Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from docs/spec.md alone.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Row = tuple[Tier, float, int, list[Reason]]
 
 
 def listed_until(window: Window, key: Key, bits: Listed, at: int) -> int | None:
-    """Whether a tag or creator is listed, as of a moment (§7, D7): when the entry expires, or None.
+    """Whether a tag or creator is listed, as of a moment (§7): when the entry expires, or None.
 
     Args:
         bits: what was listed at the last seal or late undo that touched it.
@@ -73,7 +73,7 @@ def _newest_day_against(window: Window, key: Key) -> list[int]:
 
 
 def _engaged_again(window: Window, key: Key, said: int) -> bool:
-    """Whether, after a day, the key was engaged with on three days and as much as was expected (D7)."""
+    """Whether, after a day, the key was engaged with on three days and as much as was expected (§7)."""
     later = [counts for day, counts in window.series(key) if day > said]
     days = len([counts for counts in later if counts.get("engaged", 0) > 0])
     observed = sum(counts.get("o", 0) for counts in later)
@@ -82,7 +82,7 @@ def _engaged_again(window: Window, key: Key, said: int) -> bool:
 
 
 def _without_taken_back(hard: list[Entry], window: Window) -> list[Entry]:
-    """Hard entries without tags that the user named and then engaged with again; block and report stand (D8)."""
+    """Hard entries without tags that the user named and then engaged with again; block and report stand (§4)."""
     return [
         entry
         for entry in hard

@@ -1,6 +1,6 @@
 """The oracle, spec §8: the duration cap.
 
-Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec and our readings of it alone.
+Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from docs/spec.md alone.
 """
 
 from __future__ import annotations

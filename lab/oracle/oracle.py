@@ -1,10 +1,10 @@
 """The oracle: what a user's document must be, computed the plain and slow way (invariant I2).
 
-It is written from spec.md and from the readings and departures D1–D8 of docs/interpretation.md alone. It keeps every
-event of unsealed sessions, joins them anew at each step, and forms every number from the day tiles. It shares nothing
-with ``streamer.signals``, ``streamer.profile``, ``streamer.scoring`` and ``streamer.population`` but the shape of the
-document and of the population's snapshot: tests compare the two. Events, and what is a normal tag, are
-``streamer.events``'. Covered: spec §2–§10; not covered: labels.
+It is written from docs/spec.md alone; a bare § is of that page. It keeps every event of unsealed sessions, joins them
+anew at each step, and forms every number from the day tiles. It shares nothing with ``streamer.signals``,
+``streamer.profile``, ``streamer.scoring`` and ``streamer.population`` but the shape of the document and of the
+population's snapshot: tests compare the two. Events, and what is a normal tag, are ``streamer.events``'. Covered:
+spec §2–§10; not covered: labels.
 
     oracle_sessions   §2–§4  sessions, interactions, what they say
     oracle_counts     §5, §6 tiles, R, contributions, score

@@ -1,6 +1,6 @@
 """The oracle, spec §10: what all users add up to, from scratch, and the rates that follow.
 
-Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec and our readings of it alone.
+Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from docs/spec.md alone.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def pi_creator(sums: Sums, creator: str) -> float:
 
 
 def pi_tag(sums: Sums, tag: str) -> float:
-    """π_tag of §10 (departure D6)."""
+    """π_tag of §10."""
     tags = [own for key, own in sums.items() if key[0] == "tag"]
     s, n = (sum(own.get(name, 0) for own in tags) for name in ("dislikes", "users"))
     own = sums.get(("tag", tag), {})

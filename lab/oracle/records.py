@@ -1,6 +1,6 @@
 """The oracle, spec §4 and §5: explicit records, the hard entries they make and the evidence they contribute.
 
-Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec and our readings of it alone.
+Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from docs/spec.md alone.
 """
 
 from __future__ import annotations
@@ -297,7 +297,7 @@ def _newest_keys(record: Record) -> tuple[tuple[str, ...], str | None]:
 
 
 def nats(mark: Mark, records: Records, r: Window) -> dict[Key, int]:
-    """The ld that a mark contributes per key, in millionths (§5, explicit evidence; of ratings D4)."""
+    """The ld that a mark contributes per key, in millionths (§5, explicit evidence)."""
     scope, target, family = record_key(mark.event)
     if family == "follow":
         return {("creator", target): micro(-3.0)}

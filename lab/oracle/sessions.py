@@ -1,6 +1,6 @@
 """The oracle, spec §2–§4: how a user's events form sessions and interactions, and what these say.
 
-Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from the spec and our readings of it alone.
+Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from docs/spec.md alone.
 """
 
 from __future__ import annotations

@@ -36,4 +36,4 @@ REGIMES: Final = {
         Regime("browse-blind", "browse, but of what is reported as seen 40 % never was", (0.07, 0.23), 8, 0.4, 1.0),
     )
 }
-"""Regimes by name. ``feed`` and ``browse`` are those of spec §6; the blind ones those of §11's warning."""
+"""Regimes by name. ``feed`` and ``browse`` are those of spec §11; so are the blind ones, of weak viewability data."""

@@ -99,11 +99,12 @@ def _population(settings: Settings) -> Finding:
     known = found.population
     now_ms = wall_ms()
     if known.version == 0:
-        text = "no snapshot yet, so users are judged by the constants: does  streamer population  run?"
+        text = "no rates of everybody yet, so users are judged by built-in ones: does  streamer population  run?"
         return Finding("population", False, text)
     text = (
-        f"snapshot {known.version} of {moment(known.as_of)}: {len(known.tags)} tags and {len(known.creators)} creators "
-        f"with rates of their own, {len(found.lists)} default lists, {len(found.health)} creators flagged"
+        f"rates of {moment(known.as_of)} (snapshot {known.version}): {len(known.tags)} tags and "
+        f"{len(known.creators)} creators with rates of their own, {len(found.lists)} default lists, "
+        f"{len(found.health)} creators flagged"
     )
     if is_stale(known.as_of, now_ms, settings):
         return Finding("population", False, f"{text}; it is old: does  streamer population  run?")

@@ -27,7 +27,7 @@ def erase(
     user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is done; 0: do not wait.")] = 30.0,
 ) -> None:
-    """Delete everything known of a user up to now: state, outbox and Redis. Waits until Redis has let go."""
+    """Delete everything known of a user up to now: in Kafka and in Redis. Waits until Redis has let go."""
     settings = options_of(ctx).settings()
     from streamer.errors import RedisUnavailable
     from streamer.producing import SignalProducer
@@ -56,7 +56,7 @@ def erase(
 def _tell_rest(settings: Settings) -> None:
     topics = settings.topics
     typer.echo(
-        f"{topics.state} and {topics.avoid_lists}: deleted by tombstones, "
+        f"{topics.state} and {topics.avoid_lists}: marked as deleted, "
         "gone from disk when Kafka compacts, within a day\n"
         f"{topics.journal}: void at once, gone from disk a day after the workers have deleted its beginning\n"
         f"{', '.join(topics.sources)}: the user's events stay there, unread, until {settings.retention_days} days old"

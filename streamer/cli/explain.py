@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from streamer.profile import Profile, Rules
     from streamer.settings import Settings
 
+_LEGEND = (
+    "\nTo read this: seen, starts, left (early), engaged and ignored are counts of items; sess. are the sessions in "
+    "which it was seen and not chosen. Expected are the engagements that this user's own habits foresee for something "
+    "they are indifferent to, came are those that there were. Said is what they stated: above 0 against it, below 0 "
+    "for it. Weight is what a day still counts for: half after {half_life_days:g} days. Log odds of 0 mean a "
+    "probability of 50%, and each +1 multiplies the odds by 2.7. More words: docs/glossary.md"
+)
+
 
 def install(app: typer.Typer) -> None:
     """Adds the command."""
@@ -35,7 +43,7 @@ def explain(
 ) -> None:
     """Show the counts behind one entry by day, and for what is not listed, what is missing.
 
-    Reads the worker's saved state from Kafka; what happened since its last checkpoint is not in it.
+    Reads the workers' state from Kafka as they last saved it: what happened in the seconds since is not in it.
     """
     from rich.console import Console
 
@@ -59,11 +67,13 @@ def explain(
     asked: list[ExplainedKind] = [each for each in KINDS if kind in (None, each)]
     if kind is None and value != "duration":
         asked.remove("duration")
-    accounts = [explain_key(profile, each, normal_tag(value) if each == "tag" else value) for each in asked]
-    told = [account for account in accounts if account.known]
+    found = [explain_key(profile, each, normal_tag(value) if each == "tag" else value) for each in asked]
+    told = [explanation for explanation in found if explanation.known]
     _show_user(console, profile, store)
-    for account in told:
-        _show(console, account, settings.half_life_days)
+    for explanation in told:
+        _show(console, explanation, settings.half_life_days)
+    if any(explanation.scored is not None for explanation in told):
+        console.print(_LEGEND.format(half_life_days=settings.half_life_days), style="dim", markup=False)
     if not told:
         names = " or ".join(asked)
         console.print(
@@ -92,7 +102,9 @@ def _show_user(console: Console, profile: Profile, store: PartitionStore) -> Non
     from streamer.profile.baseline import Baseline
 
     saved = (
-        "" if store.mark is None or store.mark.watermark < 0 else f", saved at watermark {moment(store.mark.watermark)}"
+        ""
+        if store.mark is None or store.mark.watermark < 0
+        else f"; saved, with all events up to {moment(store.mark.watermark)}"
     )
     console.print(f"{profile.user_id}: newest event {moment(max(0, profile.newest))}{saved}", markup=False)
     baseline = Baseline(profile.rollup, profile.newest // DAY_MS, profile.rules)
@@ -104,71 +116,71 @@ def _show_user(console: Console, profile: Profile, store: PartitionStore) -> Non
     if profile.rules.population.version:
         known = profile.rules.population
         console.print(
-            f"judged by population snapshot {known.version} of {moment(known.as_of)}: people start "
+            f"judged by everybody's rates of {moment(known.as_of)} (snapshot {known.version}): people start "
             f"{known.start_rate:.0%} and leave {known.abandonment:.0%} of that early",
             markup=False,
         )
 
 
-def _show(console: Console, account: KeyExplanation, half_life_days: float) -> None:
+def _show(console: Console, explanation: KeyExplanation, half_life_days: float) -> None:
     from streamer.cli.tables import effect_in_words
     from streamer.cli.words import relative
     from streamer.clock import wall_ms
     from streamer.serving.words import reasons_in_words
 
-    console.print(f"\n{account.kind} {account.value}", style="bold", markup=False)
+    console.print(f"\n{explanation.kind} {explanation.value}", style="bold", markup=False)
     now_ms = wall_ms()
-    for entry in account.entries:
+    for entry in explanation.entries:
         ends = "until undone" if entry.expires_at is None else f"ends {relative(entry.expires_at, now_ms)}"
         console.print(
             f"listed: {entry.tier}, {effect_in_words(entry, now_ms)}, {ends}, because {reasons_in_words(entry)}",
             markup=False,
         )
-    for line in account.said:
+    for line in explanation.said:
         console.print(f"said {line}", markup=False)
-    if account.days:
-        console.print(_table(account, half_life_days))
-    if account.scored is not None:
-        console.print(_score(account), markup=False)
-    for line in account.details:
+    if explanation.days:
+        console.print(_table(explanation, half_life_days))
+    if explanation.scored is not None:
+        console.print(_score(explanation), markup=False)
+    for line in explanation.details:
         console.print(line, markup=False)
-    for line in account.missing:
+    for line in explanation.missing:
         console.print(f"not listed: {line}", markup=False)
 
 
-def _score(account: KeyExplanation) -> str:
+def _score(explanation: KeyExplanation) -> str:
     from streamer.scoring.entries import iso_day
     from streamer.scoring.score import LISTED, STRONG, sigmoid
 
-    scored = account.scored
+    scored = explanation.scored
     assert scored is not None
     return (
-        f"As of {iso_day(scored.last_day)}: E = {scored.expected:.2f} engagements were expected, "
-        f"O = {scored.observed:.2f} came, "
-        f"what they said weighs {scored.explicit:+.2f}: log odds of a dislike {scored.log_odds:+.2f} "
-        f"({sigmoid(scored.log_odds):.0%}); listed from {LISTED:+.1f}, strong from {STRONG:+.1f}"
+        f"As of {iso_day(scored.last_day)} {scored.expected:.2f} engagements were expected and "
+        f"{scored.observed:.2f} came; what they said weighs {scored.explicit:+.2f}. So it is disliked with a "
+        f"probability of {sigmoid(scored.log_odds):.0%}: log odds {scored.log_odds:+.2f}; listed from {LISTED:+.1f}, "
+        f"strong from {STRONG:+.1f}"
     )
 
 
-def _table(account: KeyExplanation, half_life_days: float) -> Table:
+def _table(explanation: KeyExplanation, half_life_days: float) -> Table:
     from rich import box
     from rich.table import Table
 
     from streamer.scoring.entries import iso_day, total_of
 
-    judged = account.kind != "content"
+    judged = explanation.kind != "content"
     names = ["day", "seen", "starts", "left", "engaged", "ignored", "sess."]
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_footer=True)
-    total = total_of(account.days)
+    total = total_of(explanation.days)
     sums = ["all", total.shown, total.started, total.abandoned, total.engaged, total.ignored, total.sessions]
     for name, footer in zip(names, sums, strict=True):
         table.add_column(name, str(footer), justify="left" if name == "day" else "right", no_wrap=True)
     if judged:
-        for name, amount in (("E", total.e), ("O", total.o), ("said", total.ld)):
+        for name, amount in (("expected", total.e), ("came", total.o), ("said", total.ld)):
             table.add_column(name, f"{amount / 1e6:.2f}", justify="right", no_wrap=True)
         table.add_column("weight", justify="right", no_wrap=True)
-    last_day = account.days[-1][0] if account.scored is None else account.scored.last_day
-    for day, cell in account.days:
+    last_day = explanation.days[-1][0] if explanation.scored is None else explanation.scored.last_day
+    for day, cell in explanation.days:
         counts = (cell.shown, cell.started, cell.abandoned, cell.engaged, cell.ignored, cell.sessions)
         row = [iso_day(day), *(str(count) if count else "·" for count in counts)]
         if judged:

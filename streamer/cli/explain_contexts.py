@@ -46,8 +46,8 @@ def contexts_in_words(
         else:
             verdict = "not listed there: that has expired"
         yield (
-            f"{dimension} {value}: E = {scored.expected:.2f}, O = {scored.observed:.2f}, said {scored.explicit:+.2f}: "
-            f"log odds of a dislike {scored.log_odds:+.2f}; {verdict}"
+            f"{dimension} {value}: {scored.expected:.2f} expected, {scored.observed:.2f} came, "
+            f"said {scored.explicit:+.2f}: log odds {scored.log_odds:+.2f}; {verdict}"
         )
 
 
@@ -69,12 +69,12 @@ def missing_cap(plays: Mapping[int, Plays]) -> Iterator[str]:
     """What a duration cap lacks."""
     split = duration.best_split(plays)
     if split is None:
-        yield f"fewer than {duration.LEAST_PLAYS} plays of known length on one side of every edge"
+        yield f"fewer than {duration.LEAST_PLAYS} plays of known length on one side of every possible cap"
     elif split.holds:
         yield f"there was a cap of {split.edge} s, but their last play is {duration.ENTRY_DAYS} days ago"
     else:
         yield (
-            f"at the clearest edge, {split.edge} s, the difference is worth {split.gain:.1f} of "
-            f"{duration.LEAST_GAIN:.1f} nats, and longer ones are left {split.ratio:.2f} times as often: a cap needs "
-            f"{duration.LEAST_RATIO}"
+            f"{split.edge} s parts best what they leave early: the difference is certain to {split.gain:.1f} (a cap "
+            f"takes {duration.LEAST_GAIN:.1f}), and longer ones are left {split.ratio:.2f} times as often (a cap takes "
+            f"{duration.LEAST_RATIO})"
         )

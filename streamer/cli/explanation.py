@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from streamer.cli import explain_contexts as habits
+from streamer.cli.explain_contexts import contexts_in_words, missing_cap, plays_in_words
 from streamer.cli.words import moment
 from streamer.events import DAY_MS
 from streamer.profile import Profile
@@ -54,9 +54,9 @@ class KeyExplanation(Struct, frozen=True):
 
 
 def explain_key(profile: Profile, kind: ExplainedKind, value: str) -> KeyExplanation:
-    """The account of one key; the duration's ``value`` does not matter: a user has one cap at most."""
+    """Why one key is listed, or what it lacks; the duration's ``value`` does not matter: a user has one cap at most."""
     if kind == "duration":
-        return _duration_account(profile)
+        return _explain_duration(profile)
     days = days_of(profile, kind, value)
     document = profile.document()
     found = () if document is None else tuple(e for e in document.entries if (e.kind, e.value) == (kind, value))
@@ -68,20 +68,20 @@ def explain_key(profile: Profile, kind: ExplainedKind, value: str) -> KeyExplana
         else:
             missing = tuple(_key(profile, kind, value, days, scored))
     details = (
-        tuple(habits.contexts_in_words(value, contexts_in(profile, value), scored, found, profile.rules.scorer))
+        tuple(contexts_in_words(value, contexts_in(profile, value), scored, found, profile.rules.scorer))
         if kind == "tag"
         else ()
     )
     return KeyExplanation(kind, value, days, scored, found, tuple(_said(profile, kind, value)), missing, details)
 
 
-def _duration_account(profile: Profile) -> KeyExplanation:
+def _explain_duration(profile: Profile) -> KeyExplanation:
     plays = plays_in(profile)
     document = profile.document()
     found = () if document is None else tuple(entry for entry in document.entries if entry.kind == "duration")
     value = str(found[0].value) if found else "any"
-    missing = () if found else tuple(habits.missing_cap(plays))
-    return KeyExplanation("duration", value, (), None, found, (), missing, tuple(habits.plays_in_words(plays)))
+    missing = () if found else tuple(missing_cap(plays))
+    return KeyExplanation("duration", value, (), None, found, (), missing, tuple(plays_in_words(plays)))
 
 
 def _key(profile: Profile, kind: ExplainedKind, value: str, days: Days, scored: Scored | None) -> Iterator[str]:
@@ -104,14 +104,14 @@ def _key(profile: Profile, kind: ExplainedKind, value: str, days: Days, scored: 
     least = entries.LISTED_EXPECTED[scored.kind]
     if scored.expected < least and scored.explicit < entries.LISTED_EXPLICIT:
         yield (
-            f"too little evidence: E = {scored.expected:.2f} of the {least:.2f} expected engagements "
-            f"needed (or {scored.explicit:+.2f} of the {entries.LISTED_EXPLICIT:+.2f} that they must have said)"
+            f"too little evidence: {scored.expected:.2f} of the {least:.2f} expected engagements that it takes "
+            f"(or {scored.explicit:+.2f} of the {entries.LISTED_EXPLICIT:+.2f} that what they said must weigh)"
         )
     if scored.log_odds < score.LISTED:
         kept = profile.listed.get((kind, value), -1) > profile.newest
         yield (
-            f"not unlikely enough to please: log odds of a dislike {scored.log_odds:+.2f}, listed from "
-            f"{score.LISTED:+.2f}" + (f", kept down to {score.KEPT:+.2f}" if kept else "")
+            f"not disliked likely enough: log odds {scored.log_odds:+.2f}, listed from {score.LISTED:+.2f}"
+            + (f", kept down to {score.KEPT:+.2f}" if kept else "")
         )
     elif 0 < scored.expires_at <= profile.newest:
         yield f"it was listed, but that expired on {entries.iso_day(scored.expires_at // DAY_MS)}"

@@ -72,7 +72,7 @@ def stored(settings: Settings, user: str) -> bytes | None:
 
 def show(console: Console, document: Document, now_ms: int) -> None:
     """Prints a document."""
-    from streamer.cli.tables import entries_table
+    from streamer.cli.tables import LEGEND, entries_table
     from streamer.cli.words import moment, relative
 
     facts = [f"as of {moment(document.as_of)} ({relative(document.as_of, now_ms)})"]
@@ -88,3 +88,4 @@ def show(console: Console, document: Document, now_ms: int) -> None:
         console.print("Known well enough, and nothing to avoid.")
         return
     console.print(entries_table(document.entries, now_ms, evidence=True))
+    console.print(LEGEND, style="dim")

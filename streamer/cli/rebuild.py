@@ -91,6 +91,6 @@ async def _rebuild_population(settings: Settings) -> str:
     async with PopulationWriter(settings.redis_url, timeout=settings.redis_timeout) as writer:
         await writer.write(figures_of(*found))
     return (
-        f"the population: snapshot {found.population.version}, {len(found.lists)} default lists and "
-        f"{len(found.health)} flagged creators written to Redis"
+        f"the population: everybody's rates (snapshot {found.population.version}), {len(found.lists)} default lists "
+        f"and {len(found.health)} flagged creators written to Redis"
     )

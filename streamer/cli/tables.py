@@ -15,6 +15,12 @@ from streamer.serving.words import evidence_in_words, reasons_in_words, target_i
 
 _COLOURS: dict[Tier, str] = {"hard": "bold red", "strong": "yellow", "soft": "cyan"}
 
+LEGEND = (
+    "hard: they said so; strong: disliked more likely than not, or ignored again and again; soft: less sure. "
+    "x is what an item's relevance is multiplied by now, and drifts back to 1."
+)
+"""What tiers and effects mean, to be printed below a table of entries."""
+
 
 def entries_table(entries: Sequence[Entry], now_ms: int, *, evidence: bool, title: str | None = None) -> Table:
     """A row for each entry: what, how strongly, its effect now, why, until when.

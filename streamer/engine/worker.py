@@ -44,7 +44,8 @@ log: Final = logging.getLogger(__name__)
 
 _LEAST_HOT: Final = 100
 _GC_THRESHOLDS: Final = (1_000_000, 50, 100)
-"""State holds no reference cycles, so looking for them often finds nothing (design §5: 17.7 to 11.6 us an event)."""
+"""State holds no reference cycles, so looking for them often finds nothing: without, 11.6 us an event, with 17.7
+(docs/architecture.md)."""
 
 
 class Engine(Member):

@@ -6,7 +6,7 @@ import contextlib
 from types import TracebackType
 from typing import Final, Self
 
-import msgspec
+import orjson
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from streamer.clock import wall_ms
@@ -203,6 +203,8 @@ class SignalProducer:
 
 def _encoded(event: Event | Erasure | dict[str, object]) -> bytes:
     try:
-        return encode(event) if not isinstance(event, dict) else msgspec.json.encode(event)
+        if isinstance(event, dict):  # numbers may be numpy's, and lists any collection
+            return orjson.dumps(event, default=list, option=orjson.OPT_SERIALIZE_NUMPY)
+        return encode(event)
     except (TypeError, ValueError, OverflowError) as error:  # ValueError: text that is not Unicode
         raise InvalidEvent("wrong_type", str(error)) from None

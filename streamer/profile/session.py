@@ -190,7 +190,7 @@ class Session(Struct, gc=False):
         )
 
     def positions_of(self, content_ids: Iterable[str]) -> dict[str, int] | None:
-        """What is to be saved of where items stood: nothing (:class:`streamer.profile.positions.PlacedSession`)."""
+        """What is to be saved of where items stood: nothing (:class:`streamer.profile.positions.PositionedSession`)."""
         return None
 
     def take_positions(self, positions: dict[str, int]) -> None:

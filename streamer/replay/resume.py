@@ -8,7 +8,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
+import orjson
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from streamer.errors import SettingsError, StateCorrupt
 from streamer.events import Event, encode
@@ -82,7 +84,7 @@ def save_point(file: Path, point: ResumePoint) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as out:
-            out.write(msgspec.json.format(msgspec.json.encode(point)))
+            out.write(orjson.dumps(asdict(point), option=orjson.OPT_INDENT_2))
             out.flush()
             os.fsync(out.fileno())
         draft.replace(file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from streamer.scoring.document import Entry, Evidence, Reason
+from streamer.scoring.score import sigmoid
 
 _REASONS: Final[dict[Reason, str]] = {
     "explicit": "they said so",
@@ -38,7 +39,7 @@ def evidence_in_words(entry: Entry) -> str:
 
     >>> evidence = Evidence(expected=5.0, observed=0.0, first_day="2025-09-01", last_day="2025-10-09")
     >>> evidence_in_words(Entry("tag", "news", None, "strong", 0.29, 0.3481, ("ignored",), evidence, 0, None))
-    '5.0 engagements were expected, 0 came; log odds of a dislike +0.35'
+    '5.0 engagements were expected, 0 came; disliked with a probability of 59% (log odds +0.35)'
     """
     if entry.log_odds is None:
         return ""
@@ -47,8 +48,9 @@ def evidence_in_words(entry: Entry) -> str:
     if evidence.expected or evidence.observed:
         parts.append(f"{evidence.expected:.1f} engagements were expected, {evidence.observed:.2g} came")
     if evidence.explicit:
-        parts.append(f"what they said weighs {evidence.explicit:+.1f}")
-    parts.append(f"log odds of a dislike {entry.log_odds:+.2f}")
+        side = "against" if evidence.explicit > 0 else "for"
+        parts.append(f"what they said weighs {abs(evidence.explicit):.1f} {side} it")
+    parts.append(f"disliked with a probability of {sigmoid(entry.log_odds):.0%} (log odds {entry.log_odds:+.2f})")
     return "; ".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""When a document may leave Redis (design §6): nobody has to delete what has expired."""
+"""When a document may leave Redis (spec §9): nobody has to delete what has expired."""
 
 from __future__ import annotations
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from typing import Final, Literal
 
-from redis.backoff import EqualJitterBackoff
 from redis.exceptions import NoScriptError
+from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, wait_random_exponential
 
 from streamer.errors import RedisUnavailable
 from streamer.events import CLAIM
@@ -21,7 +23,6 @@ from streamer.sinks.updates import Update, Written
 logger = logging.getLogger(__name__)
 
 _SCAN: Final = 1000
-_MOST_DOUBLINGS: Final = 16
 
 
 class AvoidListWriter(AsyncClosing):
@@ -72,40 +73,31 @@ class AvoidListWriter(AsyncClosing):
         batch: Sequence[Update],
         stop: asyncio.Event,
         *,
-        on_error: Callable[[RedisUnavailable], None] | None = None,
+        on_error: Callable[[], None] = lambda: None,
         first_wait: float = 0.1,
         longest_wait: float = 10.0,
     ) -> Written:
         """Writes a batch however long Redis is away, waiting longer and longer between attempts.
 
         Args:
-            stop: set to give up.
+            stop: set to give up: after one more attempt, if it is waiting for one.
             on_error: told of every failed attempt, for metrics.
-            first_wait: s before the second attempt; doubled each time, with jitter.
+            first_wait: s before the second attempt; before others a random time up to what doubles with each.
             longest_wait: s between attempts at most.
 
         Raises:
             RedisUnavailable: only if told to stop; the batch may not have been written, so do not commit past it.
         """
-        backoff = EqualJitterBackoff(cap=longest_wait, base=first_wait)
-        failures = 0
-        while True:
-            try:
-                written = await self.write(batch)
-            except RedisUnavailable as error:
-                if on_error is not None:
-                    on_error(error)
-                if stop.is_set():
-                    raise
-                wait = backoff.compute(min(failures, _MOST_DOUBLINGS))
-                failures += 1
-                logger.warning("%d avoid lists wait for Redis, next attempt in %.1f s: %s", len(batch), wait, error)
-                if await _is_set_within(stop, wait):
-                    raise
-            else:
-                if failures:
-                    logger.info("Redis is back: %d avoid lists written", written.applied)
-                return written
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(RedisUnavailable),
+            wait=wait_random_exponential(multiplier=first_wait, min=first_wait, max=longest_wait),
+            stop=lambda _: stop.is_set(),
+            sleep=partial(_wait_for, stop),
+            after=lambda _: on_error(),
+            before_sleep=before_sleep_log(logger, logging.WARNING),
+            reraise=True,
+        )
+        return await retrying(self.write, batch)
 
     async def ping(self) -> None:
         """Asks Redis for a sign of life.
@@ -192,9 +184,7 @@ class AvoidListWriter(AsyncClosing):
             yield keys
 
 
-async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Until it is set, so long at most."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

@@ -103,7 +103,7 @@ def test_inspect_shows_every_entry_with_its_reasons_in_words(settings: Settings,
     assert "excluded" in rows["c-9"]
     assert "undone" in rows["c-9"]
     assert "expired" in rows["old"]
-    assert "5.0 engagements were expected, 0 came; log odds of a dislike +0.35" in result.output
+    assert "5.0 engagements were expected, 0 came; disliked with a probability of 59% (log odds +0.35)" in result.output
 
 
 def test_inspect_json_is_the_document_byte_for_byte(settings: Settings, redis: Redis) -> None:
@@ -184,7 +184,7 @@ def test_explain_tells_the_counts_behind_an_entry_and_what_another_lacks(setting
     result = run(settings, "explain", user, str(listed.value).upper())
     assert result.exit_code == 0
     assert f"listed: {listed.tier}, x " in result.output
-    assert f"log odds of a dislike {listed.log_odds:+.2f}" in result.output
+    assert f"log odds {listed.log_odds:+.2f}" in result.output
     assert listed.evidence.last_day is not None
     assert listed.evidence.last_day in result.output
     assert re.search(rf"^ all +{listed.evidence.shown} +{listed.evidence.started} ", result.output, re.MULTILINE)

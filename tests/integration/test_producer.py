@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import msgspec
+import numpy as np
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
@@ -67,6 +68,18 @@ def test_each_kind_of_event_reaches_its_topic_keyed_by_user(
         topic: [(key, value)] for topic, value in sent.items()
     }
     assert len({of_topic[0][0] for of_topic in found.values()}) == 1  # all of a user in one partition
+
+
+def test_fields_may_be_numpys_numbers_and_any_collection(
+    producer: SignalProducer, embedded_broker: EmbeddedBroker, prefix: str
+) -> None:
+    position, share = np.int64(3), np.float32(0.5)
+    producer.impression(user_id="ann", ts=TS, content_id="c", position=position, visible_ratio=share, tags={"news"})
+    producer.flush()
+    ((_, _, sent),) = records(embedded_broker, Topics(prefix).impressions)
+    assert sent == {
+        "user_id": "ann", "ts": TS, "content_id": "c", "position": 3, "visible_ratio": 0.5, "tags": ["news"]
+    }  # fmt: skip
 
 
 def test_users_are_partitioned_by_murmur2_as_by_every_kafka_client(

@@ -2,7 +2,7 @@
 
 The fetch side is modelled as aiokafka does it: one request under way, which names positions; the broker looks at some
 later time, its answer is read later still; records are drained, then delivered batch by batch, then processed. What is
-tested is real: `date_from_asking`, `BatchConsumer.caught_up`, the inboxes, alignment and the clock.
+tested is real: `fetching.install`, `BatchConsumer.caught_up`, the inboxes, alignment and the clock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.engine.kafka.answers import date_from_asking
+from streamer.engine.kafka import fetching
 from streamer.engine.kafka.records import Batch, Fetched, Record
 from streamer.engine.kafka.transport import BatchConsumer
 from streamer.engine.partition.processor import PartitionProcessor
@@ -196,10 +196,10 @@ def test_aiokafka_dates_an_answer_when_it_is_read_and_we_when_it_was_asked_for()
         passed_over = SimpleNamespace(has_valid_position=True, position=9, highwater=8, lso=None, timestamp=4_000)
         states = {("plays", 0): state, ("plays", 1): passed_over}
         fetcher = Fetcher.__new__(Fetcher)
-        fetcher._client_rack, fetcher._rack_warning_logged = None, False
+        fetcher._client_rack, fetcher._rack_warning_logged, fetcher._records = None, False, {}
         fetcher._client = SimpleNamespace(send=_empty_answer)
         if wrapped:
-            date_from_asking(fetcher, lambda: asked_ms)
+            fetching.install(fetcher, fetching.Pace(0.0), lambda: asked_ms)
         assignment = SimpleNamespace(active=True, state_value=states.__getitem__)
         request = SimpleNamespace(topics=[("plays", [(0, 7, 1024), (1, 8, 1024)])])
         asyncio.run(cast(Fetcher, fetcher)._proc_fetch_request(assignment, 1, request))

@@ -1,4 +1,4 @@
-"""What is named or complained about and then engaged with again (departures D7, D8): the profile equals the oracle."""
+"""What is named or complained about and then engaged with again (spec §4, §7): the profile equals the oracle."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from lab.evaluation.bootstrap import Bootstrap, Share
+from lab.evaluation.bootstrap import Share
 from lab.evaluation.contenders import Contender
 from lab.evaluation.crowd import Life, among
 from lab.evaluation.figures import Measure
@@ -112,7 +112,7 @@ def study(
                 own[measure].append(share)
         report()
     labels = [contender.label for contender in contenders]
-    return group_of(name, labels, shares, len(histories), Bootstrap(len(histories), resamples, seed))
+    return group_of(name, labels, shares, resamples, seed)
 
 
 def _life(history: History) -> Life:

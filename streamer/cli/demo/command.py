@@ -81,7 +81,7 @@ def _show(console: Console, deployment: Deployment, city: City, settle_ms: int) 
 
     console.print(
         f"A city of {city.users} users, {city.days} days up to now, {city.total:,} events: "
-        "Kafka topics → worker → avoid-lists → publisher → Redis."
+        "Kafka topics → worker → topic avoid-lists → publisher → Redis."
     )
     with SignalProducer(deployment.settings, linger=0.1) as producer:
         columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -100,7 +100,7 @@ def _show(console: Console, deployment: Deployment, city: City, settle_ms: int) 
 
 def _show_list(console: Console, document: Document, found: dict[str, Document], city: City) -> None:
     from streamer.cli.demo.report import overall, to_show, verdict
-    from streamer.cli.tables import entries_table
+    from streamer.cli.tables import LEGEND, entries_table
     from streamer.cli.words import of
 
     shown = to_show(document)
@@ -110,6 +110,7 @@ def _show_list(console: Console, document: Document, found: dict[str, Document],
     )
     if len(shown) < len(document.entries):
         console.print(f"… and {len(document.entries) - len(shown)} more.")
+    console.print(LEGEND, style="dim")
     right, total = overall(found.values(), city)
     true = verdict(document, city)
     console.print(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -16,6 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+
+import orjson
+from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.cli.options import Options
 from streamer.embedded import Child, EmbeddedBroker, EmbeddedRedis
@@ -134,7 +136,7 @@ def exports(settings: Settings, *names: str) -> dict[str, str]:
     """Settings as environment variables; all of them if none is named."""
     values = settings.model_dump(mode="json")
     return {
-        f"STREAMER_{name}".upper(): value if isinstance(value, str) else json.dumps(value)
+        f"STREAMER_{name}".upper(): value if isinstance(value, str) else orjson.dumps(value).decode()
         for name, value in values.items()
         if not names or name in names
     }
@@ -143,15 +145,13 @@ def exports(settings: Settings, *names: str) -> dict[str, str]:
 def sums(exposition: str) -> dict[str, float]:
     """Samples of a Prometheus text by name, summed over their labels.
 
-    >>> sums('# TYPE a counter\\na{topic="x"} 2.0\\na{topic="y"} 3.0\\nb 1.0\\n')
-    {'a': 5.0, 'b': 1.0}
+    >>> sums('# TYPE a counter\\na_total{topic="x"} 2.0\\na_total{topic="y"} 3.0\\nb 1.0\\n')
+    {'a_total': 5.0, 'b': 1.0}
     """
     found: dict[str, float] = {}
-    for line in exposition.splitlines():
-        if line and not line.startswith("#"):
-            sample, _, value = line.rpartition(" ")
-            name = sample.partition("{")[0]
-            found[name] = found.get(name, 0.0) + float(value)
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            found[sample.name] = found.get(sample.name, 0.0) + sample.value
     return found
 
 

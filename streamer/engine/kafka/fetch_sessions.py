@@ -1,8 +1,8 @@
 """Fetch sessions (KIP-227): a broker is told what changed since the last request, and answers with what is new.
 
-Faust seam: ``Fetcher._proc_fetch_request`` of aiokafka, which names all partitions in every request and has all of them
-in every answer: with 40 partitions that is most of what a fetch costs here, at real-time pace and when nothing comes
-(384 us of CPU a fetch in aiokafka; 245 with sessions).
+Faust seam: ``FetchRequest`` of aiokafka, which names all partitions in every request and so has all of them in every
+answer: with 40 partitions that is most of what a fetch costs here, at real-time pace and when nothing comes (384 us of
+CPU a fetch in aiokafka; 245 with sessions). ``engine/kafka/fetching.py`` has it replaced; nothing here sends or waits.
 
 A session is an id that the broker gives in answer to a first, whole request, and an epoch that counts the requests of
 it. A later request names the partitions that are new to it or are read from another offset, and those it shall forget;
@@ -19,46 +19,42 @@ What must hold for it to be right:
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Final
 
-from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.protocol.fetch import FetchRequest
 
 _FIRST_WITH_SESSIONS: Final = 7
-_FIRST_WITH_EPOCHS: Final = 9
-_FIRST_WITH_RACK: Final = 11
-_UNKNOWN: Final = -1
 _LAST_EPOCH: Final = (1 << 31) - 1
 
 Key = tuple[str, int]
 """Topic and partition: aiokafka's named tuple of the two is equal to it, and dearer to make."""
 
 
-def use_sessions(fetcher: Fetcher) -> None:
-    """From now on requests to a broker that knows sessions are of one."""
-    fetch = fetcher._proc_fetch_request
-    sessions: dict[int, FetchSession] = {}
+class FetchSessions:
+    """The sessions with all brokers that a consumer reads from."""
 
-    async def ask(assignment: Assignment, node_id: int, request: FetchRequest) -> bool:
-        session = sessions.pop(node_id, None)
+    def __init__(self) -> None:
+        self._by_node: dict[int, _FetchSession] = {}
+
+    def request(self, node_id: int, assignment: Assignment, whole: FetchRequest) -> SessionRequest:
+        """What to ask a broker for instead of everything; its session ends unless :meth:`answered` goes on with it."""
+        session = self._by_node.pop(node_id, None)
         if session is None or session.assignment is not assignment:
-            session = FetchSession(assignment)
-        asked = SessionRequest(request, session)
-        needs_wakeup: bool = await fetch(assignment, node_id, asked)
-        if asked.is_answered and _see(assignment, asked):
-            session.go_on(asked)
-            sessions[node_id] = session
-        return needs_wakeup
+            session = _FetchSession(assignment)
+        return SessionRequest(whole, session)
 
-    fetcher._proc_fetch_request = ask
+    def answered(self, node_id: int, asked: SessionRequest, asked_ms: int) -> None:
+        """Call it once the answer, if there was one, is read; ``asked_ms``: when it was asked for, ms since 1970."""
+        if asked.is_answered and asked.session.see(asked, asked_ms):
+            asked.session.go_on(asked)
+            self._by_node[node_id] = asked.session
 
 
-class FetchSession:
+class _FetchSession:
     """What one broker knows of what is read from it.
 
     Args:
@@ -71,11 +67,33 @@ class FetchSession:
         self.epoch = 0
         self.known: dict[Key, int] = {}
 
+    def see(self, asked: SessionRequest, asked_ms: int) -> bool:
+        """Dates what the answer leaves out; False if of something no high watermark is known, so it is asked anew."""
+        if any(self._position(key) != asked.wanted.get(key) for key in asked.named):
+            return False
+        if not asked.is_looked_up:
+            return True
+        for key, offset in asked.left_out():
+            if self._position(key) != offset:
+                continue
+            state = self.assignment.state_value(key)
+            if state.highwater is None:
+                return False
+            state.timestamp = asked_ms
+        return True
+
     def go_on(self, answered: SessionRequest) -> None:
         """The broker has answered: it knows what that request asked for; 0 is no session, so all is asked for again."""
         self.number = answered.given
         self.epoch = 0 if not self.number else self.epoch % _LAST_EPOCH + 1
         self.known = answered.wanted if self.number else {}
+
+    def _position(self, key: Key) -> int | None:
+        state = self.assignment.state_value(key)
+        if state is None or not state.has_valid_position:
+            return None
+        position: int = state.position
+        return position
 
 
 class SessionRequest(FetchRequest):  # type: ignore[misc]
@@ -84,6 +102,7 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
     It is also what its answer is decoded with, for the session it tells of.
 
     Attributes:
+        session: what the broker knew before.
         wanted: offset by partition.
         is_answered: without an error.
         is_looked_up: the broker has looked for records.
@@ -91,36 +110,40 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
         named: the partitions in the answer.
     """
 
-    def __init__(self, request: FetchRequest, session: FetchSession) -> None:
-        self.__dict__.update(request.__dict__)
+    def __init__(self, whole: FetchRequest, session: _FetchSession) -> None:
+        self.__dict__.update(whole.__dict__)
+        self.session = session
         self.wanted: dict[Key, int] = {
-            (topic, partition): offset for topic, partitions in request.topics for partition, offset, _ in partitions
+            (topic, partition): offset for topic, partitions in whole.topics for partition, offset, _ in partitions
         }
         self.is_answered = False
         self.is_looked_up = False
         self.given = 0
         self.named: set[Key] = set()
-        self._session = session
+        self._whole = whole.topics
         self._response_type: Any = None
+
+    @property
+    def topics(self) -> Any:
+        """All that is wanted, for aiokafka to read the answer by; :meth:`build` says less of it."""
+        return self._whole
 
     def build(self, request_struct_class: Any) -> Any:
         """Called by aiokafka with the newest version of the request that the broker knows."""
-        version = request_struct_class.API_VERSION
-        if version < _FIRST_WITH_SESSIONS:
+        if request_struct_class.API_VERSION < _FIRST_WITH_SESSIONS:
             return super().build(request_struct_class)
-        known = self._session.known
-        changed = [
+        known = self.session.known
+        self._topics = [
             (topic, rows)
-            for topic, partitions in self.topics
-            if (rows := [_row(version, row) for row in partitions if known.get((topic, row[0])) != row[1]])
+            for topic, partitions in self._whole
+            if (rows := [row for row in partitions if known.get((topic, row[0])) != row[1]])
         ]
         forgotten: dict[str, list[int]] = defaultdict(list)
         for topic, partition in known.keys() - self.wanted.keys():
             forgotten[topic].append(partition)
-        limits = (_UNKNOWN, self._max_wait_ms, self._min_bytes, self._max_bytes, self._isolation_level)
-        session = (self._session.number, self._session.epoch)
-        rack = (self._rack_id,) if version >= _FIRST_WITH_RACK else ()
-        built = request_struct_class(*limits, *session, changed, list(forgotten.items()), *rack)
+        built = super().build(request_struct_class)
+        built.session_id, built.session_epoch = self.session.number, self.session.epoch
+        built.forgotten_topics_data = list(forgotten.items())
         self._response_type = built.RESPONSE_TYPE
         built.RESPONSE_TYPE = self
         return built
@@ -137,34 +160,3 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
     def left_out(self) -> Iterator[tuple[Key, int]]:
         """The partitions that the answer does not name, and the offsets they were to be read from."""
         return ((key, offset) for key, offset in self.wanted.items() if key not in self.named)
-
-
-def _row(version: int, row: tuple[int, int, int]) -> tuple[int, ...]:
-    partition, offset, max_bytes = row
-    leader_epoch = (_UNKNOWN,) if version >= _FIRST_WITH_EPOCHS else ()
-    return (partition, *leader_epoch, offset, _UNKNOWN, max_bytes)
-
-
-def _see(assignment: Assignment, asked: SessionRequest) -> bool:
-    """Dates what the answer leaves out; False if of something no high watermark is known, so it must be asked anew."""
-    if any(_position(assignment, key) != asked.wanted.get(key) for key in asked.named):
-        return False
-    if not asked.is_looked_up:
-        return True
-    now_ms = int(1000 * time.time())
-    for key, offset in asked.left_out():
-        if _position(assignment, key) != offset:
-            continue
-        state = assignment.state_value(key)
-        if state.highwater is None:
-            return False
-        state.timestamp = now_ms
-    return True
-
-
-def _position(assignment: Assignment, key: Key) -> int | None:
-    state = assignment.state_value(key)
-    if state is None or not state.has_valid_position:
-        return None
-    position: int = state.position
-    return position

@@ -16,8 +16,8 @@ What must hold for it to be right:
   publisher).
 - Batches of a partition are delivered in offset order; after a seek back the same offsets may come twice.
 - What is fetched and not delivered is sought back to: what a rebalance drops, also if nothing was committed yet.
-- A ``Fetched`` snapshot is taken in the fetch thread together with the records it belongs to, so that "caught up"
-  means: nothing at the broker when it was last asked (``engine/kafka/answers.py``), nothing on the way to the agent.
+- A ``Fetched`` is made in the fetch thread together with the records it belongs to, so that "caught up" means:
+  nothing at the broker when it was last asked (``engine/kafka/fetching.py``), nothing on the way to the agent.
 """
 
 from __future__ import annotations
@@ -32,20 +32,10 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message, StreamT
 
-from streamer.engine.kafka.answers import date_from_asking
-from streamer.engine.kafka.fetch_sessions import use_sessions
-from streamer.engine.kafka.pacing import ask_at_most_every
+from streamer.engine.kafka import fetching
 from streamer.engine.kafka.records import Batch, Fetched, Record
-from streamer.engine.kafka.unpacking import unpack_plainly
 
 SCHEME: Final = "streamer+kafka"
-FETCH_MAX_WAIT_MS: Final = 100
-"""How long a broker may hold a fetch that finds nothing. A partition drained while a fetch is under way waits for the
-next one: the stock 1500 ms would be the worst-case latency of a quiet topic."""
-FETCH_INTERVAL_S: Final = 0.01
-"""Least time between two fetches of a broker, s: what an event may wait, at most, for others to come with it. Every
-fetch that brings anything costs about 1 ms of CPU, of several threads and tasks woken, however little it brings."""
-
 Delivery: TypeAlias = dict[TP, Batch]
 """What a fetch brought of one topic, or of those that are delivered together, by partition."""
 
@@ -54,35 +44,32 @@ class _FetchResult(dict[TP, list[Record]]):
     """Fetched records, the group generation they were fetched in, and how far they leave every partition."""
 
     generation: int
-    snapshot: Mapping[TP, Fetched]
+    how_far: Mapping[TP, Fetched]
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The stock consumer thread, fetching with a short wait, at a measured pace, and with a snapshot."""
+    """The stock consumer thread, fetching with a short wait, at a measured pace, and telling how far that leaves it."""
 
     async def on_start(self) -> None:
         """Called by Faust in the thread, before anything is fetched."""
         await super().on_start()
-        fetcher = self._ensure_consumer()._fetcher
-        use_sessions(fetcher)
-        date_from_asking(fetcher)
-        ask_at_most_every(cast(BatchConsumer, self.consumer).fetch_interval_s, fetcher)
-        unpack_plainly(fetcher)
+        pace = fetching.Pace(cast(BatchConsumer, self.consumer).fetch_interval_s)
+        fetching.install(self._ensure_consumer()._fetcher, pace)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        consumer._fetch_max_wait_ms = fetching.FETCH_MAX_WAIT_MS
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seeks to what is committed, and to the beginning of what never was.
+        """Seeks to what is committed, and to the beginning of what never was, or there.
 
-        aiokafka leaves those where they are, which is after records that were fetched and dropped during a rebalance.
+        aiokafka leaves both where they are, which is after records that were fetched and dropped during a rebalance.
         """
         committed = await super().seek_to_committed()
-        never = [tp for tp, offset in committed.items() if not offset]
-        if never:
-            await self.seek_to_beginning(*never)
+        left = [tp for tp, offset in committed.items() if not offset]  # None or 0
+        if left:
+            await self.seek_to_beginning(*left)
         return committed
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
@@ -102,21 +89,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         result = _FetchResult(cast("dict[TP, list[Record]]", records))
         result.generation = self.app.consumer_generation_id
-        result.snapshot = _snapshot(consumer)
+        result.how_far = fetching.how_far(consumer)
         return result
-
-
-def _snapshot(consumer: AIOKafkaConsumer) -> dict[TP, Fetched]:
-    subscription = consumer._subscription.subscription
-    assignment = subscription.assignment if subscription is not None else None
-    if assignment is None:
-        return {}
-    found = {}
-    for tp in assignment.tps:
-        state = assignment.state_value(tp)
-        if state is not None and state.has_valid_position:
-            found[TP(tp.topic, tp.partition)] = Fetched(state.position, state.highwater, state.timestamp)
-    return found
 
 
 class BatchConsumer(driver.Consumer):
@@ -129,7 +103,7 @@ class BatchConsumer(driver.Consumer):
         together: topics that go to the same agent, and so into one message.
     """
 
-    fetch_interval_s: float = FETCH_INTERVAL_S
+    fetch_interval_s: float = fetching.FETCH_INTERVAL_S
     together: frozenset[str] = frozenset()
     before_revoked: Callable[[set[TP]], Awaitable[None]] | None = None
     before_assigned: Callable[[set[TP]], Awaitable[None]] | None = None
@@ -169,7 +143,7 @@ class BatchConsumer(driver.Consumer):
                 batch = Batch(fetched)
                 agent = "" if tp.topic in self.together else tp.topic
                 self._last_batch[tp] = deliveries.setdefault(agent, {})[tp] = batch
-        self._fetched.update(records.snapshot)
+        self._fetched.update(records.how_far)
         for delivery in deliveries.values():
             if self._is_stale(records.generation):
                 return

@@ -39,8 +39,7 @@ from streamer.engine.population.snapshots import KEY
 from streamer.engine.population.totals import TotalsTable
 from streamer.errors import StateCorrupt, TakenOver
 from streamer.population import health
-from streamer.scoring import document
-from streamer.scoring import priors as population
+from streamer.scoring import document, priors
 from streamer.settings import Settings
 
 log: Final = logging.getLogger(__name__)
@@ -121,7 +120,7 @@ class Aggregator(Member):
         lists, flagged = self._topics
         await lists.replace(made.lists)
         await flagged.replace(made.health)
-        await self._append(self._settings.topics.snapshots, [NewRecord(KEY, population.encode(made.population))])
+        await self._append(self._settings.topics.snapshots, [NewRecord(KEY, priors.encode(made.population))])
         if made.population.version != self._announced.population.version:
             named = len(made.population.tags) + len(made.population.creators)
             log.info("population snapshot %d: %d keys differ from the prior", made.population.version, named)
@@ -131,9 +130,9 @@ class Aggregator(Member):
         for sent in await self._producer.send(topic, PARTITION, [[entry] for entry in entries]):
             await sent.done
 
-    def _measure(self, table: TotalsTable, took: float) -> None:
+    def _measure(self, table: TotalsTable, took_s: float) -> None:
         metrics, made = self._metrics, self._announced
-        metrics.population_seconds.set(took)
+        metrics.population_seconds.set(took_s)
         metrics.population_version.set(made.population.version)
         metrics.population_keys.set(len(table.totals))
         metrics.default_lists.set(len(made.lists))
@@ -213,10 +212,10 @@ async def announced(topics: Scanner, settings: Settings) -> Announcement:
     names = settings.topics
     newest = (await newest_values(topics, names.snapshots)).get(KEY)
     try:
-        known = population.DEFAULT if newest is None else population.decode(newest)
+        known = priors.DEFAULT if newest is None else priors.decode(newest)
     except StateCorrupt as error:
         log.error("the snapshot in the topic %s is passed over: %s", names.snapshots, error)
-        known = population.DEFAULT
+        known = priors.DEFAULT
     lists = await newest_values(topics, names.default_lists)
     return Announcement(known, lists, await newest_values(topics, names.creator_health))
 

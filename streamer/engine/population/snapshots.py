@@ -111,18 +111,18 @@ class SnapshotFollower:
         if self._made_ms is None:
             return
         now_ms = self._now_ms()
-        age = max(0.0, (now_ms - self._made_ms) / 1000)
-        self._metrics.population_age.set(age)
+        age_s = max(0.0, (now_ms - self._made_ms) / 1000)
+        self._metrics.population_age.set(age_s)
         stale = is_stale(self._made_ms, now_ms, self._settings)
         if stale and not self._is_stale:
             log.warning(
                 "population snapshot %d is %.0f s old and stays in force: does  streamer population  run?",
                 version,
-                age,
+                age_s,
             )
         self._is_stale = stale
 
 
-def is_stale(as_of: int, now_ms: int, settings: Settings) -> bool:
-    """Whether a snapshot made at ``as_of`` (ms) is so old that nobody can be making new ones."""
-    return now_ms - as_of > STALE_AFTER * settings.population_interval * 1000
+def is_stale(as_of_ms: int, now_ms: int, settings: Settings) -> bool:
+    """Whether a snapshot made then (ms since 1970) is so old that nobody can be making new ones."""
+    return now_ms - as_of_ms > STALE_AFTER * settings.population_interval * 1000

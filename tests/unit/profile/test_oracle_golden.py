@@ -81,8 +81,8 @@ def test_an_entry_expires_when_decay_alone_takes_it_below_the_threshold(e: float
 def test_the_documents_example_has_the_score_and_multiplier_of_five_expected_engagements() -> None:
     assert log_odds(0, 5, 0) == pytest.approx(0.3481, abs=5e-5)
     assert rate_ratio("tag", 0, 5) == pytest.approx(0.2857, abs=5e-5)
-    # Its expires_at is 90 days after its last_day 2025-10-09 (day 20,370): the example has a 90-day window.
-    assert (20_370 + days_until_forgotten(0, 5, 0, Settings(window_days=90))) * DAY_MS == 1_767_744_000_000
+    # Its expires_at is 105 days after its last_day 2025-10-09 (day 20,370).
+    assert (20_370 + days_until_forgotten(0, 5, 0, Settings())) * DAY_MS == 1_769_040_000_000
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def passed_over(n: int, rate: float) -> list[Event | int]:
     return steps
 
 
-@pytest.mark.parametrize(("rate", "low", "high"), [(0.30, 11.5, 13.5), (0.05, 1.2, 2.05)])
+@pytest.mark.parametrize(("rate", "low", "high"), [(0.30, 12.15, 12.25), (0.05, 1.85, 1.95)])
 def test_forty_unclicked_showings_weigh_as_much_as_the_user_would_have_clicked(
     rate: float, low: float, high: float
 ) -> None:
@@ -139,7 +139,7 @@ def test_forty_unclicked_showings_weigh_as_much_as_the_user_would_have_clicked(
     assert low <= e <= high
 
 
-def test_a_user_who_clicks_a_tenth_gets_a_tag_listed_after_about_28_and_44_ignored_showings() -> None:
+def test_a_user_who_clicks_a_tenth_gets_a_tag_listed_after_31_ignored_showings_and_strongly_after_46() -> None:
     history = clicking_user(0.10)
 
     def tier(n: int) -> str | None:
@@ -147,7 +147,7 @@ def test_a_user_who_clicks_a_tenth_gets_a_tag_listed_after_about_28_and_44_ignor
         assert document is not None
         return next((e.tier for e in document.entries if e.kind == "tag"), None)
 
-    assert [tier(n) for n in (24, 32, 40, 48)] == [None, "soft", "soft", "strong"]
+    assert [tier(n) for n in (30, 31, 45, 46)] == [None, "soft", "soft", "strong"]
 
 
 # --- §3: exposure --------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""The house keeps its order: imports go downward only, and the pure packages stay pure (design.md §2)."""
+"""The house keeps its order: imports go downward only, and the pure packages stay pure (docs/architecture.md)."""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -101,6 +102,12 @@ def test_imports_go_downward_only() -> None:
     ] == []
 
 
+def test_the_architecture_tells_the_order_as_it_is() -> None:
+    page = (ROOT / "docs/architecture.md").read_text().partition("## The order of imports")[2]
+    told = re.findall(r"[a-z]+", page.split("```")[1].replace("engine:", ""))
+    assert told == [layer.rpartition(".")[2] for layer in LAYERS if layer != "streamer.engine"]
+
+
 def circle_in(imports: dict[str, Iterable[str]]) -> list[str]:
     """Modules of which each is imported by the next, the first by the last; none if there are no such.
 
@@ -175,6 +182,20 @@ def test_loading_the_pure_packages_loads_no_client_library(tmp_path: Path) -> No
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_importing_a_module_only_defines_what_is_in_it() -> None:
+    """Commands are installed; nothing else is called for its effect, whoever imports what in which order."""
+    definitions = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    assert [
+        f"{file.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+        for file in FILES
+        for node in ast.parse(file.read_text()).body
+        if not isinstance(node, definitions | ast.Assign | ast.AnnAssign)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        and not (isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "__name__ == '__main__'"))
+        and not ast.unparse(node).endswith(".install(app)")
+    ] == []
 
 
 @pytest.mark.parametrize(

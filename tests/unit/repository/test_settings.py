@@ -56,6 +56,9 @@ def test_nested_and_list_settings_come_from_file_and_environment(
     assert (settings.tile_caps.tags, settings.tile_caps.creators) == (7, 64)
     monkeypatch.setenv("STREAMER_TILE_CAPS__CREATORS", "9")
     assert load().tile_caps.creators == 9
+    monkeypatch.setenv("STREAMER_TILE_CAPS__TAGS", "8")
+    caps = load(file, tile_caps={"creators": 5}).tile_caps
+    assert (caps.tags, caps.creators, caps.contents) == (8, 5, 128)  # the environment's, the override's, the default
     monkeypatch.setenv("STREAMER_CONTEXT_DIMENSIONS", '["daypart"]')
     assert load(file).context_dimensions == ("daypart",)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -12,18 +14,24 @@ from msgspec.structs import replace
 from streamer.events import DAY_MS
 from streamer.profile import Profile, Rules
 from streamer.scoring.assemble import assemble
+from streamer.scoring.counts import FIRST, SECOND, THIRD, Cell
 from streamer.scoring.document import Avoid, Document, Entry, Evidence, Kind, Tier, decode, encode, must_write
-from streamer.scoring.entries import hard_entry
+from streamer.scoring.duration import duration_entry
+from streamer.scoring.entries import content_entry, hard_entry
+from streamer.scoring.score import ALPHA_TAG, Expiry, log_odds, rate_ratio
 from streamer.settings import Settings
+from streamer.signals.rounding import places4
 from tests.steps import DAY0, HOUR, NOON, disliked, played, shown
 
-SPEC_EXAMPLE = (
+SPEC: Final = Path(__file__).parents[3] / "docs" / "spec.md"
+
+EXAMPLE_BYTES = (
     '{"schema":1,"user_id":"u1","as_of":1760000000000,"cohort":null,'
     '"avoid":{"creators":["creator-id-882"],"tags":["true-crime"],"duration_max_seconds":1920,"content_ids":["content-4421"]},'
     '"entries":[{"kind":"tag","value":"true-crime","context":null,"tier":"strong","multiplier":0.2857,"log_odds":0.3481,'
     '"reasons":["ignored"],"evidence":{"shown":40,"started":0,"abandoned":0,"engaged":0,"ignored":40,"sessions":9,'
     '"expected":5.0,"observed":0.0,"explicit":0.0,"first_day":"2025-09-01","last_day":"2025-10-09"},'
-    '"since":1756684800000,"expires_at":1767744000000}],'
+    '"since":1756684800000,"expires_at":1769040000000}],'
     '"completion":{"video":0.42}}'
 )
 TRUE_CRIME = Entry(
@@ -38,7 +46,7 @@ TRUE_CRIME = Entry(
         shown=40, ignored=40, sessions=9, expected=5.0, observed=0.0, first_day="2025-09-01", last_day="2025-10-09"
     ),
     since=1756684800000,
-    expires_at=1767744000000,
+    expires_at=1769040000000,
 )
 EXAMPLE = Document(
     1,
@@ -62,9 +70,42 @@ def assembled(*entries: Entry, tiers: tuple[str, ...] = ("hard", "strong"), most
 # --- bytes ---------------------------------------------------------------------------------------------------
 
 
-def test_the_example_of_the_spec_is_these_bytes_and_back() -> None:
-    assert encode(EXAMPLE) == SPEC_EXAMPLE.encode()
-    assert decode(SPEC_EXAMPLE.encode()) == EXAMPLE
+def test_a_document_is_these_bytes_and_back() -> None:
+    assert encode(EXAMPLE) == EXAMPLE_BYTES.encode()
+    assert decode(EXAMPLE_BYTES.encode()) == EXAMPLE
+
+
+@pytest.fixture
+def spec_example() -> str:
+    """The example of docs/spec.md §9, as it stands there."""
+    found = re.search(r"```json\n(.*?)```", SPEC.read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_example_of_the_spec_is_a_document_spread_out(spec_example: str) -> None:
+    written = json.dumps(json.loads(spec_example), separators=(",", ":")).encode()
+    assert encode(decode(spec_example.encode())) == written
+
+
+def test_the_example_of_the_spec_is_in_order_and_its_plain_lists_follow_from_its_entries(spec_example: str) -> None:
+    example = decode(spec_example.encode())
+    shuffled = reversed(example.entries)
+    tiers, most = Settings().avoid_tiers, Settings().entries_max
+    assert assemble(example.user_id, example.as_of, None, shuffled, example.completion, tiers, most) == example
+
+
+def test_the_numbers_of_the_specs_example_are_those_of_its_formulas(spec_example: str) -> None:
+    creator, tag, duration, content = decode(spec_example.encode()).entries
+    until = 20_370 * DAY_MS  # the start of 2025-10-09, when tag and content were last shown
+    assert creator == hard_entry("creator", "creator-id-882", creator.since, creator.since + 180 * DAY_MS)
+    expected = tag.evidence.expected
+    assert tag.log_odds == places4(log_odds(0.0, expected, 0.0, 0.04))
+    assert tag.multiplier == places4(rate_ratio(0.0, expected, ALPHA_TAG))
+    assert tag.expires_at == until + Expiry(90.0, 180).days_left(0.0, expected, 0.0, 0.04) * DAY_MS
+    assert duration == duration_entry(1920, duration.since // DAY_MS, 20_369, until)
+    cell = Cell(exposures=FIRST + SECOND + THIRD)  # shown and ignored, in a session
+    assert content == content_entry("content-4421", [(20_362, cell), (20_366, cell), (20_370, cell)], until)
 
 
 def test_text_is_utf8_not_escaped() -> None:
@@ -94,7 +135,7 @@ def test_a_computed_document_has_numbers_of_four_places_and_no_minus_zero() -> N
 
 
 def test_bytes_that_hold_no_document_do_not_decode() -> None:
-    for raw in (b"", b"{}", b'{"schema":1}', SPEC_EXAMPLE.encode()[:-1]):
+    for raw in (b"", b"{}", b'{"schema":1}', EXAMPLE_BYTES.encode()[:-1]):
         with pytest.raises(msgspec.DecodeError):
             decode(raw)
 
@@ -167,8 +208,8 @@ def changed(**fields: Any) -> Document:
         replace(EXAMPLE, as_of=EXAMPLE.as_of + DAY_MS, cohort="k", completion={"video": 0.9}),
         changed(multiplier=0.2857 + 0.0499),
         changed(multiplier=0.2857 - 0.0499),
-        changed(expires_at=1767744000000 + DAY_MS - 1),
-        changed(expires_at=1767744000000 - DAY_MS + 1),
+        changed(expires_at=1769040000000 + DAY_MS - 1),
+        changed(expires_at=1769040000000 - DAY_MS + 1),
         changed(log_odds=9.0, since=0, evidence=Evidence(shown=99)),
     ],
 )
@@ -191,8 +232,8 @@ def test_a_document_that_differs_by_less_is_not_written(current: Document) -> No
         changed(reasons=("ignored", "returned")),
         changed(multiplier=0.3357),
         changed(multiplier=0.2357),
-        changed(expires_at=1767744000000 + DAY_MS),
-        changed(expires_at=1767744000000 - DAY_MS),
+        changed(expires_at=1769040000000 + DAY_MS),
+        changed(expires_at=1769040000000 - DAY_MS),
         changed(expires_at=None),
     ],
 )

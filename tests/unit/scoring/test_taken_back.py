@@ -1,4 +1,4 @@
-"""Named tags that the user engages with again (departure D8), by profile and oracle alike."""
+"""Named tags that the user engages with again (spec §4), by profile and oracle alike."""
 
 from __future__ import annotations
 
