@@ -196,7 +196,7 @@ def positive_keys(scope: str, target: str) -> list[RecordKey]:
     if scope == "creator":
         return [("creator", target, "follow")]
     if scope == "content":
-        return [("content", target, kind) for kind in (*APPLAUSE, "rating", "purchase") if kind != "follow"]
+        return [("content", target, kind) for kind in (*APPLAUSE, "rating", "purchase")]
     return []
 
 

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from streamer.events import DAY_MS, Dislike, Event, Feedback, Play
 from streamer.profile import Profile, Rules
+from streamer.profile.explicit.orders import ORDERS
 from streamer.profile.explicit.records import STATEMENTS
 from streamer.profile.profile import OPEN_SESSIONS
 from streamer.profile.tile import Tile
 from streamer.settings import Settings, TileCaps
-from streamer.signals.merging import ORDERS, PLAYBACKS
+from streamer.signals.merging import PLAYBACKS
 from tests.property.driving import take, watermark_at
 from tests.property.worlds import BASE_DAY, events
 
@@ -131,11 +132,10 @@ def test_i6_of_one_item_eight_playbacks_and_thirty_two_orders_are_remembered() -
         profile.apply(event, -1)
     item = profile.sessions[0].interactions["c"]
     assert item.playbacks is not None
-    assert item.given is not None
     assert sorted(item.playbacks) == [f"p{n}" for n in range(12, 20)]
-    assert sorted(item.given.purchases) == [f"o{n:02}" for n in range(40 - ORDERS, 40)]
     (part,) = profile.sessions[0].records.values()
-    assert sorted(part.acts.purchases) == sorted(item.given.purchases)
+    assert sorted(part.acts.purchases) == [f"o{n:02}" for n in range(40 - ORDERS, 40)]
+    assert profile.sessions[0].feedback()["c"].purchases == ORDERS
 
 
 def test_i6_the_newest_of_very_many_statements_still_count() -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from streamer.profile.baseline import Baseline
 from streamer.profile.contribution import session_ratings
+from streamer.profile.explicit.orders import newest_standing_purchase
 from streamer.profile.explicit.records import (
     Acts,
     Contribution,
@@ -26,7 +27,7 @@ from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.signals import explicit
-from streamer.signals.interaction import Interaction, newest_standing_purchase
+from streamer.signals.interaction import Interaction
 from streamer.signals.rounding import micro
 
 NO_CONTEXT = context_name("", None)
@@ -230,7 +231,7 @@ class ExplicitEvidence:
     def _session_ratings(self, session: Session) -> tuple[int, int]:
         known = self._ratings.get(id(session))
         if known is None:
-            known = session_ratings(session.counted(self._rules), self._baseline.rollup)
+            known = session_ratings(session, session.counted(self._rules), self._baseline.rollup)
             self._ratings[id(session)] = known
         return known
 
@@ -243,7 +244,7 @@ def judge_ratings(sessions: Sequence[Session], baseline: Baseline, rules: Rules)
     for session in sessions:
         rated = [part.acts for key, part in session.records.items() if key.family == "rating"]
         if rated:
-            ratings, rating_sum = session_ratings(session.counted(rules), baseline.rollup)
+            ratings, rating_sum = session_ratings(session, session.counted(rules), baseline.rollup)
             for acts in rated:
                 acts.rating_positive = explicit.rating_positive(acts.rating, ratings, rating_sum)
 

@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from streamer.events import Dislike, Feedback, normal_tags
+from streamer.profile.explicit.orders import ORDERS, keep_newest, newest, newest_by_key, newest_standing_purchase
 from streamer.signals import explicit
 from streamer.signals.context import daypart
-from streamer.signals.interaction import newest_standing_purchase
-from streamer.signals.merging import ORDERS, keep_newest, newest, newest_by_key
 
 STATEMENTS: Final = 64
 """Statements of one record remembered per open session; the newest stay, for an undo cancels the older (I6)."""
@@ -78,7 +77,7 @@ class Acts(Struct, array_like=True, gc=False):
 
 
 class Statement(Struct, array_like=True, frozen=True):
-    """One action as it was stated, for the evidence it may contribute."""
+    """One action as it was stated, for the evidence it may contribute. ``content_id``: what a follow named, or ""."""
 
     ts: int
     tags: tuple[str, ...]
@@ -87,6 +86,7 @@ class Statement(Struct, array_like=True, frozen=True):
     device: str | None
     value: int
     order: str
+    content_id: str = ""
 
 
 class SessionRecord(Struct, array_like=True, gc=False):
@@ -103,7 +103,7 @@ class SessionRecord(Struct, array_like=True, gc=False):
         tags = normal_tags(event.tags)
         creator = event.creator_id or ""
         self.keys.merge(ItemKeys(tags, ts if tags else -1, creator, ts if creator else -1))
-        value, order = 0, ""
+        value, order, content_id = 0, "", ""
         if isinstance(event, Dislike):
             action = event.action
             if action == "undo":
@@ -116,9 +116,11 @@ class SessionRecord(Struct, array_like=True, gc=False):
                 self.undo = max(self.undo, ts)
                 return
             value, order = event.value or 0, event.order_id or ""
+            if kind == "follow":
+                content_id = event.content_id or ""
             self.acts.merge(_acts_of(kind, ts, value, order))
         part = daypart(ts, event.tz_offset_min)
-        self._state(Statement(ts, tags, creator, part, event.device, value, order))
+        self._state(Statement(ts, tags, creator, part, event.device, value, order, content_id))
 
     def join(self, other: SessionRecord) -> None:
         """Takes in what another session, now the same one, holds of this record."""
@@ -245,7 +247,7 @@ def standing_positive(family: str, known: Known, returned: Known | None) -> int:
     return ts if ts > known.undo else -1
 
 
-def statement_order(statement: Statement) -> tuple[int, list[list[int]], list[int], str, str, int, str]:
+def statement_order(statement: Statement) -> tuple[int, list[list[int]], list[int], str, str, int, str, str]:
     """Earliest first; of those with one ts, the greater (tags, creator) first."""
     return (
         statement.ts,
@@ -255,6 +257,7 @@ def statement_order(statement: Statement) -> tuple[int, list[list[int]], list[in
         statement.device or "",
         -statement.value,
         statement.order,
+        statement.content_id,
     )
 
 

@@ -90,7 +90,7 @@ class Judge:
         tag_log_odds = scorer.nothing_known(TAG, tag) if scored is None else scored.log_odds
         return context_entries(tag, disliked, tag_log_odds, self.as_of)
 
-    # --- which keys are worth a score: cheap upper bounds (``rollup/bounds.py``) ---------------------------------
+    # --- which keys are worth a score: cheap upper bounds (``profile/rollup/bounds.py``) -------------------------
 
     def could_be_listed(self, kind: str, cells: Mapping[str, Cell], day: int) -> list[str]:
         """Which of these tags or creators could have an entry; they have counts of open sessions on this day alone."""

@@ -24,7 +24,9 @@ from lab.oracle.sessions import Ratings, attention, interaction, outcome, passes
 from streamer.events import DAY_MS, Event, Impression
 from streamer.scoring.document import Document, Entry
 from streamer.settings import Settings, TileCaps
+from tests.property.driving import tiles_of
 from tests.steps import DAY0, HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
+from tests.steps import after as profile_after
 
 SETTINGS = Settings()
 SEALING = 90 * MINUTE + 1
@@ -513,6 +515,19 @@ def test_a_follow_is_three_nats_for_the_creator_alone() -> None:
     user = after(gave(NOON, "a", "follow", "x", creator_id="c"), NOON + DAY_MS)
     assert user.tiles()[DAY0][("creator", "c")]["ld"] == -3_000_000
     assert "ld" not in user.tiles()[DAY0][("tag", "x")]
+
+
+@pytest.mark.parametrize(
+    ("creator", "content", "engaged"), [("m", None, 0), ("m", "b", 0), ("m", "a", 0), ("k", "a", 1)]
+)
+def test_an_unfollow_ends_what_that_follow_gave_and_no_other(creator: str, content: Any, engaged: int) -> None:
+    follow = gave(NOON, "a", "follow", "x", creator_id="m")
+    undo = gave(NOON + SECOND, content, "undo", of="follow", creator_id=creator)
+    for events in ((follow, undo), (undo, follow)):
+        user = after(*events, NOON + DAY_MS)
+        assert user.tiles().get(DAY0, {}).get(("tag", "x"), {}).get("engaged", 0) == engaged
+        profile = profile_after(*events, NOON + DAY_MS)
+        assert tiles_of(profile) == user.tiles()
 
 
 def test_three_ratings_in_one_session_are_measured_by_their_mean() -> None:
