@@ -1,4 +1,7 @@
-"""Open sessions as version 1 stored them: interactions held feedback too, and alone knew by which a follow was made."""
+"""Open sessions as version 1 stored them: interactions held feedback too, and alone knew by which a follow was made.
+
+Nor did records tell when an event last left out the item's keys: that the newest did is known, if it did.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,9 @@ def upgrade(entries: Sequence[tuple[bytes, JournalEntry]]) -> None:
     for _, entry in entries:
         for part in entry.parts:
             for key, record in part.records.items():
+                newest = max(record.undo, record.acts.newest())
+                record.tags_left_out = newest if newest > record.keys.tags_at else -1
+                record.creator_left_out = newest if newest > record.keys.creator_at else -1
                 if key.family == "follow":
                     record.statements = [
                         replace(said, content_id=content_id)

@@ -84,6 +84,7 @@ class ExplicitEvidence:
                 self._parts.setdefault(key, []).append((session, part))
         self._ratings: dict[int, tuple[int, int]] = {}
         self._counted: dict[int, set[str]] = {}
+        self._newest: dict[RecordKey, ItemKeys] = {}
 
     def changes(self) -> list[Change]:
         """All changes, in a fixed order; records that keep their contribution are left out."""
@@ -118,7 +119,7 @@ class ExplicitEvidence:
         """The statements since the last undo that stand and whose item keys are known."""
         found: list[_Candidate] = []
         for session, part in self._parts.get(key, []):
-            item = self._item(session, key)
+            item = self.item(session, key)
             for statement in part.statements:
                 if statement.ts <= undo or (key.family == "purchase" and not _still_bought(statement, returns)):
                     continue
@@ -207,15 +208,18 @@ class ExplicitEvidence:
         return tags, creator
 
     def _newest_keys(self, key: RecordKey) -> ItemKeys:
-        keys = ItemKeys()
-        record = self._records.get(key)
-        if record is not None:
-            keys.merge(record.keys)
-        for _, part in self._parts.get(key, []):
-            keys.merge(part.keys)
+        """The keys that a record keeps of its item, if the sessions were sealed as they are."""
+        keys = self._newest.get(key)
+        if keys is None:
+            keys = self._newest[key] = ItemKeys()
+            record = self._records.get(key)
+            if record is not None:
+                keys.merge(record.keys)
+            for session, part in self._parts.get(key, []):
+                part.add_item_keys(keys, self.item(session, key))
         return keys
 
-    def _item(self, session: Session, key: RecordKey) -> Interaction | None:
+    def item(self, session: Session, key: RecordKey) -> Interaction | None:
         """The interaction of the statement's content, if it counts."""
         if key.scope != "content":
             return None

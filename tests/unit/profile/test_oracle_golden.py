@@ -599,6 +599,59 @@ def test_a_return_takes_the_purchases_contribution_and_uses_its_keys() -> None:
     assert user.tiles()[DAY0 + 1][("tag", "x")]["ld"] == micro(4 / 3)
 
 
+def both_after(*steps: Event | int) -> Tiles:
+    """The tiles of a user, by the oracle and by the profile."""
+    found = after(*steps).tiles()
+    assert tiles_of(profile_after(*steps)) == found
+    return found
+
+
+def ld_of(tiles: Tiles, day: int, tag: str) -> int:
+    return tiles.get(day, {}).get(("tag", tag), {}).get("ld", 0)
+
+
+NEXT_DAY = NOON + DAY_MS
+ELSEWHERE: dict[str, Any] = {"session_id": "order page"}
+
+
+def test_a_rating_corrected_without_tags_speaks_of_the_item_that_was_shown_when_it_was_given() -> None:
+    #   DAY0 shown a (x), rated 1, which names no tags   | the day after, from a list of ratings: a 2
+    tiles = both_after(
+        shown(NOON, "a", "x"), gave(NOON + 1, "a", "rating", value=1), NOON + SEALING + 1,
+        gave(NEXT_DAY, "a", "rating", value=2, **ELSEWHERE), NOON + 2 * DAY_MS,
+    )  # fmt: skip
+    assert (ld_of(tiles, DAY0, "x"), ld_of(tiles, DAY0 + 1, "x")) == (0, 400_000)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_return_from_the_order_page_finds_what_was_bought_where_it_was_shown(sealed: bool) -> None:
+    #   shown a (x), bought   | an hour and three quarters, or a second later: returned from the order page
+    at = NOON + (105 * MINUTE if sealed else SECOND)
+    tiles = both_after(
+        shown(NOON, "a", "x"), gave(NOON + 1, "a", "purchase", order_id="o"), at - MINUTE,
+        gave(at, "a", "return", order_id="o", **ELSEWHERE), NOON + DAY_MS,
+    )  # fmt: skip
+    assert ld_of(tiles, DAY0, "x") == micro(4 / 3)
+
+
+def test_a_dislike_undone_and_made_again_in_another_session_without_keys_speaks_of_its_item() -> None:
+    #   DAY0 shown a (x), disliked | + 1 undone, elsewhere | + 2 disliked, elsewhere
+    steps: list[Event | int] = [shown(NOON, "a", "x"), disliked(NOON + 1, "a"), NOON + SEALING + 1]
+    for day, action in ((1, "undo"), (2, "dislike")):
+        steps += [disliked(NOON + day * DAY_MS, "a", action=action, **ELSEWHERE), NOON + (day + 1) * DAY_MS]
+    assert [ld_of(both_after(*steps[:n]), DAY0, "x") for n in (3, 5, 7)] == [2_000_000, 0, 0]
+    assert ld_of(both_after(*steps), DAY0 + 2, "x") == 2_000_000
+
+
+def test_a_late_event_has_no_keys_but_its_own() -> None:
+    #   DAY0 shown a (x) | sealed | a like of then arrives late | + 1 liked, elsewhere: nobody told what it is about
+    tiles = both_after(
+        shown(NOON, "a", "x"), shown(NOON + 5 * SECOND, "b"), NOON + 2 * HOUR,
+        gave(NOON + 1, "a", "like", session_id="late"), gave(NEXT_DAY, "a", "like", **ELSEWHERE), NOON + 2 * DAY_MS,
+    )  # fmt: skip
+    assert ld_of(tiles, DAY0 + 1, "x") == 0
+
+
 def test_a_tile_keeps_the_heaviest_keys() -> None:
     capped = Settings(tile_caps=TileCaps(tags=2))
     user = after(
