@@ -1,4 +1,4 @@
-"""Wire contracts of spec §1: the four kinds of event, their decoding, and why one is rejected.
+"""Wire contracts of spec §1: the four kinds of event, and erasures; their decoding, and why one is rejected.
 
 An event is a frozen struct. Decoding is strict about what is known (types, ranges, enumerations) and
 silent about what is not (unknown fields), so that producers may add fields at will.
@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, TypeAlias, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from streamer.errors import InvalidEvent
+from streamer.errors import InvalidEvent, RejectCode
 
 DAY_MS: Final = 86_400_000
 """A day of event time, ms."""
@@ -33,21 +33,7 @@ Media = Literal["video", "audio", "article", "product"]
 Action = Literal["dislike", "not_interested", "hide", "block", "report", "undo"]
 Scope = Literal["content", "creator", "tag"]
 FeedbackKind = Literal["click", "like", "love", "save", "share", "follow", "comment", "rating", "purchase", "return"]
-FeedbackAction = Literal[
-    "click", "like", "love", "save", "share", "follow", "comment", "rating", "purchase", "return", "undo"
-]
-RejectCode = Literal[
-    "malformed_json",
-    "not_an_object",
-    "missing_field",
-    "wrong_type",
-    "out_of_range",
-    "unknown_value",
-    "key_mismatch",
-    "too_large",
-    "from_the_future",
-    "poison",
-]
+FeedbackKindOrUndo = Literal[FeedbackKind, "undo"]
 REJECT_CODES: Final[tuple[str, ...]] = get_args(RejectCode)
 
 
@@ -121,7 +107,7 @@ class Dislike(_Common, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 class Feedback(_Common, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A click, a like, a rating, a purchase … or the undo of one (``kind="undo"``, ``of`` what)."""
 
-    kind: FeedbackAction
+    kind: FeedbackKindOrUndo
     content_id: Text | None = None
     value: Annotated[int, Meta(ge=1, le=5)] | None = None
     of: FeedbackKind | None = None
@@ -211,6 +197,7 @@ _normal_tags: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
 
 
 def _code(message: str) -> RejectCode:
+    """The code of what msgspec, or a check of ours, says of a record: its messages have no codes of their own."""
     if message.startswith(("Object missing required field", _MISSING)):
         return "missing_field"
     if message.startswith("Invalid enum value"):

@@ -15,8 +15,14 @@ from streamer.profile.tile import Tile
 from streamer.profile.version_1 import upgrade
 
 VERSION: Final = 1
+"""Leads every part; a newer one than this is refused.
+
+A new field goes last into its struct, with a default: that is how an older part is upgraded, by being read. Raise this
+when a worker of before must not read what is stored now, since it would misread it, or drop a field when it writes the
+part again (docs/architecture.md, "Changing what is stored or sent").
+"""
 JOURNAL_VERSION: Final = 2
-"""An older version is upgraded on read, a newer one refused. Of open sessions version 2 holds feedback once."""
+"""That of open sessions: since version 2 they hold feedback once; version 1 is upgraded on read."""
 
 
 class Head(Struct, array_like=True):

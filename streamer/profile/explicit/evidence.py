@@ -180,7 +180,7 @@ class ExplicitEvidence:
         )
 
     def _shared(self, keys: list[tuple[str, str]], nats: float) -> list[tuple[str, str, float]]:
-        """ExplicitEvidence against every key of an item: the culprit already known takes the blame."""
+        """Evidence against every key of an item: the culprit already known takes the blame."""
         if nats <= 0:
             return [(kind, value, nats) for kind, value in keys]
         innocent = [1 - self._baseline.disliked(kind, value) for kind, value in keys]
