@@ -32,7 +32,7 @@ class RejectSampler:
         """Counts one record of the rejects topic."""
         headers = {name: value.decode(errors="replace") for name, value in record.headers}
         code, topic = headers.get("code", "unknown"), headers.get("topic", "unknown")
-        self._metrics.rejects_seen.labels(topic, code).inc()
+        self._metrics.rejects.labels(topic, code).inc()
         now_s = time.monotonic()
         if now_s - self._logged_at_s.get(code, -_SAMPLE_EVERY_S) < _SAMPLE_EVERY_S:
             self._unlogged[code] = self._unlogged.get(code, 0) + 1

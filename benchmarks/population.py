@@ -89,7 +89,7 @@ def _agent(bench: Bench, deltas: list[Record]) -> None:
         made = announce(table.totals, Announcement(), 1_760_000_000_000, settings)
         took = time.process_time() - began
         bench.figure(f"{what} round of {len(table.totals):,} keys", "ms", 1000 * took)
-    bench.check("the agent names keys", [] if made.population.tags else ["none"])
+    bench.check("the agent names keys", [] if made.priors.tags else ["none"])
 
 
 if __name__ == "__main__":

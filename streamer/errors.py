@@ -20,6 +20,24 @@ StreamerError
 
 from __future__ import annotations
 
+from typing import Literal
+
+RejectCode = Literal[
+    "malformed_json",
+    "not_an_object",
+    "missing_field",
+    "wrong_type",
+    "out_of_range",
+    "unknown_value",
+    "missing_key",
+    "key_mismatch",
+    "wrong_partition",
+    "too_large",
+    "from_the_future",
+    "poison",
+]
+"""Why an event is rejected (spec §1)."""
+
 
 class StreamerError(Exception):
     """Root of the tree: catch this to catch everything Streamer raises on purpose."""
@@ -42,7 +60,7 @@ class SettingsError(StreamerError):
 class InvalidEvent(StreamerError):
     """An event that breaks its contract. ``code`` is the reject code of spec §1."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: RejectCode, detail: str) -> None:
         self.code = code
         self.detail = detail
         super().__init__(f"{code}: {detail}")

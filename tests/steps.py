@@ -6,7 +6,9 @@ from typing import Any
 
 from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
 from streamer.profile import Profile, Rules
+from streamer.profile.session import Session
 from streamer.settings import Settings
+from streamer.signals.interaction import NOTHING_SAID, Interaction, SessionFeedback
 
 DAY0 = 20_000
 NOON = DAY0 * DAY_MS + DAY_MS // 2
@@ -33,6 +35,14 @@ def disliked(ts: int, content: str | None, *tags: str, action: Any = "dislike", 
 
 def gave(ts: int, content: str | None, kind: Any, *tags: str, **more: Any) -> Feedback:
     return Feedback(user_id="u", ts=ts, content_id=content, kind=kind, tags=tags, **more)
+
+
+def met(content: str, *events: Event, settings: Settings | None = None) -> tuple[Interaction, SessionFeedback]:
+    """What a session of these events knows of a content, and what was said of it."""
+    rules, session = Rules(settings or Settings()), Session.opened_by(events[0], 0)
+    for event in events:
+        session.add(event, rules)
+    return session.interactions[content], session.feedback().get(content, NOTHING_SAID)
 
 
 def after(*steps: Event | int, settings: Settings | None = None) -> Profile:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streamer.events import DAY_MS, Event, normal_tags
 from streamer.profile import Rules
 from streamer.profile.session import Session
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.signals.feedback import present, unified_weight
-from streamer.signals.interaction import Interaction
+from streamer.signals.interaction import NOTHING_SAID, Interaction, SessionFeedback
 from streamer.signals.outcome import Outcome
 
 Key = tuple[str, str]
@@ -90,14 +91,17 @@ class Joining:
     def _close(self, key: str | None) -> Sitting:
         session, rules = self._open.pop(key), self._rules
         items = session.counted(rules)
-        rated = [rating for item in items if (rating := item.standing_rating) is not None]
+        said = session.feedback()
+        of_items = [said.get(item.content_id, NOTHING_SAID) for item in items]
+        rated = [of.rating for of in of_items if of.rating is not None]
         self._ratings += len(rated)
         self._rating_sum += sum(rated)
         long_enough = session.long_enough(rules)
-        return Sitting(session.last, tuple(self._joined(item, long_enough) for item in items))
+        joined = [self._joined(item, of, long_enough) for item, of in zip(items, of_items, strict=True)]
+        return Sitting(session.last, tuple(joined))
 
-    def _joined(self, item: Interaction, long_enough: bool) -> Joined:
+    def _joined(self, item: Interaction, said: SessionFeedback, long_enough: bool) -> Joined:
         ratings, rating_sum = self._ratings, self._rating_sum
-        outcome = self._rules.outcomes.read(item, long_enough, True, ratings, rating_sum)
-        weight = unified_weight(present(item, outcome, False, ratings, rating_sum))
+        outcome = self._rules.outcomes.read(item, said, long_enough, True, ratings, rating_sum)
+        weight = unified_weight(present(item, outcome, replace(said, disliked=False), ratings, rating_sum))
         return Joined(keys_of(item.tags, item.creator), item, outcome, weight)

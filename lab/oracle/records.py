@@ -18,8 +18,6 @@ from lab.oracle.sessions import (
     Session,
     context_of,
     is_explicit,
-    newest_creator,
-    newest_tags,
     taken_back,
 )
 from streamer.events import DAY_MS, Dislike, Event, Feedback, normal_tags
@@ -60,6 +58,16 @@ class Mark:
     @property
     def action(self) -> str:
         return self.event.action if isinstance(self.event, Dislike) else self.event.kind
+
+    @property
+    def item_tags(self) -> tuple[str, ...]:
+        """As the event says, else its interaction."""
+        return normal_tags(self.event.tags) or self.tags
+
+    @property
+    def item_creator(self) -> str | None:
+        """As the event says, else its interaction."""
+        return self.creator if self.event.creator_id is None else self.event.creator_id
 
     @property
     def rating(self) -> int:
@@ -196,7 +204,7 @@ def positive_keys(scope: str, target: str) -> list[RecordKey]:
     if scope == "creator":
         return [("creator", target, "follow")]
     if scope == "content":
-        return [("content", target, kind) for kind in (*APPLAUSE, "rating", "purchase") if kind != "follow"]
+        return [("content", target, kind) for kind in (*APPLAUSE, "rating", "purchase")]
     return []
 
 
@@ -280,20 +288,20 @@ def item_keys(mark: Mark, records: Records) -> list[Key]:
     if not tags and creator is None and key[2] == "return":
         bought = records.get((key[0], key[1], "purchase"))
         if bought is not None:
-            tags, creator = _newest_keys(bought)
+            tags, creator = _kept_keys(bought)
     return [*(("tag", tag) for tag in sorted(tags)), *([] if creator is None else [("creator", creator)])]
 
 
 def _stated_keys(mark: Mark, record: Record) -> tuple[tuple[str, ...], str | None]:
-    newest, newest_by = _newest_keys(record)
-    tags = normal_tags(mark.event.tags) or mark.tags or newest
-    creator = next((c for c in (mark.event.creator_id, mark.creator, newest_by) if c is not None), None)
-    return tags, creator
+    newest, newest_by = _kept_keys(record)
+    return mark.item_tags or newest, newest_by if mark.item_creator is None else mark.item_creator
 
 
-def _newest_keys(record: Record) -> tuple[tuple[str, ...], str | None]:
-    events = [mark.event for mark in record.marks]
-    return newest_tags(events), newest_creator(events)
+def _kept_keys(record: Record) -> tuple[tuple[str, ...], str | None]:
+    """The item's keys that a record keeps: of the newest event that had any, from itself or its interaction."""
+    tagged = [(mark.ts, mark.item_tags) for mark in record.marks if mark.item_tags]
+    signed = [(mark.ts, mark.item_creator) for mark in record.marks if mark.item_creator is not None]
+    return max(tagged, default=(NEVER, ()))[1], max(signed, default=(NEVER, None))[1]
 
 
 def nats(mark: Mark, records: Records, r: Window) -> dict[Key, int]:

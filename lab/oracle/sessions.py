@@ -18,8 +18,8 @@ Context = tuple[tuple[str, str], ...]
 NEVER = -1
 """A time before all others, for "there was none"."""
 
-APPLAUSE = ("like", "love", "save", "share", "follow", "comment")
-"""Positive feedback that stands until undone; rating and purchase have rules of their own."""
+APPLAUSE = ("like", "love", "save", "share", "comment")
+"""Positive feedback that stands until undone; follow, rating and purchase have rules of their own."""
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,22 @@ def _session(session_id: str | None, events: list[Event], settings: Settings) ->
         if event.content_id is not None:
             by_content.setdefault(event.content_id, []).append(event)
     earliest = sorted(by_content, key=lambda content_id: (by_content[content_id][0].ts, content_id))
-    kept = {c: interaction(c, by_content[c], settings) for c in earliest[: settings.session_items]}
+    follows = [event for event in events if isinstance(event, Feedback) and event.family == "follow"]
+    kept = {c: interaction(c, by_content[c], settings, follows) for c in earliest[: settings.session_items]}
     return Session(session_id, tuple(events), events[0].ts, events[-1].ts, kept)
 
 
-def interaction(content_id: str, events: Sequence[Event], settings: Settings) -> Interaction:
-    """Merges the events of one session that name one content."""
+def interaction(
+    content_id: str, events: Sequence[Event], settings: Settings, follows: Sequence[Feedback] = ()
+) -> Interaction:
+    """Merges the events of one session that name one content.
+
+    Args:
+        content_id: which.
+        events: those that name it.
+        settings: the deployment's.
+        follows: all follows of the session and their undos, for whom a content was followed may be undone elsewhere.
+    """
     first = min(e.ts for e in events)
     gated = [e for e in events if isinstance(e, Impression) and passes_gate(e, settings)]
     plays = [e for e in events if isinstance(e, Play)]
@@ -187,11 +197,18 @@ def interaction(content_id: str, events: Sequence[Event], settings: Settings) ->
         creator=newest_creator(events),
         media=max(((e.ts, e.media) for e in events if e.media is not None), default=(NEVER, "video"))[1],
         duration_s=max(((e.ts, e.duration_s) for e in events if e.duration_s is not None), default=(NEVER, None))[1],
-        applauded=bought or any(newest_of(kind) > undone(kind) for kind in APPLAUSE),
+        applauded=bought
+        or any(newest_of(kind) > undone(kind) for kind in APPLAUSE)
+        or any(e.kind == "follow" and e.ts > unfollowed(follows, e.creator_id) for e in feedback),
         rating=rating if rated_at > undone("rating") else None,
         returned=bool(returns),
         context=context_of([e for e in events if e.ts == first], settings),
     )
+
+
+def unfollowed(follows: Iterable[Feedback], creator_id: str | None) -> int:
+    """When the follow of a creator was last undone."""
+    return max((e.ts for e in follows if e.kind == "undo" and e.creator_id == creator_id), default=NEVER)
 
 
 def context_of(events: Sequence[Event], settings: Settings) -> Context:

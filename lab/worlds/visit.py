@@ -10,7 +10,7 @@ from lab.worlds.regime import Regime
 from lab.worlds.resident import DISLIKED, Leanings, Resident
 from streamer.city.catalogue import Item
 from streamer.city.tastes import consumed, watched
-from streamer.events import Action, Dislike, Event, Feedback, FeedbackAction, Impression, Play, Scope
+from streamer.events import Action, Dislike, Event, Feedback, FeedbackKindOrUndo, Impression, Play, Scope
 
 _MOST_START: Final = 0.95
 _MOOD_SIGMA: Final = 0.4  # spread of a user's start rate from visit to visit, log-normal with mean 1
@@ -19,7 +19,7 @@ _MISTAKEN: Final = 0.02  # complaints about what is not unwanted, relative to th
 _FAR: Final = 0.35
 _ACTIONS: Final[tuple[Action, ...]] = ("dislike", "not_interested", "hide", "block")
 _ACTION_WEIGHTS: Final = (45, 80, 95, 100)  # cumulative
-_PRAISE: Final[tuple[FeedbackAction, ...]] = ("like", "love", "save", "share")
+_PRAISE: Final[tuple[FeedbackKindOrUndo, ...]] = ("like", "love", "save", "share")
 _NAMES_THE_CREATOR: Final = 0.15
 _NAMES_THE_TAG: Final = 0.10
 
@@ -116,7 +116,7 @@ class Visit:
         if share >= _FAR and not unwanted and rng.random() < self._who.praises:
             self._feedback(rng.choice(_PRAISE), item)
 
-    def _feedback(self, kind: FeedbackAction, item: Item) -> None:
+    def _feedback(self, kind: FeedbackKindOrUndo, item: Item) -> None:
         self._now += int(500 + 2_000 * self._rng.random())
         self._events.append(
             Feedback(

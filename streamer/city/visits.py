@@ -13,8 +13,8 @@ from streamer.events import (
     Dislike,
     Event,
     Feedback,
-    FeedbackAction,
     FeedbackKind,
+    FeedbackKindOrUndo,
     Impression,
     Play,
     Scope,
@@ -26,9 +26,9 @@ PAGE: Final = 8
 _ATTENTION: Final = tuple((1 + position) ** -0.5 for position in range(PAGE))
 _ACTIONS: Final[tuple[Action, ...]] = ("dislike", "not_interested", "hide", "block", "report")
 _ACTION_WEIGHTS: Final = (45, 75, 90, 96, 100)  # cumulative
-_PRAISE: Final[tuple[FeedbackAction, ...]] = ("like", "love", "save", "share", "comment", "follow", "rating")
+_PRAISE: Final[tuple[FeedbackKindOrUndo, ...]] = ("like", "love", "save", "share", "comment", "follow", "rating")
 _PRAISE_WEIGHTS: Final = (45, 53, 61, 67, 72, 80, 100)  # cumulative
-_UNDOABLE: Final[dict[FeedbackAction, FeedbackKind]] = {"like": "like", "save": "save", "follow": "follow"}
+_UNDOABLE: Final[dict[FeedbackKindOrUndo, FeedbackKind]] = {"like": "like", "save": "save", "follow": "follow"}
 
 
 class _Stamp(TypedDict):
@@ -177,7 +177,7 @@ class Visit:
 
     def _feedback(
         self,
-        kind: FeedbackAction,
+        kind: FeedbackKindOrUndo,
         item: Item,
         *,
         value: int | None = None,

@@ -97,7 +97,7 @@ def _population(settings: Settings) -> Finding:
         found = asyncio.run(read())
     except BrokerUnavailable as error:
         return Finding("population", False, str(error))
-    known = found.population
+    known = found.priors
     now_ms = wall_ms()
     if known.version == 0:
         text = "no rates of everybody yet, so users are judged by built-in ones: does  streamer population  run?"

@@ -71,7 +71,7 @@ def missing_cap(plays: Mapping[int, Plays]) -> Iterator[str]:
     if split is None:
         yield f"fewer than {duration.LEAST_PLAYS} plays of known length on one side of every possible cap"
     elif split.holds:
-        yield f"there was a cap of {split.edge} s, but their last play is {duration.ENTRY_DAYS} days ago"
+        yield f"there was a cap of {split.edge} s, but their last play is {duration.CAP_DAYS} days ago"
     else:
         yield (
             f"{split.edge} s parts best what they leave early: the difference is certain to {split.gain:.1f} (a cap "

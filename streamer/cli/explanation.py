@@ -152,7 +152,7 @@ def _content(value: str, days: Days, as_of: int) -> Iterator[str]:
         yield f"left early on {entries.iso_day(abandoned)}, but engaged with that day or later"
     enough = ignored >= entries.IGNORED_CONTENT or abandoned > engaged
     if enough and entries.content_entry(value, days, as_of) is None:
-        yield f"what there was has expired: such entries last {entries.ENTRY_DAYS} days"
+        yield f"what there was has expired: such entries last {entries.CONTENT_ENTRY_DAYS} days"
 
 
 def _said(profile: Profile, kind: ExplainedKind, value: str) -> Iterator[str]:

@@ -86,11 +86,11 @@ async def _rebuild_population(settings: Settings) -> str:
 
     async with scanner(settings, "the population's figures") as topics:
         found = await announced(topics, settings)
-    if found.population.version == 0:
+    if found.priors.version == 0:
         return "the population: nothing announced yet"
     async with PopulationWriter(settings.redis_url, timeout=settings.redis_timeout) as writer:
         await writer.write(figures_of(*found))
     return (
-        f"the population: everybody's rates (snapshot {found.population.version}), {len(found.lists)} default lists "
+        f"the population: everybody's rates (snapshot {found.priors.version}), {len(found.lists)} default lists "
         f"and {len(found.health)} flagged creators written to Redis"
     )

@@ -31,13 +31,17 @@ def _histogram(name: str, text: str, buckets: Sequence[float]) -> Any:
 
 
 class Metrics:
-    """All metrics of one process, in a registry of their own."""
+    """All metrics of one process, in a registry of their own.
+
+    Below each attribute is declared as what it is once ``__init__`` has run; until then it holds a partial, because a
+    metric must be told its registry when it is made, and every process (in tests every worker) has its own.
+    """
 
     events: Counter = _counter("events", "events processed", "topic")
     late: Counter = _counter("late_events", "events too late to be counted", "topic")
     erased: Counter = _counter("erased_events", "events passed over because their user was erased", "topic")
-    rejects: Counter = _counter("rejected_events", "records sent to the rejects topic", "topic", "code")
-    rejects_seen: Counter = _counter("rejects", "records read from the rejects topic", "topic", "code")
+    rejected: Counter = _counter("rejected_events", "records sent to the rejects topic", "topic", "code")
+    rejects: Counter = _counter("rejects", "records read from the rejects topic", "topic", "code")
     dropped: Counter = _counter("dropped_evidence", "evidence beyond a cap; unsaved: events nobody could save", "cap")
     labels: Counter = _counter("labels_written", "labels of sealed sessions handed to their topic")
     lists: Counter = _counter("lists_changed", "avoid lists written to the outbox")

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from streamer.errors import RejectCode
 from streamer.events.tags import normal_tag
 
 DAY_MS: Final = 86_400_000
@@ -28,23 +29,7 @@ Media = Literal["video", "audio", "article", "product"]
 Action = Literal["dislike", "not_interested", "hide", "block", "report", "undo"]
 Scope = Literal["content", "creator", "tag"]
 FeedbackKind = Literal["click", "like", "love", "save", "share", "follow", "comment", "rating", "purchase", "return"]
-FeedbackAction = Literal[
-    "click", "like", "love", "save", "share", "follow", "comment", "rating", "purchase", "return", "undo"
-]
-RejectCode = Literal[
-    "malformed_json",
-    "not_an_object",
-    "missing_field",
-    "wrong_type",
-    "out_of_range",
-    "unknown_value",
-    "missing_key",
-    "key_mismatch",
-    "wrong_partition",
-    "too_large",
-    "from_the_future",
-    "poison",
-]
+FeedbackKindOrUndo = Literal[FeedbackKind, "undo"]
 REJECT_CODES: Final[tuple[str, ...]] = get_args(RejectCode)
 
 
@@ -118,7 +103,7 @@ class Dislike(_Common, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 class Feedback(_Common, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A click, a like, a rating, a purchase … or the undo of one (``kind="undo"``, ``of`` what)."""
 
-    kind: FeedbackAction
+    kind: FeedbackKindOrUndo
     content_id: Text | None = None
     value: Annotated[int, Meta(ge=1, le=5)] | None = None
     of: FeedbackKind | None = None

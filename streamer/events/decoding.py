@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from streamer.errors import InvalidEvent
-from streamer.events.contracts import EVENT_TYPES, MISSING, RANGE, Erasure, Event, RejectCode, Watermark
+from streamer.errors import InvalidEvent, RejectCode
+from streamer.events.contracts import EVENT_TYPES, MISSING, RANGE, Erasure, Event, Watermark
 from streamer.events.lenient import LenientDecoder
 
 MAX_VALUE_BYTES: Final = 64 * 1024
@@ -23,6 +23,7 @@ LEAST_TS_MS: Final = 100_000_000_000
 
 
 def _code(message: str) -> RejectCode:
+    """The code of what msgspec, or a check of ours, says of a record: its messages have no codes of their own."""
     if message.startswith(("Object missing required field", MISSING)):
         return "missing_field"
     if message.startswith("Invalid enum value"):

@@ -14,7 +14,7 @@ from streamer.population.sums import CohortSums
 from streamer.population.totals import Totals
 from streamer.scoring.assemble import assemble
 from streamer.scoring.document import Document, Entry, Evidence
-from streamer.scoring.entries import ENTRY_DAYS, iso_day
+from streamer.scoring.entries import CONTENT_ENTRY_DAYS, iso_day
 from streamer.scoring.score import rate_ratio
 from streamer.signals.rounding import places4
 
@@ -96,5 +96,5 @@ def _entry(tag: str, sums: CohortSums, as_of: int) -> Entry | None:
             last_day=iso_day(day),
         ),
         since=day * DAY_MS,
-        expires_at=(day + ENTRY_DAYS) * DAY_MS,
+        expires_at=(day + CONTENT_ENTRY_DAYS) * DAY_MS,
     )

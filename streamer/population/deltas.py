@@ -17,7 +17,12 @@ from streamer.population.sums import COHORT, EVERYONE, CohortSums, CreatorSums, 
 from streamer.scoring.counts import CREATOR, TAG
 
 VERSION: Final = 1
-"""Leads every record; an older one is upgraded on read, a newer one refused."""
+"""Leads every record, delta or total; a newer one than this is refused.
+
+A new sum goes last into its struct, with a default: that is how an older record is upgraded, by being read. Raise this
+when an agent of before must not read it, since it would leave the new sum out (docs/architecture.md, "Changing what is
+stored or sent").
+"""
 
 
 class Key(NamedTuple):

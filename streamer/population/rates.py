@@ -23,8 +23,8 @@ TAG_LEAN: Final = 100
 RATE_RANGE: Final = (0.005, 0.95)
 """What start and abandonment rates are kept within, so that no expectation is nothing or certain."""
 
-PRIOR_EXPOSURES: Final = 1000
-PRIOR_PLAYS: Final = 200
+EVERYBODY_PRIOR_EXPOSURES: Final = 1000
+EVERYBODY_PRIOR_PLAYS: Final = 200
 """Examined exposures and plays at the constants that are added to everybody's, so that the first few users of a
 deployment do not decide for all."""
 
@@ -90,8 +90,8 @@ def start_rate(starts: int, theta: int) -> float:
     >>> round(start_rate(9_000, 29_000_000), 4), start_rate(0, 0)
     (0.3033, 0.1)
     """
-    trials = max(0, theta) / 1000 + PRIOR_EXPOSURES
-    return _within((max(0, starts) + PRIOR_EXPOSURES * DEFAULT.start_rate) / trials, RATE_RANGE)
+    trials = max(0, theta) / 1000 + EVERYBODY_PRIOR_EXPOSURES
+    return _within((max(0, starts) + EVERYBODY_PRIOR_EXPOSURES * DEFAULT.start_rate) / trials, RATE_RANGE)
 
 
 def abandonment_rates(buckets: Mapping[int, list[int]]) -> tuple[float, tuple[float, ...]]:
@@ -171,7 +171,7 @@ def _told(rate: float, known: float) -> float:
 
 
 def _leaning(number: int, of: int, prior: float) -> float:
-    return _within((max(0, number) + PRIOR_PLAYS * prior) / (max(0, of) + PRIOR_PLAYS), RATE_RANGE)
+    return _within((max(0, number) + EVERYBODY_PRIOR_PLAYS * prior) / (max(0, of) + EVERYBODY_PRIOR_PLAYS), RATE_RANGE)
 
 
 def _within(rate: float, bounds: tuple[float, float]) -> float:

@@ -17,7 +17,7 @@ from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name
 from streamer.scoring.counts import FIRST, SECOND, SHOWN, THIRD, Cell
-from streamer.signals.interaction import Interaction
+from streamer.signals.interaction import NOTHING_SAID, Interaction, SessionFeedback
 from streamer.signals.outcome import Outcome
 from streamer.signals.rounding import micro
 
@@ -44,9 +44,12 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
             acted.append(item)
         elif telling and item.seen:
             passed_over.append(item)
-    ratings, rating_sum = session_ratings(acted, baseline.rollup)
-    read = rules.outcomes.read
-    outcomes = [(item, read(item, long_enough, closed, ratings, rating_sum)) for item in acted]
+    ratings, rating_sum = session_ratings(session, acted, baseline.rollup)
+    read, said = rules.outcomes.read, session.feedback().get
+    outcomes = [
+        (item, read(item, said(item.content_id, NOTHING_SAID), long_enough, closed, ratings, rating_sum))
+        for item in acted
+    ]
     rate = baseline.rate()
     if closed:
         starts, theta = 0, sum([item.attention for item in passed_over])
@@ -60,17 +63,20 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
         _add_passed_over(delta, passed_over, baseline, rate, rules)
     for item, outcome in outcomes:
         if outcome.counted:
-            _add(delta, item, outcome, baseline, rate, rules)
+            _add(delta, item, outcome, said(item.content_id, NOTHING_SAID), baseline, rate, rules)
     if closed:
         _add_sessions(delta, passed_over, outcomes, rules)
     return delta
 
 
-def session_ratings(items: list[Interaction], rollup: Rollup) -> tuple[int, int]:
-    """How many ratings the user gave, and their sum: R's and this session's."""
-    totals = rollup.totals
-    given = [rating for item in items if item.given and (rating := item.given.standing_rating) is not None]
-    return totals.ratings + len(given), totals.rating_sum + sum(given)
+def session_ratings(session: Session, items: list[Interaction], rollup: Rollup) -> tuple[int, int]:
+    """How many ratings the user gave, and their sum: R's and this session's, of its items that count."""
+    totals, said = rollup.totals, session.feedback()
+    if not said:
+        return totals.ratings, totals.rating_sum
+    found = [said[item.content_id].rating for item in items if item.content_id in said]
+    ratings = [rating for rating in found if rating is not None]
+    return totals.ratings + len(ratings), totals.rating_sum + sum(ratings)
 
 
 def item_context(item: Interaction, rules: Rules) -> str:
@@ -151,16 +157,22 @@ def _millionths(expected: float) -> int:
     return 970_000 if expected > 0.97 else int(expected * 1e6 + 0.5)
 
 
-def _add(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline, rate: float, rules: Rules) -> None:
+def _add(
+    delta: Tile,
+    item: Interaction,
+    outcome: Outcome,
+    said: SessionFeedback,
+    baseline: Baseline,
+    rate: float,
+    rules: Rules,
+) -> None:
     exposures = (FIRST if outcome.exposed else 0) + (SECOND if outcome.ignored else 0)
     plays = (FIRST if outcome.started else 0) + (SECOND if outcome.abandoned else 0) + (THIRD if outcome.engaged else 0)
-    stated = 0
-    if item.responded:
-        rating = item.standing_rating
-        stated = (FIRST if item.returned else 0) + (SECOND if rating is not None and rating <= 2 else 0)
-        if rating is not None:
-            delta.totals.ratings += 1
-            delta.totals.rating_sum += rating
+    rating = said.rating
+    stated = (FIRST if said.returned else 0) + (SECOND if rating is not None and rating <= 2 else 0)
+    if rating is not None:
+        delta.totals.ratings += 1
+        delta.totals.rating_sum += rating
     if not (exposures or plays or stated):
         return
     tags = sorted(item.tags)

@@ -14,14 +14,12 @@ from msgspec import Struct
 from streamer.events import Media
 from streamer.profile.baseline import Baseline
 from streamer.profile.contribution import session_ratings
-from streamer.profile.explicit.records import RecordKey
 from streamer.profile.positions import PositionedSession
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.signals.completion import Band, band, replays, watch_score
-from streamer.signals.explicit import DISLIKE_FAMILY
-from streamer.signals.feedback import present, total, weights
-from streamer.signals.interaction import Interaction
+from streamer.signals.feedback import Present, present, total, weights
+from streamer.signals.interaction import NOTHING_SAID, Interaction
 from streamer.signals.outcome import Outcome
 from streamer.signals.rounding import places4
 
@@ -114,13 +112,15 @@ def labels(user_id: str, session: Session, baseline: Baseline, rules: Rules) -> 
         rules: the deployment's constants.
     """
     items = session.counted(rules)
-    ratings = session_ratings(items, baseline.rollup)
+    ratings, feedback = session_ratings(session, items, baseline.rollup), session.feedback()
     long_enough = session.long_enough(rules)
     examples: list[Example] = []
     for item in sorted(items, key=lambda item: (item.first, item.content_id)):
-        outcome = rules.outcomes.read(item, long_enough, True, *ratings)
+        said = feedback.get(item.content_id, NOTHING_SAID)
+        outcome = rules.outcomes.read(item, said, long_enough, True, *ratings)
         if outcome.exposed or item.started or item.responded:
-            examples.append(_example(item, outcome, session, ratings, rules))
+            position = _position(item, session, rules) if outcome.exposed else None
+            examples.append(_example(item, outcome, position, present(item, outcome, said, *ratings), rules))
     parts = [tuple(examples[at : at + EXAMPLES]) for at in range(0, len(examples), EXAMPLES)]
     return [
         Label(
@@ -143,8 +143,7 @@ def encode(label: Label) -> bytes:
     return _encoder.encode(label)
 
 
-def _example(item: Interaction, outcome: Outcome, session: Session, ratings: tuple[int, int], rules: Rules) -> Example:
-    found = present(item, outcome, _disliked(session, item.content_id), *ratings)
+def _example(item: Interaction, outcome: Outcome, position: int | None, found: Present, rules: Rules) -> Example:
     signals = weights(found)
     weight = total(signals)
     propensity = item.attention / 1000 if outcome.exposed else None
@@ -159,7 +158,7 @@ def _example(item: Interaction, outcome: Outcome, session: Session, ratings: tup
         first=item.first,
         daypart=item.daypart,
         device=item.device,
-        position=_position(item, session, rules) if outcome.exposed else None,
+        position=position,
         propensity=propensity,
         clicked=item.clicked,
         started=item.started,
@@ -182,12 +181,6 @@ def _reading(outcome: Outcome) -> Reading | None:
     if outcome.started:
         return "left"
     return "ignored" if outcome.ignored else None
-
-
-def _disliked(session: Session, content_id: str) -> bool:
-    """Whether a dislike, not_interested, hide, block or report of the content stands in the session."""
-    record = session.records.get(RecordKey("content", content_id, DISLIKE_FAMILY))
-    return record is not None and any(ts > record.undo for ts in record.acts.acted.values())
 
 
 def _position(item: Interaction, session: Session, rules: Rules) -> int | None:

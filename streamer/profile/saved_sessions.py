@@ -116,6 +116,7 @@ def _apply(sessions: dict[int, Session], part: Part, rules: Rules) -> None:
     for item in part.items:
         session.interactions[item.content_id] = item
     session.records.update(part.records)
+    session.said = None
     if part.positions is not None:
         session.take_positions(part.positions)
     session.bound(rules)

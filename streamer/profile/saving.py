@@ -99,7 +99,7 @@ def load(
             tiles.append(codec.TILE.decode(raw))
         state.count(tiles)
     saved = journal if sessions is None else [sessions, *journal]
-    entries = [codec.JOURNAL.decode(raw) for raw in saved]
+    entries = codec.journal(saved)
     state.sessions = restored(unsaved.epoch, entries, state.rules)
     unsaved.next_number = 1 + max((part.number for entry in entries for part in entry.parts), default=-1)
     unsaved.has_snapshot = sessions is not None

@@ -45,19 +45,17 @@ def seal(state: State, session: Session, ready: Tile | None) -> bool:
     delta = contributions(session, baseline, True, rules) if ready is None else ready  # 2
     if rules.labels:
         state.labels += labels(state.user_id, session, baseline, rules)
-    changes: list[Change] = []
-    if session.records:  # 3
-        changes = ExplicitEvidence(state.records, [session], baseline, session.day, rules).changes()
-    for change in changes:
-        if change.added is not None:
-            add_evidence(delta, change.added, 1)
+    evidence = ExplicitEvidence(state.records, [session], baseline, session.day, rules)  # 3
+    changes = evidence.changes()
+    for added in [change.added for change in changes if change.added is not None]:
+        add_evidence(delta, added, 1)
     state.cohort, state.cohort_at = state.cohort_with([session])  # 4
     population.join(state.cohort)
     population.seal(session, delta, baseline, changes)
     if not delta.empty:  # 5
         touched |= rollup.fold(delta)
         state.unsaved.days.add(session.day)
-    touched |= _take_statements(state, session, changes)
+    touched |= _take_statements(state, session, evidence, changes)
     evicted, dropped = _drop_beyond_caps(state, session)  # 6
     state.frontier = max(state.frontier, session.last)  # 7
     state.judged_by = rules.population.version
@@ -79,11 +77,11 @@ def _judge_records(state: State, session: Session, baseline: Baseline) -> None:
         state.records_changed()
 
 
-def _take_statements(state: State, session: Session, changes: Sequence[Change]) -> set[Key]:
+def _take_statements(state: State, session: Session, evidence: ExplicitEvidence, changes: Sequence[Change]) -> set[Key]:
     """Takes the session's statements into the records; returns the keys that contributions were taken back from."""
     touched: set[Key] = set()
     for key, part in session.records.items():
-        state.records.setdefault(key, ExplicitRecord()).seal(part)
+        state.records.setdefault(key, ExplicitRecord()).seal(part, evidence.item(session, key))
     for change in changes:
         if change.removed is not None:
             touched |= state.take_back(change.removed)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 
 from msgspec import Struct, field
 
 from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
+from streamer.profile.explicit.feedback import feedback_in
 from streamer.profile.explicit.records import RecordKey, SessionRecord
 from streamer.profile.rules import Rules
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.signals import merging
-from streamer.signals.interaction import Interaction
+from streamer.signals.interaction import Interaction, SessionFeedback
 
 
 class Session(Struct, gc=False):
@@ -20,7 +21,7 @@ class Session(Struct, gc=False):
 
     ``number`` names it within its user's epoch (``profile/saved_sessions.py``). ``changed`` and what follows is what
     has not been journalled yet: ``dirty``, whether anything, then which contents, which records, and the numbers of the
-    sessions it took in.
+    sessions it took in. ``said``: see :meth:`feedback`; None: not worked out yet.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Session(Struct, gc=False):
     changed: set[str] = field(default_factory=set)
     changed_records: set[RecordKey] = field(default_factory=set)
     absorbed: list[int] = field(default_factory=list)
+    said: dict[str, SessionFeedback] | None = None
 
     @classmethod
     def opened_by(cls, event: Event, number: int) -> Session:
@@ -159,6 +161,7 @@ class Session(Struct, gc=False):
             record = self.records[key] = SessionRecord()
         record.add(event)
         self.changed_records.add(key)
+        self.said = None
 
     def join(self, other: Session, rules: Rules) -> None:
         """Takes in a session that turned out to be part of this one."""
@@ -179,6 +182,13 @@ class Session(Struct, gc=False):
             mine_record = self.records.setdefault(key, record)
             if mine_record is not record:
                 mine_record.join(record)
+        self.said = None
+
+    def feedback(self) -> Mapping[str, SessionFeedback]:
+        """What was said of its contents and stands."""
+        if self.said is None:
+            self.said = feedback_in(self.records)
+        return self.said
 
     def names(self, keys: Collection[tuple[str, str]] | None) -> bool:
         """Whether it may touch any of these (kind, value); None: of all."""

@@ -29,7 +29,7 @@ TIE: Final = 1e-9
 """Gains no further apart than this are equal: rounding does not choose between edges without plays in between."""
 
 MULTIPLIER: Final = 0.5
-ENTRY_DAYS: Final = 90
+CAP_DAYS: Final = 90
 """Days after the last play that the cap lasts."""
 
 
@@ -118,7 +118,7 @@ def duration_entry(edge: int, first_day: int, last_day: int, as_of: int) -> Entr
         last_day: the last day with a play.
         as_of: ms; an entry that has expired by then is none.
     """
-    expires_at = (last_day + ENTRY_DAYS) * DAY_MS
+    expires_at = (last_day + CAP_DAYS) * DAY_MS
     if expires_at <= as_of:
         return None
     return Entry(

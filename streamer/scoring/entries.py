@@ -19,8 +19,8 @@ from streamer.signals.rounding import places4
 Days = Sequence[tuple[int, Cell]]
 """A key's counts by day, ascending, days without a nonzero number left out."""
 
-ENTRY_DAYS = 30
-"""Days after which content entries and one-and-done creators are forgotten."""
+CONTENT_ENTRY_DAYS = 30
+"""Days after which content entries and one-and-done creators are forgotten; default lists last as long."""
 IGNORED_CONTENT = 3
 ONE_AND_DONE_EXPECTED = 3_000_000
 ONE_AND_DONE_SESSIONS = 3
@@ -51,17 +51,17 @@ class Scorer:
     Args:
         half_life_days: days after which evidence weighs half.
         expiry: when listed keys expire.
-        population: how likely any user is to dislike a key (π).
+        priors: how likely any user is to dislike a key (π).
     """
 
-    def __init__(self, half_life_days: float, expiry: score.Expiry, population: Priors) -> None:
+    def __init__(self, half_life_days: float, expiry: score.Expiry, priors: Priors) -> None:
         self._half_life_days = half_life_days
         self._expiry = expiry
-        self._population = population
+        self._priors = priors
 
     def prior(self, kind: str, value: str) -> float:
         """π of a tag or creator, of a tag in all contexts alike."""
-        return self._population.prior_of(kind, value)
+        return self._priors.prior_of(kind, value)
 
     def nothing_known(self, kind: str, value: str) -> float:
         """L of a key without evidence."""
@@ -163,7 +163,7 @@ def one_and_done_until(days: Days) -> int | None:
         return None
     if sum(cell.sessions for cell in later) < ONE_AND_DONE_SESSIONS:
         return None
-    return (max(day for day, cell in days if cell.shown) + ENTRY_DAYS) * DAY_MS
+    return (max(day for day, cell in days if cell.shown) + CONTENT_ENTRY_DAYS) * DAY_MS
 
 
 def may_have_content_entry(cell: Cell) -> bool:
@@ -180,9 +180,9 @@ def content_entry(value: str, days: Days, as_of: int) -> Entry | None:
     abandoned_day = max((day for day, cell in days if cell.abandoned), default=-1)
     until_ignored = until_abandoned = 0
     if ignored >= IGNORED_CONTENT:
-        until_ignored = (max(day for day, cell in days if cell.shown) + ENTRY_DAYS) * DAY_MS
+        until_ignored = (max(day for day, cell in days if cell.shown) + CONTENT_ENTRY_DAYS) * DAY_MS
     if abandoned_day > engaged:
-        until_abandoned = (abandoned_day + ENTRY_DAYS) * DAY_MS
+        until_abandoned = (abandoned_day + CONTENT_ENTRY_DAYS) * DAY_MS
     by_ignored, by_abandoned = until_ignored > as_of, until_abandoned > as_of
     if not by_ignored and not by_abandoned:
         return None

@@ -80,9 +80,9 @@ class _Schema(Struct):
     schema: int
 
 
-def encode(population: Priors) -> bytes:
+def encode(priors: Priors) -> bytes:
     """The snapshot's bytes: UTF-8 JSON."""
-    return _encoder.encode(population)
+    return _encoder.encode(priors)
 
 
 def decode(raw: bytes) -> Priors:
@@ -97,9 +97,9 @@ def decode(raw: bytes) -> Priors:
             raise StateTooNew(
                 f"a population snapshot was made by a newer Streamer (this one reads up to schema {SCHEMA})"
             )
-        population = _decoder.decode(raw)
+        priors = _decoder.decode(raw)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise StateCorrupt(f"a population snapshot does not decode ({error})") from None
-    if population.abandonments and len(population.abandonments) != _BUCKETS:
+    if priors.abandonments and len(priors.abandonments) != _BUCKETS:
         raise StateCorrupt(f"a population snapshot must have a rate for each of {_BUCKETS} duration buckets, or none")
-    return population
+    return priors

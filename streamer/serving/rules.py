@@ -111,7 +111,7 @@ class AvoidList:
         context: Mapping[str, str] | None = None,
         explore: bool = True,
     ) -> float:
-        """What the item's relevance is to be multiplied by: 0 (excluded), or .1 to 1 (untouched).
+        """The factor for the item's relevance, not an amount to take off: 0 excludes, 1 leaves it as it is, or between.
 
         Args:
             now_ms: the time, ms since 1970; None: by the list's clock.

@@ -24,7 +24,7 @@ from msgspec import Struct
 from streamer.settings import Settings
 from streamer.signals import explicit
 from streamer.signals.completion import LOVED, replays
-from streamer.signals.interaction import Interaction
+from streamer.signals.interaction import Interaction, SessionFeedback
 from streamer.signals.outcome import Outcome
 
 WATCHED_HALF: Final = 0.50
@@ -74,29 +74,28 @@ class Present(Struct, frozen=True, gc=False):
     returned: bool = False
 
 
-def present(item: Interaction, outcome: Outcome, disliked: bool, ratings: int, rating_sum: int) -> Present:
+def present(item: Interaction, outcome: Outcome, said: SessionFeedback, ratings: int, rating_sum: int) -> Present:
     """What is present in an interaction of a session; what the session itself undid or returned is not.
 
     Args:
         item: the interaction.
         outcome: its reading.
-        disliked: whether a dislike of the content stands in the session.
+        said: what was said of it.
         ratings: the user's ratings, those of the session included.
         rating_sum: their sum.
     """
-    given, played = item.given, item.playbacks
-    rating = item.standing_rating
+    played = item.playbacks
     return Present(
         outcome.exposed,
         item.clicked,
         outcome.completion,
         played is not None and replays(played.values(), item.duration_s) > 0,
-        () if given is None else given.standing_kinds,
-        None if rating is None else explicit.rating_weight(rating, ratings, rating_sum),
-        0 if given is None else len(given.standing_purchases),
+        said.kinds,
+        None if said.rating is None else explicit.rating_weight(said.rating, ratings, rating_sum),
+        said.purchases,
         0.0,
-        disliked,
-        item.returned,
+        said.disliked,
+        said.returned,
     )
 
 

@@ -11,12 +11,10 @@ from typing import Final
 from streamer.events import Event, Feedback, Impression, Media, Play, normal_tags
 from streamer.signals.context import daypart
 from streamer.signals.exposure import Attention, Gate
-from streamer.signals.interaction import Interaction, SessionFeedback
+from streamer.signals.interaction import Interaction
 
 PLAYBACKS: Final = 8
 """Playbacks of one content remembered per session; the longest stay (I6)."""
-ORDERS: Final = 32
-"""Orders of one content remembered per session; the newest stay (I6)."""
 
 _ItemFields = tuple[int, str | None, int, tuple[str, ...], int, Media | None, int, float | None]
 """Creator, tags, media and duration (s), each after the ts (ms) of the event that named it."""
@@ -82,8 +80,7 @@ def act(item: Interaction, event: Event, gate: Gate, attention: Attention) -> No
         item.scroll_depth = greater(item.scroll_depth, event.scroll_depth)
     else:
         item.responded = True
-        if isinstance(event, Feedback):
-            _take_feedback(item, event)
+        item.clicked |= isinstance(event, Feedback) and event.kind == "click"
 
 
 def join(item: Interaction, other: Interaction) -> None:
@@ -101,10 +98,6 @@ def join(item: Interaction, other: Interaction) -> None:
     item.scroll_depth = greater(item.scroll_depth, other.scroll_depth)
     newer = other.media_at, other.media, other.duration_at, other.duration_s
     _take_fields(item, (other.creator_at, other.creator, other.tags_at, other.tags, *newer))
-    if item.given is None:
-        item.given = other.given
-    elif other.given is not None:
-        _join_feedback(item.given, other.given)
 
 
 def _take_fields(item: Interaction, fields: _ItemFields) -> None:
@@ -139,63 +132,6 @@ def _take_playback(item: Interaction, playback_id: str, played_s: float) -> None
         playbacks[playback_id] = played_s
         if len(playbacks) > PLAYBACKS:
             del playbacks[max(playbacks, key=lambda p: (-playbacks[p], p))]
-
-
-def _take_feedback(item: Interaction, event: Feedback) -> None:
-    """Clicks are not explicit."""
-    kind, ts = event.kind, event.ts
-    if kind == "click":
-        item.clicked = True
-        return
-    given = item.given
-    if given is None:
-        given = item.given = SessionFeedback()
-    if kind == "undo":
-        newest(given.undone, event.family, ts)
-    elif kind == "rating":
-        assert event.value is not None
-        _take_rating(given, ts, event.value)
-    elif kind == "purchase":
-        newest(given.purchases, event.order_id or "", ts)
-        keep_newest(given.purchases, ORDERS)
-    elif kind == "return":
-        newest(given.returns, event.order_id or "", ts)
-        keep_newest(given.returns, ORDERS)
-    else:
-        newest(given.acted, kind, ts)
-
-
-def _join_feedback(given: SessionFeedback, other: SessionFeedback) -> None:
-    newest_by_key(given.acted, other.acted)
-    newest_by_key(given.undone, other.undone)
-    _take_rating(given, other.rating_at, other.rating)
-    newest_by_key(given.purchases, other.purchases)
-    newest_by_key(given.returns, other.returns)
-    keep_newest(given.purchases, ORDERS)
-    keep_newest(given.returns, ORDERS)
-
-
-def _take_rating(given: SessionFeedback, ts: int, value: int) -> None:
-    if (ts, value) > (given.rating_at, given.rating):
-        given.rating_at, given.rating = ts, value
-
-
-def newest(newest_ts: dict[str, int], key: str, ts: int) -> None:
-    """Keeps the greatest ts of a key."""
-    if ts > newest_ts.get(key, -1):
-        newest_ts[key] = ts
-
-
-def newest_by_key(into: dict[str, int], other: dict[str, int]) -> None:
-    """Keeps the greatest ts of every key of both."""
-    for key, ts in other.items():
-        newest(into, key, ts)
-
-
-def keep_newest(newest_ts: dict[str, int], most: int) -> None:
-    """Drops the oldest keys beyond ``most``; ties: the greater key goes."""
-    while len(newest_ts) > most:
-        del newest_ts[min(newest_ts, key=lambda k: (newest_ts[k], [-ord(c) for c in k]))]
 
 
 def greater(a: float | None, b: float | None) -> float | None:

@@ -8,7 +8,7 @@ from streamer.events import Media
 from streamer.signals import explicit
 from streamer.signals.abandonment import Abandonment
 from streamer.signals.completion import BOUNCE, LOVED, completion, consumed
-from streamer.signals.interaction import Interaction
+from streamer.signals.interaction import Interaction, SessionFeedback
 
 
 class Outcome(Struct, frozen=True, gc=False):
@@ -42,11 +42,20 @@ class OutcomeReader:
     def __init__(self, abandonment: Abandonment) -> None:
         self._abandonment = abandonment
 
-    def read(self, item: Interaction, long_enough: bool, closed: bool, ratings: int, rating_sum: int) -> Outcome:
+    def read(
+        self,
+        item: Interaction,
+        said: SessionFeedback,
+        long_enough: bool,
+        closed: bool,
+        ratings: int,
+        rating_sum: int,
+    ) -> Outcome:
         """The outcome of an interaction.
 
         Args:
             item: the interaction.
+            said: what was said of it.
             long_enough: whether its session lasted long enough to act (``min_session``).
             closed: whether the session is closed.
             ratings: the user's ratings, those of this session included.
@@ -57,7 +66,7 @@ class OutcomeReader:
         if not item.started and not item.responded:
             ignored = closed and exposed
             return Outcome(media, exposed, False, None, False, False, False, ignored, ignored, closed)
-        positive = is_positive(item, ratings, rating_sum)
+        positive = is_positive(said, ratings, rating_sum)
         abandoned = satisfied = ended = False
         c: float | None = None
         if item.started:
@@ -82,12 +91,8 @@ class OutcomeReader:
         )
 
 
-def is_positive(item: Interaction, ratings: int, rating_sum: int) -> bool:
-    """Whether positive feedback of the session stands: neither undone nor returned in it."""
-    given = item.given
-    if given is None:
-        return False
-    if given.positive:
+def is_positive(said: SessionFeedback, ratings: int, rating_sum: int) -> bool:
+    """Whether positive feedback of the session stands."""
+    if said.positive:
         return True
-    rating = given.standing_rating
-    return rating is not None and explicit.rating_positive(rating, ratings, rating_sum)
+    return said.rating is not None and explicit.rating_positive(said.rating, ratings, rating_sum)

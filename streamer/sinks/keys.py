@@ -1,4 +1,7 @@
-"""Names of the Redis keys. Writers and readers both take them from here."""
+"""Names of the Redis keys. Writers and readers both take them from here.
+
+A default list's key is that of a user with the list's name, so these names are nobody's user id (:func:`is_reserved`).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from typing import Final
 from redis.crc import key_slot
 
 from streamer.events import CLAIM
+from streamer.population.defaults import ALL, list_name
 
-EVERYBODY_KEY: Final = "avoid:~all"
-"""The list of those of whom nothing is known, not even a cohort."""
+PREFIX: Final = "avoid:"
+"""What the key of every document begins with, users' and default lists' alike."""
 
-_COHORT: Final = "~cohort:"
+_COHORT: Final = list_name("")
+"""What the names of cohorts' lists begin with."""
 
 
 def document_key(user_id: str) -> str:
@@ -22,7 +27,11 @@ def document_key(user_id: str) -> str:
     >>> document_key("u1")
     'avoid:u1'
     """
-    return f"avoid:{user_id}"
+    return f"{PREFIX}{user_id}"
+
+
+EVERYBODY_KEY: Final = document_key(ALL)
+"""The list of those of whom nothing is known, not even a cohort."""
 
 
 def cohort_key(cohort: str) -> str:
@@ -31,7 +40,7 @@ def cohort_key(cohort: str) -> str:
     >>> cohort_key("de")
     'avoid:~cohort:de'
     """
-    return f"avoid:{_COHORT}{cohort}"
+    return document_key(list_name(cohort))
 
 
 def creator_key(creator_id: str) -> str:
@@ -49,7 +58,7 @@ def is_reserved(user_id: str) -> bool:
     >>> is_reserved("~all"), is_reserved("u1")
     (True, False)
     """
-    return user_id in ("~all", CLAIM) or user_id.startswith(_COHORT)
+    return user_id in (ALL, CLAIM) or user_id.startswith(_COHORT)
 
 
 def guard_key(user_id: str) -> str:
@@ -76,11 +85,11 @@ def is_users(key: str) -> bool:
     >>> is_users("avoid:u1"), is_users("{avoid:u1}:at"), is_users("avoid:~all"), is_users("{x}avoid:u1:at")
     (True, True, False, False)
     """
-    if key.startswith("avoid:"):
-        return not is_reserved(key.removeprefix("avoid:"))
-    user_id = key.removeprefix("{avoid:").removesuffix("}:at")
+    if key.startswith(PREFIX):
+        return not is_reserved(key.removeprefix(PREFIX))
+    user_id = key.removeprefix("{" + PREFIX).removesuffix("}:at")
     if "}" in user_id:
-        user_id = key.partition("}avoid:")[2].removesuffix(":at")
+        user_id = key.partition("}" + PREFIX)[2].removesuffix(":at")
     return key == guard_key(user_id)
 
 

@@ -43,20 +43,20 @@ class Figures(NamedTuple):
     hashes: Mapping[str, Mapping[str, bytes]]
 
 
-def figures_of(population: Priors, lists: Mapping[bytes, bytes], health: Mapping[bytes, bytes]) -> Figures:
+def figures_of(priors: Priors, lists: Mapping[bytes, bytes], health: Mapping[bytes, bytes]) -> Figures:
     """What Redis should have.
 
     Args:
-        population: the snapshot in force.
+        priors: the snapshot in force.
         lists: default lists by name (``~all``, ``~cohort:de``).
         health: records of flagged creators by id.
     """
     strings = {document_key(name.decode()): document for name, document in lists.items()}
     strings |= {creator_key(creator.decode()): record for creator, record in health.items()}
     return Figures(
-        encode(replace(population, tags={}, creators={})),
+        encode(replace(priors, tags={}, creators={})),
         strings,
-        {TAGS_KEY: _in_text(population.tags), CREATORS_KEY: _in_text(population.creators)},
+        {TAGS_KEY: _in_text(priors.tags), CREATORS_KEY: _in_text(priors.creators)},
     )
 
 

@@ -16,7 +16,7 @@ from streamer.errors import RedisUnavailable
 from streamer.events import CLAIM
 from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, RedisAddress
 from streamer.sinks.expiry import MARGIN_MS
-from streamer.sinks.keys import document_key, guard_key, is_reserved, is_users
+from streamer.sinks.keys import PREFIX, document_key, guard_key, is_reserved, is_users
 from streamer.sinks.script import COMPARE_AND_SET, SHA
 from streamer.sinks.updates import Update, Written
 
@@ -174,7 +174,7 @@ class AvoidListWriter(AsyncClosing):
     async def _scan(self) -> AsyncIterator[list[bytes]]:
         """Every user's keys, some at a time."""
         keys: list[bytes] = []
-        async for key in self._client.scan_iter(match="*avoid:*", count=_SCAN):
+        async for key in self._client.scan_iter(match=f"*{PREFIX}*", count=_SCAN):
             if is_users(key.decode(errors="replace")):
                 keys.append(key)
             if len(keys) >= _SCAN:

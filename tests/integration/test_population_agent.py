@@ -91,7 +91,7 @@ def test_deltas_become_rates_default_lists_and_flags_that_a_restart_goes_on_from
         wait_for("it is in Redis", lambda: store.exists("population:rates") == 1 and store.exists("avoid:~all"), child)
     assert child.exit_code == 0, child.tail()
     first = told(settings)
-    assert first.population.creators["bait"] > 0.2
+    assert first.priors.creators["bait"] > 0.2
     with AvoidListReader(settings.redis_url, defaults_seconds=0) as reader:
         newcomer, german = reader.get("new"), reader.get("new", cohort="de")
         assert (newcomer.source, newcomer.penalty(Candidate("c", tags=("gore",)), explore=False)) == (
@@ -101,7 +101,7 @@ def test_deltas_become_rates_default_lists_and_flags_that_a_restart_goes_on_from
         assert (german.source, german.penalty(Candidate("c", tags=("news",)), explore=False)) == ("cohort", NEARLY_03)
         assert "everybody's default list" in str(newcomer.explain(Candidate("c", tags=("gore",))))
     assert b"hook" in (store.get("creator:bait") or b"")
-    assert float(store.hget("population:creators", "bait") or 0) == first.population.creators["bait"]
+    assert float(store.hget("population:creators", "bait") or 0) == first.priors.creators["bait"]
 
     there = everything(store)
     store.flushall()
@@ -114,8 +114,8 @@ def test_deltas_become_rates_default_lists_and_flags_that_a_restart_goes_on_from
     with running("population", settings, tmp_path / "population.log") as child:
         wait_for("the creator is no longer flagged", lambda: store.exists("creator:bait") == 0, child)
     second = told(settings)
-    assert second.population.version > first.population.version
-    assert second.population.creators["bait"] < 0.04  # had the first 60 been lost, or counted twice, it would be more
+    assert second.priors.version > first.priors.version
+    assert second.priors.creators["bait"] < 0.04  # had the first 60 been lost, or counted twice, it would be more
     assert second.lists.keys() == first.lists.keys()
     assert second.health == {}
 
@@ -130,7 +130,7 @@ def test_check_inspect_and_explain_know_of_the_population(
     assert (before.exit_code, "no rates of everybody yet" in before.output) == (1, True)
     with running("population", settings, tmp_path / "population.log") as child:
         wait_for("it is in Redis", lambda: store.exists("avoid:~all") == 1, child)
-    version = told(settings).population.version
+    version = told(settings).priors.version
     after = CliRunner().invoke(app, ["check"], env={**environment, "COLUMNS": "200"})
     assert (after.exit_code, f"(snapshot {version})" in after.output) == (0, True), after.output
     time.sleep(STALE_AFTER * settings.population_interval)  # an age, not a wait for anything
@@ -146,7 +146,7 @@ def test_redis_that_is_away_gets_the_newest_figures_when_it_is_back(
     embedded_redis.stop()
     with running("population", settings, tmp_path / "population.log") as child:
         wait_for("a round without Redis", lambda: "wait for Redis" in child.tail(200), child)
-        assert told(settings).population.version > 0
+        assert told(settings).priors.version > 0
         embedded_redis.start()
         wait_for("it is in Redis", lambda: store.exists("avoid:~all") == 1, child)
 
@@ -171,10 +171,10 @@ def test_from_events_to_a_newcomers_list_and_to_the_rates_that_users_are_judged_
         running("population", settings, tmp_path / "population.log") as agent,
     ):
         wait_for("the cohort has a default list", lambda: store.exists("avoid:~cohort:de") == 1, agent)
-        version = told(settings).population.version
+        version = told(settings).priors.version
         wait_for("the worker goes by it", lambda: measured(port, "population_version") >= version, worker)
         wait_for("it is counted", lambda: measured(port, "population_deltas_total") > 0, worker)
-    rates = told(settings).population
+    rates = told(settings).priors
     assert rates.start_rate > 0.3  # everybody watches every second item
     assert rates.creators[f"{HATED}-maker"] > 0.04 > rates.creators[f"{LOVED}-maker"]
     with AvoidListReader(settings.redis_url) as reader:

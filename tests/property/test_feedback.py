@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.events import Event, Feedback
+from streamer.profile import Rules
+from streamer.profile.session import Session
 from streamer.settings import Settings
-from streamer.signals import explicit, merging
+from streamer.signals import explicit
 from streamer.signals.abandonment import Abandonment
-from streamer.signals.exposure import Attention, Gate
 from streamer.signals.feedback import (
     WEIGHTS,
     Present,
@@ -25,6 +26,7 @@ from streamer.signals.feedback import (
     unified_weight,
     weights,
 )
+from streamer.signals.interaction import NOTHING_SAID
 from streamer.signals.outcome import OutcomeReader
 from tests.property.worlds import events
 
@@ -60,11 +62,13 @@ def anything_present(draw: st.DrawFn) -> Present:
 
 
 def of(events: list[Event]) -> Present:
-    item = merging.opened_by("c", events[0])
+    rules, session = Rules(SETTINGS), Session.opened_by(events[0], 0)
     for event in events:
-        merging.merge(item, event, Gate(SETTINGS), Attention(SETTINGS))
-    outcome = OutcomeReader(Abandonment(SETTINGS)).read(item, True, True, 1, 3)
-    return present(item, outcome, False, 1, 3)
+        session.add(event, rules)
+    item, said = session.interactions.get("c"), session.feedback().get("c", NOTHING_SAID)
+    if item is None:
+        return Present()
+    return present(item, OutcomeReader(Abandonment(SETTINGS)).read(item, said, True, True, 1, 3), said, 1, 3)
 
 
 @settings(deadline=None)

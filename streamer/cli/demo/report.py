@@ -94,7 +94,7 @@ def _inferred(document: Document) -> list[Entry]:
 
 def population_in_words(figures: Announcement) -> str:
     """What everybody adds up to, in a sentence."""
-    known = figures.population
+    known = figures.priors
     everybody = figures.lists.get(ALL.encode())
     spared = () if everybody is None else tuple(str(entry.value) for entry in decode(everybody).entries)
     newcomers = f"what newcomers are spared: {', '.join(spared)}" if spared else "nothing that all newcomers are spared"

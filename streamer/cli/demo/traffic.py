@@ -21,7 +21,7 @@ from streamer.events import Dislike
 from streamer.producing import SignalProducer
 from streamer.scoring.document import Document, decode
 from streamer.serving import AvoidListReader, Candidate
-from streamer.sinks.keys import is_users
+from streamer.sinks.keys import PREFIX, is_users
 
 _POLL_S: Final = 0.2
 _STALL_S: Final = 60.0
@@ -110,12 +110,12 @@ def documents(redis_url: str) -> dict[str, Document]:
     with Redis.from_url(redis_url) as client:
         keys = list(_documents(redis_url))
         found = zip(keys, client.mget(keys) if keys else [], strict=True)
-        return {key.decode().removeprefix("avoid:"): decode(raw) for key, raw in found if raw is not None}
+        return {key.decode().removeprefix(PREFIX): decode(raw) for key, raw in found if raw is not None}
 
 
 def _documents(redis_url: str) -> Iterator[bytes]:
     with Redis.from_url(redis_url) as client:
-        yield from (key for key in client.scan_iter(match="avoid:*", count=1000) if is_users(key.decode()))
+        yield from (key for key in client.scan_iter(match=f"{PREFIX}*", count=1000) if is_users(key.decode()))
 
 
 def population(deployment: Deployment) -> Announcement | None:
@@ -134,7 +134,7 @@ def population(deployment: Deployment) -> Announcement | None:
     counted_ms = wall_ms()
     while time.monotonic() < deadline:
         found = asyncio.run(read())
-        if found.population.as_of >= counted_ms:
+        if found.priors.as_of >= counted_ms:
             return found
         time.sleep(_POLL_S)
     return None

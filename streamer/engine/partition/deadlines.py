@@ -1,6 +1,6 @@
 """Which users the watermark reaches next: a lazy heap of (deadline, user).
 
-Faust seam: none; pure. Replaces a scan over all users at every tick.
+Faust seam: none; no I/O. Replaces a scan over all users at every tick.
 
 What must hold for it to be right: a user's deadline is set again after each change of the user's state, and after
 :meth:`Deadlines.due` has named the user.

@@ -1,6 +1,6 @@
 """What has arrived of one topic of a partition, decoded, and not yet processed.
 
-Faust seam: none; pure.
+Faust seam: none; no I/O.
 
 What must hold for it to be right: records arrive in offset order (those received before, as after a seek back, are
 passed over), and leave from the front only.

@@ -91,7 +91,7 @@ class OutputWriter:
             sent = await self._send_rejects(partition, out.rejects, _LARGEST)
             pending.rejects.append(_Written(sent, out.rejects))
             for reject in out.rejects:
-                self._metrics.rejects.labels(reject.topic, reject.code).inc()
+                self._metrics.rejected.labels(reject.topic, reject.code).inc()
 
     async def settle(self, partition: int, taken: Pending) -> int:
         """Waits until the broker has acked all of ``taken``; returns the outbox's end."""

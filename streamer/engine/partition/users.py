@@ -1,6 +1,6 @@
 """The decoded users of one partition: loaded on demand, least recently used forgotten, one bad event isolated.
 
-Faust seam: none; pure. Replaces the value cache of a ``faust.Table`` and Faust's habit of dropping an agent's whole
+Faust seam: none; no I/O. Replaces the value cache of a ``faust.Table`` and Faust's habit of dropping an agent's whole
 batch when one event raises (faust-streaming #315, I9).
 
 A step is all a slice does to one user: apply the events, advance if due, form the document. If a step raises, the state

@@ -1,6 +1,6 @@
 """Event-time clock of one partition: which buffered events may be processed now, and how far time has come.
 
-Faust seam: none; pure of I/O, time is injected. Replaces Faust's windows, which expire by the wall clock.
+Faust seam: none; no I/O, time is injected. Replaces Faust's windows, which expire by the wall clock.
 
 Each source topic has a *lane*: what is buffered of it, the newest event time processed, and when the broker last had
 no more of it. Two rules:

@@ -1,6 +1,6 @@
 """The work of a partition: a step of one user, what it gives, and what a slice of many steps produced.
 
-Faust seam: none; pure.
+Faust seam: none; no I/O.
 
 What must hold for it to be right:
 - Done again to the state from before it, by the same rules, a step gives the same. So one that raised can be taken

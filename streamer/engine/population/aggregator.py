@@ -120,10 +120,10 @@ class Aggregator(Member):
         lists, flagged = self._topics
         await lists.replace(made.lists)
         await flagged.replace(made.health)
-        await self._append(self._settings.topics.snapshots, [NewRecord(KEY, priors.encode(made.population))])
-        if made.population.version != self._announced.population.version:
-            named = len(made.population.tags) + len(made.population.creators)
-            log.info("population snapshot %d: %d keys differ from the prior", made.population.version, named)
+        await self._append(self._settings.topics.snapshots, [NewRecord(KEY, priors.encode(made.priors))])
+        if made.priors.version != self._announced.priors.version:
+            named = len(made.priors.tags) + len(made.priors.creators)
+            log.info("population snapshot %d: %d keys differ from the prior", made.priors.version, named)
         self._announced = made
 
     async def _append(self, topic: str, entries: Sequence[NewRecord]) -> None:
@@ -133,7 +133,7 @@ class Aggregator(Member):
     def _measure(self, table: TotalsTable, took_s: float) -> None:
         metrics, made = self._metrics, self._announced
         metrics.population_seconds.set(took_s)
-        metrics.population_version.set(made.population.version)
+        metrics.population_version.set(made.priors.version)
         metrics.population_keys.set(len(table.totals))
         metrics.default_lists.set(len(made.lists))
         metrics.hooks.labels("hook").set(len(made.health))
@@ -171,7 +171,7 @@ class Aggregator(Member):
         self._table, self._early = table, []
         if self._consumer is not None:
             self._consumer.release(self._deltas)
-        log.info("recovered %d totals, snapshot %d", len(table.totals), self._announced.population.version)
+        log.info("recovered %d totals, snapshot %d", len(table.totals), self._announced.priors.version)
 
     async def _recover_totals(self, reading: Scanner, table: TotalsTable) -> None:
         deltas_end = (await reading.extents(self._settings.topics.population, [PARTITION]))[PARTITION].end
@@ -188,7 +188,7 @@ class Aggregator(Member):
             CompactedTopic(self._producer, topics.creator_health, dict(found.health)),
         ]
         self._announced = Announcement(
-            found.population, _readable(found.lists, document.decode), _readable(found.health, health.decode)
+            found.priors, _readable(found.lists, document.decode), _readable(found.health, health.decode)
         )
 
     async def _let_go(self) -> None:

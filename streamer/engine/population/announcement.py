@@ -1,6 +1,6 @@
 """What the population agent announces in a round: the snapshot, the default lists, the creators it flags.
 
-Faust seam: none; pure.
+Faust seam: none; no I/O.
 
 What must hold for it to be right: it follows from the totals and what was announced before alone; what says the same
 as before stays as it was written, byte for byte, but for the snapshot's time, which shows that the agent lives.
@@ -28,12 +28,12 @@ class Announcement(NamedTuple):
     """Everything announced, as it is written.
 
     Attributes:
-        population: the snapshot.
+        priors: the snapshot.
         lists: documents by the names of default lists.
         health: records of the flagged creators, by creator.
     """
 
-    population: Priors = DEFAULT
+    priors: Priors = DEFAULT
     lists: Mapping[bytes, bytes] = {}
     health: Mapping[bytes, bytes] = {}
 
@@ -41,13 +41,13 @@ class Announcement(NamedTuple):
 def announce(totals: Totals, before: Announcement, now_ms: int, settings: Settings) -> Announcement:
     """What follows from the totals now (ms since 1970)."""
     return Announcement(
-        _population(totals, before.population, now_ms, settings.population_keys),
+        _priors(totals, before.priors, now_ms, settings.population_keys),
         _lists(totals, before.lists, now_ms, settings),
         _health(totals, before.health, now_ms),
     )
 
 
-def _population(totals: Totals, before: Priors, now_ms: int, keys: int) -> Priors:
+def _priors(totals: Totals, before: Priors, now_ms: int, keys: int) -> Priors:
     version = max(before.version + 1, now_ms // 1000)  # greater even than those of a topic that is gone
     made = snapshot(totals, version, now_ms, before, keys)
     same = replace(made, version=before.version) == replace(before, as_of=now_ms)

@@ -1,7 +1,7 @@
 """The last written document of a user, as small as the write rule of spec §9 allows (state part ``w``).
 
-Faust seam: none; pure. The rule compares `avoid` and of each entry kind, value, context, tier, reasons, multiplier and
-expiry, and how old the document is; evidence, log odds and completion are left out.
+Faust seam: none; no I/O. The rule compares `avoid` and of each entry kind, value, context, tier, reasons, multiplier
+and expiry, and how old the document is; evidence, log odds and completion are left out.
 
 What must hold for it to be right: ``must_write`` looks at nothing else.
 """

@@ -1,6 +1,6 @@
 """A user's profile from what is stored of it.
 
-Faust seam: none; pure.
+Faust seam: none; no I/O.
 
 What must hold for it to be right: parts and journal records are those of one instant.
 """

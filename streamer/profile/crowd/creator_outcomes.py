@@ -11,6 +11,7 @@ from streamer.profile.crowd.creator_bins import NOWHERE
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile
+from streamer.signals.interaction import NOTHING_SAID
 from streamer.signals.outcome import is_positive
 from streamer.signals.rounding import micro
 
@@ -66,7 +67,7 @@ def add_outcomes(
             outcomes[creator].plays += cell.started
             outcomes[creator].abandoned += cell.abandoned
     rate = baseline.rate(delta.totals.starts, delta.totals.theta)
-    items = session.counted(rules)
+    items, said = session.counted(rules), session.feedback()
     ratings: tuple[int, int] | None = None
     long_enough = session.long_enough(rules)
     for item in items:
@@ -78,8 +79,8 @@ def add_outcomes(
                 found.starts += 1
             elif item.responded:
                 if ratings is None:
-                    ratings = session_ratings(items, baseline.rollup)
-                if not is_positive(item, *ratings):
+                    ratings = session_ratings(session, items, baseline.rollup)
+                if not is_positive(said.get(item.content_id, NOTHING_SAID), *ratings):
                     continue  # only disliked: no trial
             found.expected_starts += int(rate * item.attention / 1000 * 1e6 + 0.5)
         if item.started and item.media != "product":

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from streamer.profile.baseline import Baseline
 from streamer.profile.contribution import session_ratings
+from streamer.profile.explicit.orders import newest_standing_purchase
 from streamer.profile.explicit.records import (
     Acts,
     Contribution,
@@ -26,7 +27,7 @@ from streamer.profile.session import Session
 from streamer.profile.tile import Tile, context_name
 from streamer.scoring.counts import CREATOR, TAG
 from streamer.signals import explicit
-from streamer.signals.interaction import Interaction, newest_standing_purchase
+from streamer.signals.interaction import Interaction
 from streamer.signals.rounding import micro
 
 NO_CONTEXT = context_name("", None)
@@ -83,6 +84,7 @@ class ExplicitEvidence:
                 self._parts.setdefault(key, []).append((session, part))
         self._ratings: dict[int, tuple[int, int]] = {}
         self._counted: dict[int, set[str]] = {}
+        self._newest: dict[RecordKey, ItemKeys] = {}
 
     def changes(self) -> list[Change]:
         """All changes, in a fixed order; records that keep their contribution are left out."""
@@ -117,7 +119,7 @@ class ExplicitEvidence:
         """The statements since the last undo that stand and whose item keys are known."""
         found: list[_Candidate] = []
         for session, part in self._parts.get(key, []):
-            item = self._item(session, key)
+            item = self.item(session, key)
             for statement in part.statements:
                 if statement.ts <= undo or (key.family == "purchase" and not _still_bought(statement, returns)):
                     continue
@@ -178,7 +180,7 @@ class ExplicitEvidence:
         )
 
     def _shared(self, keys: list[tuple[str, str]], nats: float) -> list[tuple[str, str, float]]:
-        """ExplicitEvidence against every key of an item: the culprit already known takes the blame."""
+        """Evidence against every key of an item: the culprit already known takes the blame."""
         if nats <= 0:
             return [(kind, value, nats) for kind, value in keys]
         innocent = [1 - self._baseline.disliked(kind, value) for kind, value in keys]
@@ -206,15 +208,18 @@ class ExplicitEvidence:
         return tags, creator
 
     def _newest_keys(self, key: RecordKey) -> ItemKeys:
-        keys = ItemKeys()
-        record = self._records.get(key)
-        if record is not None:
-            keys.merge(record.keys)
-        for _, part in self._parts.get(key, []):
-            keys.merge(part.keys)
+        """The keys that a record keeps of its item, if the sessions were sealed as they are."""
+        keys = self._newest.get(key)
+        if keys is None:
+            keys = self._newest[key] = ItemKeys()
+            record = self._records.get(key)
+            if record is not None:
+                keys.merge(record.keys)
+            for session, part in self._parts.get(key, []):
+                part.add_item_keys(keys, self.item(session, key))
         return keys
 
-    def _item(self, session: Session, key: RecordKey) -> Interaction | None:
+    def item(self, session: Session, key: RecordKey) -> Interaction | None:
         """The interaction of the statement's content, if it counts."""
         if key.scope != "content":
             return None
@@ -230,7 +235,7 @@ class ExplicitEvidence:
     def _session_ratings(self, session: Session) -> tuple[int, int]:
         known = self._ratings.get(id(session))
         if known is None:
-            known = session_ratings(session.counted(self._rules), self._baseline.rollup)
+            known = session_ratings(session, session.counted(self._rules), self._baseline.rollup)
             self._ratings[id(session)] = known
         return known
 
@@ -243,7 +248,7 @@ def judge_ratings(sessions: Sequence[Session], baseline: Baseline, rules: Rules)
     for session in sessions:
         rated = [part.acts for key, part in session.records.items() if key.family == "rating"]
         if rated:
-            ratings, rating_sum = session_ratings(session.counted(rules), baseline.rollup)
+            ratings, rating_sum = session_ratings(session, session.counted(rules), baseline.rollup)
             for acts in rated:
                 acts.rating_positive = explicit.rating_positive(acts.rating, ratings, rating_sum)
 

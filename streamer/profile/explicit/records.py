@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from streamer.events import Dislike, Feedback, normal_tags
+from streamer.profile.explicit.orders import ORDERS, keep_newest, newest, newest_by_key, newest_standing_purchase
 from streamer.signals import explicit
 from streamer.signals.context import daypart
-from streamer.signals.interaction import newest_standing_purchase
-from streamer.signals.merging import ORDERS, keep_newest, newest, newest_by_key
+from streamer.signals.interaction import Interaction
 
 STATEMENTS: Final = 64
 """Statements of one record remembered per open session; the newest stay, for an undo cancels the older (I6)."""
@@ -39,7 +39,7 @@ class RecordKey(NamedTuple):
 
 
 class ItemKeys(Struct, array_like=True, gc=False):
-    """Tags and creator of the newest events that carried them (ties: the greater)."""
+    """Tags and creator of the newest events that are known to have them (ties: the greater)."""
 
     tags: tuple[str, ...] = ()
     tags_at: int = -1
@@ -78,7 +78,7 @@ class Acts(Struct, array_like=True, gc=False):
 
 
 class Statement(Struct, array_like=True, frozen=True):
-    """One action as it was stated, for the evidence it may contribute."""
+    """One action as it was stated, for the evidence it may contribute. ``content_id``: what a follow named, or ""."""
 
     ts: int
     tags: tuple[str, ...]
@@ -87,15 +87,25 @@ class Statement(Struct, array_like=True, frozen=True):
     device: str | None
     value: int
     order: str
+    content_id: str = ""
 
 
 class SessionRecord(Struct, array_like=True, gc=False):
-    """What one open session holds of a record."""
+    """What one open session holds of a record.
+
+    Attributes:
+        acts, undo: what was stated, and when that was last undone.
+        keys: those that events carried themselves.
+        statements: the actions, by :func:`statement_order`.
+        tags_left_out, creator_left_out: the newest ts of an event that carried no tags, or no creator; −1: none.
+    """
 
     acts: Acts = field(default_factory=Acts)
     undo: int = -1
     keys: ItemKeys = field(default_factory=ItemKeys)
     statements: list[Statement] = field(default_factory=list)
+    tags_left_out: int = -1
+    creator_left_out: int = -1
 
     def add(self, event: Dislike | Feedback) -> None:
         """Takes in one event of this record."""
@@ -103,7 +113,11 @@ class SessionRecord(Struct, array_like=True, gc=False):
         tags = normal_tags(event.tags)
         creator = event.creator_id or ""
         self.keys.merge(ItemKeys(tags, ts if tags else -1, creator, ts if creator else -1))
-        value, order = 0, ""
+        if not tags:
+            self.tags_left_out = max(self.tags_left_out, ts)
+        if not creator:
+            self.creator_left_out = max(self.creator_left_out, ts)
+        value, order, content_id = 0, "", ""
         if isinstance(event, Dislike):
             action = event.action
             if action == "undo":
@@ -116,17 +130,29 @@ class SessionRecord(Struct, array_like=True, gc=False):
                 self.undo = max(self.undo, ts)
                 return
             value, order = event.value or 0, event.order_id or ""
+            if kind == "follow":
+                content_id = event.content_id or ""
             self.acts.merge(_acts_of(kind, ts, value, order))
         part = daypart(ts, event.tz_offset_min)
-        self._state(Statement(ts, tags, creator, part, event.device, value, order))
+        self._state(Statement(ts, tags, creator, part, event.device, value, order, content_id))
 
     def join(self, other: SessionRecord) -> None:
         """Takes in what another session, now the same one, holds of this record."""
         self.acts.merge(other.acts)
         self.undo = max(self.undo, other.undo)
         self.keys.merge(other.keys)
+        self.tags_left_out = max(self.tags_left_out, other.tags_left_out)
+        self.creator_left_out = max(self.creator_left_out, other.creator_left_out)
         for statement in other.statements:
             self._state(statement)
+
+    def add_item_keys(self, keys: ItemKeys, item: Interaction | None) -> None:
+        """Adds the item's keys: of each event those that it carried, else those of its interaction, if that counts."""
+        keys.merge(self.keys)
+        if item is not None:
+            tags_at = self.tags_left_out if item.tags else -1
+            creator_at = self.creator_left_out if item.creator else -1
+            keys.merge(ItemKeys(item.tags, tags_at, item.creator or "", creator_at))
 
     def _state(self, statement: Statement) -> None:
         if statement not in self.statements:
@@ -157,11 +183,11 @@ class ExplicitRecord(Struct, array_like=True, gc=False):
         """The newest ts of everything stated or undone."""
         return max(self.undo, self.sealed.newest(), self.late.newest())
 
-    def seal(self, part: SessionRecord) -> None:
-        """Takes in what a session held of this record, now that it seals."""
+    def seal(self, part: SessionRecord, item: Interaction | None) -> None:
+        """Takes in what a session held of this record, now that it seals; and the item's keys from its interaction."""
         self.sealed.merge(part.acts)
         self.undo = max(self.undo, part.undo)
-        self.keys.merge(part.keys)
+        part.add_item_keys(self.keys, item)
 
     def add_late(self, event: Dislike | Feedback, rating_positive: bool) -> None:
         """Takes in a late event."""
@@ -245,7 +271,7 @@ def standing_positive(family: str, known: Known, returned: Known | None) -> int:
     return ts if ts > known.undo else -1
 
 
-def statement_order(statement: Statement) -> tuple[int, list[list[int]], list[int], str, str, int, str]:
+def statement_order(statement: Statement) -> tuple[int, list[list[int]], list[int], str, str, int, str, str]:
     """Earliest first; of those with one ts, the greater (tags, creator) first."""
     return (
         statement.ts,
@@ -255,6 +281,7 @@ def statement_order(statement: Statement) -> tuple[int, list[list[int]], list[in
         statement.device or "",
         -statement.value,
         statement.order,
+        statement.content_id,
     )
 
 

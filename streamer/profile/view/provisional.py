@@ -128,7 +128,7 @@ def present(state: State, today: int, now: int) -> tuple[dict[RecordKey, Explici
         return state.records, state.sessions
     records = {key: record for key, record in state.records.items() if key not in absent}
     sessions = [
-        replace(session, records={key: part for key, part in session.records.items() if key not in absent})
+        replace(session, records={key: part for key, part in session.records.items() if key not in absent}, said=None)
         for session in state.sessions
     ]
     return records, sessions

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from streamer.events import Dislike, Event, Feedback, FeedbackAction, Play
+from streamer.events import Dislike, Event, Feedback, FeedbackKindOrUndo, Play
 from streamer.replay.datasets.rows import Row, by_time, find_file, read_rows
 
 FILE: Final = "processed_standard_kcore_15.csv"
@@ -79,7 +79,7 @@ def _events(row: Row) -> Iterator[tuple[str, Event]]:
                 content_id=video,
             ),
         )
-    given: tuple[tuple[FeedbackAction, bool], ...] = (
+    given: tuple[tuple[FeedbackKindOrUndo, bool], ...] = (
         ("like", row.flag("label")),
         ("comment", row.flag("is_comment")),
         ("share", row.flag("is_forward")),

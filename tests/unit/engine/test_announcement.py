@@ -28,9 +28,9 @@ def totals() -> Totals:
 
 def test_rates_lists_and_flags_follow_from_the_totals() -> None:
     made = announce(totals(), Announcement(), NOW, SETTINGS)
-    assert (made.population.version, made.population.as_of) == (NOW // 1000, NOW)
-    assert made.population.tags["gore"] > 0.04 > made.population.tags["fun"]
-    assert made.population.creators["bait"] > 0.2
+    assert (made.priors.version, made.priors.as_of) == (NOW // 1000, NOW)
+    assert made.priors.tags["gore"] > 0.04 > made.priors.tags["fun"]
+    assert made.priors.creators["bait"] > 0.2
     everybody, germans = (document.decode(made.lists[name]) for name in (b"~all", b"~cohort:de"))
     assert [(e.value, e.tier, e.reasons) for e in everybody.entries] == [("gore", "soft", ("cohort",))]
     assert [(e.value, e.multiplier) for e in germans.entries] == [("news", 0.3)]
@@ -40,7 +40,7 @@ def test_rates_lists_and_flags_follow_from_the_totals() -> None:
 def test_what_says_the_same_stays_as_it_was_but_for_the_time_of_the_snapshot() -> None:
     first = announce(totals(), Announcement(), NOW, SETTINGS)
     again = announce(totals(), first, NOW + 60_000, SETTINGS)
-    assert again.population == replace(first.population, as_of=NOW + 60_000)
+    assert again.priors == replace(first.priors, as_of=NOW + 60_000)
     assert (again.lists, again.health) == (first.lists, first.health)
 
 
@@ -48,12 +48,12 @@ def test_a_rate_that_moves_makes_a_new_version() -> None:
     first = announce(totals(), Announcement(), NOW, SETTINGS)
     more = totals()
     more.add(Key("tag", "gore"), TagSums(users=4000))
-    assert announce(more, first, NOW, SETTINGS).population.version == NOW // 1000 + 1
+    assert announce(more, first, NOW, SETTINGS).priors.version == NOW // 1000 + 1
 
 
 def test_an_empty_population_is_announced_with_the_constants() -> None:
     made = announce(Totals(), Announcement(), NOW, SETTINGS)
-    assert (made.population.start_rate, made.population.tags, made.lists, made.health) == (0.1, {}, {}, {})
+    assert (made.priors.start_rate, made.priors.tags, made.lists, made.health) == (0.1, {}, {}, {})
 
 
 def test_a_default_list_is_written_again_the_next_day_so_that_it_does_not_expire() -> None:
@@ -64,4 +64,4 @@ def test_a_default_list_is_written_again_the_next_day_so_that_it_does_not_expire
 
 def test_the_number_of_keys_named_is_a_setting() -> None:
     made = announce(totals(), Announcement(), NOW, Settings(population_keys=1))
-    assert list(made.population.tags) == ["fun"]
+    assert list(made.priors.tags) == ["fun"]

@@ -24,7 +24,9 @@ from lab.oracle.sessions import Ratings, attention, interaction, outcome, passes
 from streamer.events import DAY_MS, Event, Impression
 from streamer.scoring.document import Document, Entry
 from streamer.settings import Settings, TileCaps
+from tests.property.driving import tiles_of
 from tests.steps import DAY0, HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
+from tests.steps import after as profile_after
 
 SETTINGS = Settings()
 SEALING = 90 * MINUTE + 1
@@ -515,6 +517,19 @@ def test_a_follow_is_three_nats_for_the_creator_alone() -> None:
     assert "ld" not in user.tiles()[DAY0][("tag", "x")]
 
 
+@pytest.mark.parametrize(
+    ("creator", "content", "engaged"), [("m", None, 0), ("m", "b", 0), ("m", "a", 0), ("k", "a", 1)]
+)
+def test_an_unfollow_ends_what_that_follow_gave_and_no_other(creator: str, content: Any, engaged: int) -> None:
+    follow = gave(NOON, "a", "follow", "x", creator_id="m")
+    undo = gave(NOON + SECOND, content, "undo", of="follow", creator_id=creator)
+    for events in ((follow, undo), (undo, follow)):
+        user = after(*events, NOON + DAY_MS)
+        assert user.tiles().get(DAY0, {}).get(("tag", "x"), {}).get("engaged", 0) == engaged
+        profile = profile_after(*events, NOON + DAY_MS)
+        assert tiles_of(profile) == user.tiles()
+
+
 def test_three_ratings_in_one_session_are_measured_by_their_mean() -> None:
     events = [gave(NOON + v, f"c{v}", "rating", f"t{v}", value=v) for v in (5, 4, 1)]
     tile = after(*events, NOON + DAY_MS).tiles()[DAY0]
@@ -582,6 +597,59 @@ def test_a_return_takes_the_purchases_contribution_and_uses_its_keys() -> None:
     user.step(NOON + 2 * DAY_MS)
     assert "ld" not in user.tiles()[DAY0][("tag", "x")]
     assert user.tiles()[DAY0 + 1][("tag", "x")]["ld"] == micro(4 / 3)
+
+
+def both_after(*steps: Event | int) -> Tiles:
+    """The tiles of a user, by the oracle and by the profile."""
+    found = after(*steps).tiles()
+    assert tiles_of(profile_after(*steps)) == found
+    return found
+
+
+def ld_of(tiles: Tiles, day: int, tag: str) -> int:
+    return tiles.get(day, {}).get(("tag", tag), {}).get("ld", 0)
+
+
+NEXT_DAY = NOON + DAY_MS
+ELSEWHERE: dict[str, Any] = {"session_id": "order page"}
+
+
+def test_a_rating_corrected_without_tags_speaks_of_the_item_that_was_shown_when_it_was_given() -> None:
+    #   DAY0 shown a (x), rated 1, which names no tags   | the day after, from a list of ratings: a 2
+    tiles = both_after(
+        shown(NOON, "a", "x"), gave(NOON + 1, "a", "rating", value=1), NOON + SEALING + 1,
+        gave(NEXT_DAY, "a", "rating", value=2, **ELSEWHERE), NOON + 2 * DAY_MS,
+    )  # fmt: skip
+    assert (ld_of(tiles, DAY0, "x"), ld_of(tiles, DAY0 + 1, "x")) == (0, 400_000)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_return_from_the_order_page_finds_what_was_bought_where_it_was_shown(sealed: bool) -> None:
+    #   shown a (x), bought   | an hour and three quarters, or a second later: returned from the order page
+    at = NOON + (105 * MINUTE if sealed else SECOND)
+    tiles = both_after(
+        shown(NOON, "a", "x"), gave(NOON + 1, "a", "purchase", order_id="o"), at - MINUTE,
+        gave(at, "a", "return", order_id="o", **ELSEWHERE), NOON + DAY_MS,
+    )  # fmt: skip
+    assert ld_of(tiles, DAY0, "x") == micro(4 / 3)
+
+
+def test_a_dislike_undone_and_made_again_in_another_session_without_keys_speaks_of_its_item() -> None:
+    #   DAY0 shown a (x), disliked | + 1 undone, elsewhere | + 2 disliked, elsewhere
+    steps: list[Event | int] = [shown(NOON, "a", "x"), disliked(NOON + 1, "a"), NOON + SEALING + 1]
+    for day, action in ((1, "undo"), (2, "dislike")):
+        steps += [disliked(NOON + day * DAY_MS, "a", action=action, **ELSEWHERE), NOON + (day + 1) * DAY_MS]
+    assert [ld_of(both_after(*steps[:n]), DAY0, "x") for n in (3, 5, 7)] == [2_000_000, 0, 0]
+    assert ld_of(both_after(*steps), DAY0 + 2, "x") == 2_000_000
+
+
+def test_a_late_event_has_no_keys_but_its_own() -> None:
+    #   DAY0 shown a (x) | sealed | a like of then arrives late | + 1 liked, elsewhere: nobody told what it is about
+    tiles = both_after(
+        shown(NOON, "a", "x"), shown(NOON + 5 * SECOND, "b"), NOON + 2 * HOUR,
+        gave(NOON + 1, "a", "like", session_id="late"), gave(NEXT_DAY, "a", "like", **ELSEWHERE), NOON + 2 * DAY_MS,
+    )  # fmt: skip
+    assert ld_of(tiles, DAY0 + 1, "x") == 0
 
 
 def test_a_tile_keeps_the_heaviest_keys() -> None:

@@ -388,9 +388,11 @@ def test_a_day_that_leaves_the_window_is_deleted_at_the_next_seal() -> None:
 def test_state_of_a_newer_streamer_is_refused_and_says_to_upgrade(part: str) -> None:
     saved = Saved()
     saved.save(after(*LIFE))
-    same_shape = b"\x92\x02" + saved.parts[part][2:]
-    for newer in (same_shape, msgspec.msgpack.encode([2, {"of": "another shape"}, "longer"])):
-        with pytest.raises(StateTooNew, match=r"schema 2, this one reads up to 1\): upgrade this worker"):
+    known = saved.parts[part][1]
+    same_shape = bytes([0x92, known + 1]) + saved.parts[part][2:]
+    for newer in (same_shape, msgspec.msgpack.encode([known + 1, {"of": "another shape"}, "longer"])):
+        match = rf"schema {known + 1}, this one reads up to {known}\): upgrade this worker"
+        with pytest.raises(StateTooNew, match=match):
             load(saved, {part: newer})
 
 

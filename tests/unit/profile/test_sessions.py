@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from streamer.engine.state.loading import load_profile
 from streamer.events import DAY_MS, Event
 from streamer.profile import EventFate, Profile, Rules
 from streamer.settings import Settings
+from streamer.signals.interaction import SessionFeedback
 from tests.property.driving import state_of, tiles_of
 from tests.steps import DAY0, HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
 
@@ -59,8 +62,7 @@ def test_an_event_between_two_sessions_joins_them_with_all_they_know() -> None:
     (session,) = joined.sessions
     item = session.interactions["a"]
     assert (item.tags, item.playbacks) == (("x",), {"p1": 5, "p2": 9})
-    assert item.given is not None
-    assert item.given.acted == {"like": NOON + 41 * MINUTE}
+    assert session.feedback() == {"a": SessionFeedback(("like",)), "b": SessionFeedback(disliked=True)}
     assert session.cohort == "k2"
     assert {key.target for key in session.records} == {"a", "b"}
 
@@ -184,3 +186,25 @@ def test_a_session_counts_its_thousand_earliest_items_and_the_rest_is_metered() 
     assert profile.rules.dropped["session_items"] == 500
     assert profile.rollup.contents.keys() <= {f"c{n:04}" for n in range(500, 1500)}
     assert profile.frontier == NOON + 1500
+
+
+FOLLOWED = [
+    gave(NOON, "c", "follow", creator_id="m"),
+    gave(NOON, "d", "follow", creator_id="k"),
+    gave(NOON, "d", "like"),
+]
+
+
+@pytest.mark.parametrize("content", [None, "c", "d", "e"])
+def test_an_unfollow_ends_what_a_follow_of_that_creator_gave_wherever_it_was_made(content: str | None) -> None:
+    undo = gave(NOON + 1, content, "undo", of="follow", creator_id="m")
+    for order in itertools.permutations([*FOLLOWED, undo]):
+        (session,) = joining(*order).sessions
+        assert session.feedback() == {"d": SessionFeedback(("follow", "like"))}
+    (session,) = joining(*FOLLOWED, undo, gave(NOON + 2, "e", "follow", creator_id="m")).sessions
+    assert session.feedback() == {"d": SessionFeedback(("follow", "like")), "e": SessionFeedback(("follow",))}
+
+
+def test_a_follow_that_names_no_content_is_of_none() -> None:
+    (session,) = joining(gave(NOON, None, "follow", creator_id="m")).sessions
+    assert (session.feedback(), session.interactions) == ({}, {})

@@ -21,8 +21,8 @@ from streamer.events import (
     Event,
     EventDecoder,
     Feedback,
-    FeedbackAction,
     FeedbackKind,
+    FeedbackKindOrUndo,
     Impression,
     Media,
     Play,
@@ -230,7 +230,7 @@ dislikes = st.builds(
 feedback = st.builds(
     Feedback,
     **{**common, "creator_id": text},
-    kind=st.sampled_from(get_args(FeedbackAction)),
+    kind=st.sampled_from(get_args(FeedbackKindOrUndo)),
     of=st.sampled_from(get_args(FeedbackKind)),
     content_id=text,
     value=st.integers(1, 5),

@@ -8,9 +8,8 @@ import pytest
 
 from streamer.events import Event
 from streamer.settings import Settings
-from streamer.signals import explicit, merging
+from streamer.signals import explicit
 from streamer.signals.abandonment import Abandonment
-from streamer.signals.exposure import Attention, Gate
 from streamer.signals.feedback import (
     WEIGHTS,
     Present,
@@ -23,21 +22,18 @@ from streamer.signals.feedback import (
     weights,
 )
 from streamer.signals.outcome import OutcomeReader
-from tests.steps import MINUTE, NOON, gave, played, shown
+from tests.steps import MINUTE, NOON, disliked, gave, met, played, shown
 
 SETTINGS = Settings()
 TRAINING = TrainingWeights(SETTINGS)
 
 
-def seen_in(*events: Event, disliked: bool = False, ratings: tuple[int, int] | None = None) -> Present:
+def seen_in(*events: Event, ratings: tuple[int, int] | None = None) -> Present:
     """What is present in a closed session with these events of one item."""
-    item = merging.opened_by("c", events[0])
-    for event in events:
-        merging.merge(item, event, Gate(SETTINGS), Attention(SETTINGS))
-    rating = item.standing_rating
-    known = ratings or (int(rating is not None), rating or 0)
-    outcome = OutcomeReader(Abandonment(SETTINGS)).read(item, True, True, *known)
-    return present(item, outcome, disliked, *known)
+    item, said = met("c", *events)
+    known = ratings or (int(said.rating is not None), said.rating or 0)
+    outcome = OutcomeReader(Abandonment(SETTINGS)).read(item, said, True, True, *known)
+    return present(item, outcome, said, *known)
 
 
 def weight(*events: Event, **more: Any) -> float:
@@ -59,7 +55,7 @@ def test_impression_click_half_watch_and_dislike_weigh_minus_1_09() -> None:
         shown(NOON, "c"),
         gave(NOON, "c", "click"),
         played(NOON, "c", played_s=50, duration_s=100),
-        disliked=True,
+        disliked(NOON, "c"),
     ) == pytest.approx(-1.09, abs=1e-9)
 
 

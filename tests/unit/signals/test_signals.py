@@ -15,10 +15,10 @@ from streamer.signals.abandonment import Abandonment
 from streamer.signals.completion import band, completion, consumed, replays, watch_score
 from streamer.signals.context import daypart
 from streamer.signals.exposure import Attention, Gate
-from streamer.signals.interaction import Interaction
+from streamer.signals.interaction import Interaction, SessionFeedback
 from streamer.signals.outcome import Outcome, OutcomeReader
 from streamer.signals.rounding import micro, milli, places4
-from tests.steps import HOUR, MINUTE, NOON, disliked, gave, played, shown
+from tests.steps import HOUR, MINUTE, NOON, disliked, gave, met, played, shown
 
 SETTINGS = Settings()
 
@@ -31,10 +31,10 @@ def merged(*events: Event, settings: Settings = SETTINGS) -> Interaction:
 
 
 def read(*events: Event, length_ms: int = 10_000, closed: bool = True, settings: Settings = SETTINGS) -> Outcome:
-    item = merged(*events, settings=settings)
-    rating = item.standing_rating
+    item, said = met("c", *events, settings=settings)
+    rated, rating = said.rating is not None, said.rating or 0
     reader = OutcomeReader(Abandonment(settings))
-    return reader.read(item, length_ms >= 1000 * settings.min_session, closed, int(rating is not None), rating or 0)
+    return reader.read(item, said, length_ms >= 1000 * settings.min_session, closed, int(rated), rating)
 
 
 # --- §3: gate and attention ----------------------------------------------------------------------------------
@@ -311,9 +311,12 @@ def test_events_of_one_item_merge_to_one_interaction_in_any_order_and_grouping()
     assert (expected.first, expected.device, expected.daypart) == (NOON, None, "afternoon")
     assert (expected.attention, expected.seen, expected.clicked, expected.ended) == (500, True, False, True)
     assert (expected.creator, expected.tags, expected.media, expected.duration_s) == ("b", ("x", "y"), "audio", 20)
-    assert (expected.playbacks, expected.standing_rating) == ({"p": 7}, 4)
+    assert (expected.playbacks, expected.responded) == ({"p": 7}, True)
+    _, said = met("c", *MEETING)
+    assert said == SessionFeedback(rating=4)
     for order in itertools.permutations(MEETING):
         assert merged(*order) == expected
+        assert met("c", *order) == (expected, said)
         left, right = merged(*order[:3]), merged(*order[2:])
         merging.join(left, right)
         assert left == expected
