@@ -19,14 +19,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
 from streamer.clock import wall_ms
 from streamer.engine.kafka.scan import scanner
 from streamer.engine.kafka.transport import BatchConsumer, Delivery
 from streamer.engine.kafka.truncation import Truncation
-from streamer.engine.member import Member
+from streamer.engine.member import Member, explained
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
 from streamer.engine.partition.output import OutputWriter
@@ -36,7 +35,7 @@ from streamer.engine.state.checkpoint import ChangelogWriter, JournalWriter
 from streamer.engine.state.recovery import recover
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.stores import open_stores
-from streamer.errors import BrokerUnavailable, TakenOver, TopicsError
+from streamer.errors import BrokerUnavailable, TopicsError
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -192,7 +191,7 @@ class Engine(Member):
     async def _fail(self, error: Exception) -> None:
         if not self._failed:
             self._failed = self._paused = True
-            await self._crash(_taken_over() if isinstance(error, ProducerFenced) else error)
+            await self._crash(explained(error))
 
     # --- assignment -------------------------------------------------------------------------------------------
 
@@ -282,10 +281,3 @@ class Engine(Member):
         if self._context is None:
             raise RuntimeError("the engine is not started")
         return self._context
-
-
-def _taken_over() -> TakenOver:
-    return TakenOver(
-        "another worker has taken over this one's partitions, because it gave no sign of life for worker_timeout: "
-        "restart it. If this happens often, raise worker_timeout"
-    )

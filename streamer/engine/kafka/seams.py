@@ -62,7 +62,7 @@ SEAMS: Final = (
     Seam(PartitionRecords, "_consumer_record", "replaced: makes a plain Record"),
     Seam(AIOKafkaConsumer, "_fetch_max_wait_ms", "set before start"),
     Seam(AIOKafkaConsumer, "_subscription", "positions and highwaters, read in the fetch thread"),
-    Seam(AIOKafkaProducer, "_txn_manager", "its ids: replaced by Identities; of a claim, read"),
+    Seam(AIOKafkaProducer, "_txn_manager", "its ids: replaced by Identities"),
     Seam(AIOKafkaProducer, "_message_accumulator", "asks for the ids of a batch"),
     Seam(AIOKafkaProducer, "_sender", "has them too"),
     Seam(MessageAccumulator, "_txn_manager", "replaced by Identities"),
