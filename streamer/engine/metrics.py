@@ -8,6 +8,7 @@ counted in one of these.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -20,19 +21,19 @@ class Metrics:
     """All metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
-        registry = self.registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        self._of_workers()
+        self._of_state()
+        self._of_the_population()
+        self._of_publishers()
+        self.stalled = self._gauge("stalled_partitions", "partitions of which nothing is read, for long")
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"streamer_{name}", text, labels, registry=registry)
-
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"streamer_{name}", text, labels, registry=registry)
-
+    def _of_workers(self) -> None:
+        counter, gauge = self._counter, self._gauge
         self.events = counter("events", "events processed", "topic")
         self.late = counter("late_events", "events too late to be counted", "topic")
         self.erased = counter("erased_events", "events passed over because their user was erased", "topic")
         self.rejects = counter("rejected_events", "records sent to the rejects topic", "topic", "code")
-        self.rejects_seen = counter("rejects", "records read from the rejects topic", "topic", "code")
         self.dropped = counter("dropped_evidence", "evidence beyond a cap; unsaved: events nobody could save", "cap")
         self.labels = counter("labels_written", "labels of sealed sessions handed to their topic")
         self.lists = counter("lists_changed", "avoid lists written to the outbox")
@@ -41,21 +42,21 @@ class Metrics:
             "consumer_lag_records", "records at the broker and not yet fetched", "topic", "partition"
         )
         self.buffered = gauge("buffered_events", "events waiting for other topics", "partition")
+        self.batch_events = self._histogram("batch_events", "events of a slice", (1, 3, 10, 30, 100, 300, 1000, 3000))
+
+    def _of_state(self) -> None:
+        counter, gauge = self._counter, self._gauge
         self.dirty_users = gauge("dirty_users", "users changed since the last checkpoint", "partition")
         self.stuck_users = gauge("stuck_users", "users whose state cannot be processed", "partition")
         self.users = gauge("state_users", "users with state", "partition")
         self.state_bytes = gauge("state_bytes", "encoded state", "partition")
-        self.batch_events = Histogram(
-            "streamer_batch_events",
-            "events of a slice",
-            registry=registry,
-            buckets=(1, 3, 10, 30, 100, 300, 1000, 3000),
-        )
-        self.checkpoint_seconds = Histogram(
-            "streamer_checkpoint_seconds", "duration of a checkpoint", registry=registry, buckets=_CHECKPOINT
-        )
+        self.checkpoint_seconds = self._histogram("checkpoint_seconds", "duration of a checkpoint", _CHECKPOINT)
         self.changelog_bytes = counter("changelog_bytes", "bytes handed to the changelog, before compression")
         self.journal_bytes = counter("journal_bytes", "bytes handed to the journal, before compression")
+        self.recovery_seconds = gauge("recovery_seconds", "duration of the last recovery")
+
+    def _of_the_population(self) -> None:
+        counter, gauge = self._counter, self._gauge
         self.delta_records = counter("population_deltas", "sums changed by sealed sessions, written by the worker")
         self.delta_bytes = counter("population_delta_bytes", "bytes of them, before compression")
         self.deltas_counted = counter("population_deltas_counted", "of them, what the population agent has counted")
@@ -67,12 +68,22 @@ class Metrics:
         self.population_seconds = gauge("population_round_seconds", "duration of the last round of the agent")
         self.default_lists = gauge("population_default_lists", "default lists that stand")
         self.hooks = gauge("population_flagged_creators", "creators flagged by the monitor", "flag")
-        self.recovery_seconds = gauge("recovery_seconds", "duration of the last recovery")
+
+    def _of_publishers(self) -> None:
+        counter = self._counter
+        self.rejects_seen = counter("rejects", "records read from the rejects topic", "topic", "code")
         self.redis_writes = counter("redis_writes", "avoid lists by what Redis did with them", "result")
         self.redis_errors = counter("redis_errors", "failed attempts to write to Redis")
-        self.freshness = Histogram(
-            "streamer_freshness_seconds", "event time to acknowledged by Redis", registry=registry, buckets=_FRESHNESS
-        )
+        self.freshness = self._histogram("freshness_seconds", "event time to acknowledged by Redis", _FRESHNESS)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"streamer_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"streamer_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float]) -> Histogram:
+        return Histogram(f"streamer_{name}", text, registry=self.registry, buckets=buckets)
 
     def processed(self) -> int:
         """Records of all topics processed since the start."""

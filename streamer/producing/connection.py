@@ -12,6 +12,7 @@ from typing import Final, TypedDict
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
+from kafka.protocol.metadata import MetadataRequest
 
 from streamer.errors import BrokerUnavailable
 from streamer.settings import Settings
@@ -21,6 +22,8 @@ PROTOCOL: Final = (2, 3)
 
 _EMBEDDED_CLUSTER: Final = "mockCluster"
 _UNKNOWN_TOPIC: Final = 3
+_ASKED_MS: Final = 2_000
+"""How long one broker may take to answer, where others may answer instead."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,30 @@ class Cluster:
             for topic, configs in topics.items()
         }
         answer = self._client.create_topics(asked, raise_errors=False)["topics"]
-        failed = {
+        return {
             topic["name"]: TopicError(topic["error_code"], str(topic["error_message"]))
             for topic in answer
             if topic["error_code"] != 0
         }
-        self._client.wait_for_topics([topic for topic in topics if topic not in failed])
-        return failed
+
+    def known_everywhere(self, topics: list[str]) -> bool:
+        """Whether every broker that answers knows these topics, and who leads them; else who asks it is misled."""
+        brokers = [broker["broker_id"] for broker in self._client.describe_cluster()["brokers"]]
+        return all(self._knows(broker, topics) for broker in brokers)
+
+    def _knows(self, broker: int, topics: list[str]) -> bool:
+        manager = self._client._manager  # noqa: SLF001 - the client chooses whom it asks
+        named = [MetadataRequest.MetadataRequestTopic(name=topic) for topic in topics]
+        request = MetadataRequest(topics=named, allow_auto_topic_creation=False)
+        try:
+            found = manager.run(manager.send, request, broker, _ASKED_MS).to_dict()["topics"]
+        except KafkaError:
+            return True
+        return all(
+            topic["error_code"] == 0
+            and all(each["error_code"] == 0 and each["leader_id"] >= 0 for each in topic["partitions"])
+            for topic in found
+        )
 
 
 @contextmanager

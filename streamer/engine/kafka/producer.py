@@ -37,6 +37,7 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 
 from streamer.engine.kafka import claims
 from streamer.engine.kafka.identities import Identities
+from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS
 from streamer.engine.kafka.pulse import Pulse, guard
 from streamer.errors import BrokerUnavailable
 from streamer.events import CLAIM
@@ -127,6 +128,7 @@ class BatchProducer:
             max_batch_size=_BUILDER_BYTES,
             max_request_size=_BUILDER_BYTES,
             request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
         )
         identities = Identities.of(producer)
         await self._connect(producer)
