@@ -18,6 +18,7 @@ from streamer.clock import wall_ms
 from streamer.engine.kafka.producer import BatchProducer
 from streamer.engine.kafka.transport import BatchConsumer
 from streamer.engine.metrics import Metrics
+from streamer.engine.trusted_clock import TrustedClock
 from streamer.errors import BrokerUnavailable, TakenOver
 from streamer.settings import Settings
 
@@ -33,7 +34,7 @@ class Member(ABC):
         settings: the deployment's settings.
         metrics: where to count.
         crash: told of an error that the process cannot survive.
-        now_ms: the wall clock, ms since 1970.
+        now_ms: the wall clock, ms since 1970; what is told the time goes by it as far as brokers confirm it.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class Member(ABC):
         self._settings = settings
         self._metrics = metrics
         self._crash = crash
-        self._now_ms = now_ms
-        self._producer = BatchProducer(settings)
+        self._clock = TrustedClock(now_ms)
+        self._producer = BatchProducer(settings, self._clock.heard)
         self._recovering: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
 
@@ -98,6 +99,9 @@ class Member(ABC):
     @abstractmethod
     async def _let_go(self) -> None:
         """Saves, commits and forgets what is assigned, while it is still ours."""
+
+    def _measure_clock(self) -> None:
+        self._metrics.clock_off.set(self._clock.off_ms / 1000)
 
     @abstractmethod
     async def _fail(self, error: Exception) -> None:

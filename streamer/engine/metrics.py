@@ -26,6 +26,9 @@ class Metrics:
         self._of_state()
         self._of_the_population()
         self._of_publishers()
+        self.clock_off = self._gauge(
+            "clock_off_seconds", "wall clock minus the time that brokers and the clock's own past confirm"
+        )
         self.stalled = self._gauge("stalled_partitions", "partitions of which nothing is read, for long")
 
     def _of_workers(self) -> None:

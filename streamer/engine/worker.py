@@ -25,6 +25,7 @@ from streamer.clock import wall_ms
 from streamer.engine.kafka.scan import scanner
 from streamer.engine.kafka.transport import BatchConsumer, Delivery
 from streamer.engine.kafka.truncation import Truncation
+from streamer.engine.lateness import Lateness
 from streamer.engine.member import Member, explained
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
@@ -59,13 +60,14 @@ class Engine(Member):
     ) -> None:
         super().__init__(settings, metrics, crash, now_ms)
         self._rules = Rules(settings)
-        self._snapshots = SnapshotFollower(self._rules, settings, metrics, now_ms)
+        self._snapshots = SnapshotFollower(self._rules, settings, metrics, self._clock)
         self._context: WorkerContext | None = None
         self._assigned: dict[int, AssignedPartition] = {}
         self._parted: list[AssignedPartition] = []
         """What it had when it stopped: freed with the process in one go, while a million objects would take seconds."""
         self._stores = open_stores(settings)
         self._truncation = Truncation(settings)
+        self._lateness = Lateness(metrics)
         self._failing: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._paused = True
@@ -83,7 +85,7 @@ class Engine(Member):
             OutputWriter(self._producer, topics, self._metrics),
             DeltaWriter(self._producer, topics.population, self._metrics),
             consumer,
-            self._now_ms,
+            self._clock,
         )
         consumer.together = frozenset(topics.sources)
 
@@ -111,6 +113,7 @@ class Engine(Member):
 
     def tick(self) -> None:
         """Lets time pass, though nothing has arrived."""
+        self._measure_clock()
         for assigned in self._assigned.values():
             assigned.due = True
         self._wake.set()
@@ -157,6 +160,10 @@ class Engine(Member):
         """Lets every user go by the newest snapshot of the population's rates, if they are on; called now and then."""
         if self._settings.population:
             await self._snapshots.refresh()
+
+    async def report_late(self) -> None:
+        """Says so when much of a topic is late; called once a minute."""
+        self._lateness.report()
 
     async def truncate(self) -> None:
         """Deletes what of the journal is not needed any more; called now and then."""

@@ -164,6 +164,22 @@ def test_a_claim_that_lapsed_is_not_renewed_as_another_may_have_come_and_gone(fo
     asyncio.run(run())
 
 
+def test_a_claim_tells_what_time_it_is_by_the_broker_s_clock(settings: Settings) -> None:
+    heard: list[int] = []
+
+    async def run() -> None:
+        producer = BatchProducer(settings, heard.append)
+        await producer.start()
+        try:
+            await producer.claim([0], owned_by(settings))
+        finally:
+            await producer.close()
+
+    asyncio.run(run())
+    (appended_ms,) = heard  # of the three topics one is dated by the broker
+    assert abs(appended_ms - time.time() * 1000) < 10_000
+
+
 def test_what_goes_is_not_renewed(forgotten: Settings) -> None:
     async def run() -> None:
         async with started(forgotten, forgotten) as (old, new):

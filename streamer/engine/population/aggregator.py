@@ -115,7 +115,7 @@ class Aggregator(Member):
             self._consumer.saved(self._deltas, counted_to)
 
     async def _announce(self, table: TotalsTable) -> None:
-        made = announce(table.totals, self._announced, self._now_ms(), self._settings)
+        made = announce(table.totals, self._announced, self._clock(), self._settings)
         lists, flagged = self._topics
         await lists.replace(made.lists)
         await flagged.replace(made.health)
@@ -130,6 +130,7 @@ class Aggregator(Member):
             await sent.done
 
     def _measure(self, table: TotalsTable, took_s: float) -> None:
+        self._measure_clock()
         metrics, made = self._metrics, self._announced
         metrics.population_seconds.set(took_s)
         metrics.population_version.set(made.population.version)

@@ -6,6 +6,7 @@ ends instead, as it cannot know what others have done meanwhile, and its supervi
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -14,8 +15,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streamer.embedded.child import Child
+from streamer.engine.kafka.positions import look_up_leaders
 from streamer.events import Dislike
 from streamer.producing import SignalProducer, topics
 from streamer.settings import Settings
@@ -100,3 +103,24 @@ def test_woken_after_leaders_have_moved_a_process_works_again_soon(
     finally:
         worker.child.kill()
         publisher.child.kill()
+
+
+def test_where_a_partition_begins_is_found_though_its_leader_has_moved_unnoticed(
+    cluster: KafkaCluster, settings: Settings
+) -> None:
+    topic = TopicPartition(settings.topics.rejects, 0)
+
+    async def run() -> int:
+        never_ms = 3_600_000
+        async with AIOKafkaConsumer(bootstrap_servers=settings.brokers, metadata_max_age_ms=never_ms) as consumer:
+            look_up_leaders(consumer._fetcher)
+            await consumer._client.add_topic(topic.topic)
+            while consumer._client.cluster.leader_for_partition(topic) == cluster.leader_of(*topic):
+                await asyncio.to_thread(cluster.move_leader, *topic)
+            consumer.assign([topic])
+            async with asyncio.timeout(AGAIN_WITHIN_S):
+                await consumer.seek_to_beginning(topic)
+                found: int = await consumer.position(topic)
+                return found
+
+    assert asyncio.run(run()) == 0
