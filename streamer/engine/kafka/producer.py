@@ -40,7 +40,7 @@ from streamer.engine.kafka.identities import Identities
 from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS
 from streamer.engine.kafka.pulse import Pulse, guard
 from streamer.errors import BrokerUnavailable
-from streamer.events import CLAIM
+from streamer.events import CLAIM, LEAST_TS_MS
 from streamer.settings import Settings
 
 BATCH_BYTES: Final = 512 * 1024
@@ -281,7 +281,8 @@ class BatchProducer:
 
     def _listen(self, done: asyncio.Future[RecordMetadata]) -> None:
         acked = None if done.cancelled() or done.exception() else done.result()
-        if self._heard is not None and acked is not None and acked.timestamp_type == _BY_BROKER:
+        is_dated = acked is not None and acked.timestamp_type == _BY_BROKER and acked.timestamp >= LEAST_TS_MS
+        if self._heard is not None and is_dated:  # the embedded broker dates by 0
             self._heard(acked.timestamp)
 
     def _senders(self) -> list[_Sender]:

@@ -117,26 +117,32 @@ def test_what_partitions_share_is_the_worker_s_clock() -> None:
 class Acking(Waiting):
     """Acks at once, with a timestamp of its own or without."""
 
-    def __init__(self, timestamp_type: int) -> None:
-        self._timestamp_type = timestamp_type
+    def __init__(self, timestamp_ms: int, timestamp_type: int) -> None:
+        self._timestamp = timestamp_ms, timestamp_type
 
     async def send_batch(self, batch: object, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:  # type: ignore[override]
         done: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
         tp = TopicPartition(topic, partition)
-        done.set_result(RecordMetadata(topic, partition, tp, 0, NOW, self._timestamp_type, 0))
+        done.set_result(RecordMetadata(topic, partition, tp, 0, *self._timestamp, 0))
         return done
 
     def create_batch(self) -> object:
         return Waiting.create_batch(Waiting())
 
 
-@pytest.mark.parametrize(("timestamp_type", "heard"), [(1, [NOW]), (0, [])])
-def test_an_ack_by_which_a_broker_dates_what_it_appended_is_heard(timestamp_type: int, heard: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("timestamp_ms", "timestamp_type", "heard"),
+    [(NOW, 1, [NOW]), (NOW, 0, []), (0, 1, [])],
+    ids=["by the broker", "by us", "the embedded broker, which knows no time"],
+)
+def test_an_ack_by_which_a_broker_dates_what_it_appended_is_heard(
+    timestamp_ms: int, timestamp_type: int, heard: list[int]
+) -> None:
     found: list[int] = []
 
     async def run() -> None:
         producer = BatchProducer(Settings(), found.append)
-        producer._outputs = _Sender(Acking(timestamp_type), Identities(0))
+        producer._outputs = _Sender(Acking(timestamp_ms, timestamp_type), Identities(0))
         for sent in await producer.send("outbox", 0, [[NewRecord(b"ann", b"1")]]):
             await sent.done
         await asyncio.sleep(0)
