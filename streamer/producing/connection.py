@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 from kafka.protocol.metadata import MetadataRequest
 
+from streamer.engine.kafka import bootstrap
 from streamer.errors import BrokerUnavailable
 from streamer.settings import Settings
 
@@ -98,12 +97,12 @@ def connect(settings: Settings) -> Iterator[Cluster]:
     Raises:
         BrokerUnavailable: nobody answers at ``brokers``, or stops answering, within ``broker_timeout``.
     """
-    _reach(settings)
+    servers = _reach(settings)
     timeout_ms = int(settings.broker_timeout * 1000)
     client = None
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=settings.brokers,
+            bootstrap_servers=servers,
             api_version=PROTOCOL,
             bootstrap_timeout_ms=timeout_ms,
             request_timeout_ms=timeout_ms,
@@ -131,7 +130,7 @@ def open_producer(
         linger: s an event waits for others to share a request with.
     """
     return KafkaProducer(
-        bootstrap_servers=settings.brokers,
+        bootstrap_servers=bootstrap.answering(settings.brokers, settings.broker_timeout),
         api_version=PROTOCOL,
         acks="all",
         enable_idempotence=True,
@@ -145,28 +144,15 @@ def open_producer(
     )
 
 
-def _reach(settings: Settings) -> None:
-    """Waits until one of the brokers accepts a connection.
+def _reach(settings: Settings) -> list[str]:
+    """Waits until one of the brokers answers, or at least accepts a connection; those that do.
 
     Kafka's clients would find out too, but say only that a timeout passed.
     """
-    deadline = time.monotonic() + settings.broker_timeout
-    reason = "no address given"
-    while True:
-        for address in settings.brokers.split(","):
-            host, _, port = address.strip().rpartition(":")
-            try:
-                with socket.create_connection(
-                    (host.strip("[]"), int(port)), timeout=max(0.1, deadline - time.monotonic())
-                ):
-                    return
-            except ValueError:
-                reason = f"{address.strip()!r} is not host:port"
-            except OSError as error:
-                reason = f"{address.strip()}: {error.strerror or error}"
-        if time.monotonic() >= deadline:
-            raise BrokerUnavailable(
-                f"no Kafka broker answered within {settings.broker_timeout:g} s ({reason}): "
-                "start Kafka, or set brokers (STREAMER_BROKERS) to where it is"
-            )
-        time.sleep(0.1)
+    found = bootstrap.ask(bootstrap.servers_of(settings.brokers), settings.broker_timeout, again=True)
+    if not found.accepting:
+        raise BrokerUnavailable(
+            f"no Kafka broker answered within {settings.broker_timeout:g} s ({found.reason}): "
+            "start Kafka, or set brokers (STREAMER_BROKERS) to where it is"
+        )
+    return found.answering or found.accepting

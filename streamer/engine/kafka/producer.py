@@ -25,31 +25,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.codec import has_zstd
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerFenced
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.producer.transaction_manager import PidAndEpoch
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from streamer.engine.kafka import claims
-from streamer.engine.kafka.identities import Identities
-from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS
-from streamer.engine.kafka.pulse import Pulse, guard
-from streamer.errors import BrokerUnavailable
+from streamer.engine.kafka.pulse import Pulse
+from streamer.engine.kafka.sender import Sender, open_sender
 from streamer.events import CLAIM, LEAST_TS_MS
 from streamer.settings import Settings
 
 BATCH_BYTES: Final = 512 * 1024
 """Uncompressed size at which a batch is sent: half of a broker's default limit."""
-_BUILDER_BYTES: Final = 16 << 20
-_CODEC: Final = "zstd" if has_zstd() else None
-"""aiokafka packs lz4 at its slowest level. Changelog batches of 420 KB, zstd against lz4: 261 against 35 MB/s, 23 % of
-the size left against 27 %; of 46 KB: 160 against 46 MB/s, 27 % against 31 %; the outbox likewise. aiokafka has either
-both codecs or none, so there is nothing to fall back on between zstd and plain bytes."""
 _RECORD_OVERHEAD: Final = 40
 _BY_BROKER: Final = 1  # LogAppendTime
 RENEWED_AFTER_S: Final = 3600.0
@@ -75,13 +66,6 @@ class Sent(NamedTuple):
         metadata = await self.done
         first: int = metadata.offset
         return first + self.size
-
-
-class _Sender(NamedTuple):
-    """One connection, and the ids it sends with."""
-
-    producer: AIOKafkaProducer
-    identities: Identities
 
 
 class _Claim(NamedTuple):
@@ -111,8 +95,8 @@ class BatchProducer:
         self._claims: dict[int, _Claim] = {}
         self._claiming = asyncio.Lock()
         self._last: dict[tuple[str, int], asyncio.Future[RecordMetadata]] = {}
-        self._outputs: _Sender | None = None
-        self._checkpoints: _Sender | None = None
+        self._outputs: Sender | None = None
+        self._checkpoints: Sender | None = None
         self._of_checkpoints = {settings.topics.state, settings.topics.journal}
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
@@ -122,33 +106,9 @@ class BatchProducer:
         Raises:
             BrokerUnavailable: no broker answered in time.
         """
-        self._outputs, self._checkpoints = await self._sender(), await self._sender()
+        self._outputs = await open_sender(self._settings, self._pulse)
+        self._checkpoints = await open_sender(self._settings, self._pulse)
         self._pulse.start()
-
-    async def _sender(self) -> _Sender:
-        settings = self._settings
-        producer = AIOKafkaProducer(
-            bootstrap_servers=settings.brokers,
-            acks="all",
-            enable_idempotence=True,
-            compression_type=_CODEC,
-            max_batch_size=_BUILDER_BYTES,
-            max_request_size=_BUILDER_BYTES,
-            request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),
-            metadata_max_age_ms=METADATA_MAX_AGE_MS,
-        )
-        identities = Identities.of(producer)
-        await self._connect(producer)
-        guard(producer.client, self._pulse)
-        return _Sender(producer, identities)
-
-    async def _connect(self, producer: AIOKafkaProducer) -> None:
-        try:
-            await producer.start()
-        except KafkaConnectionError as error:
-            raise BrokerUnavailable(
-                f"no Kafka broker at {self._settings.brokers}: {error}. Start it, or set STREAMER_BROKERS"
-            ) from None
 
     async def close(self) -> None:
         """Sends what is under way and disconnects."""
@@ -280,15 +240,15 @@ class BatchProducer:
             return Sent(done, size)
 
     def _listen(self, done: asyncio.Future[RecordMetadata]) -> None:
-        acked = None if done.cancelled() or done.exception() else done.result()
+        acked: Any = None if done.cancelled() or done.exception() else done.result()
         is_dated = acked is not None and acked.timestamp_type == _BY_BROKER and acked.timestamp >= LEAST_TS_MS
         if self._heard is not None and is_dated:  # the embedded broker dates by 0
             self._heard(acked.timestamp)
 
-    def _senders(self) -> list[_Sender]:
+    def _senders(self) -> list[Sender]:
         return [sender for sender in (self._outputs, self._checkpoints) if sender is not None]
 
-    def _writer(self, topic: str) -> _Sender:
+    def _writer(self, topic: str) -> Sender:
         sender = self._checkpoints if topic in self._of_checkpoints else self._outputs
         if sender is None:
             raise RuntimeError("the producer is not started")

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from streamer.engine.kafka import bootstrap
 from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS, look_up_leaders
 from streamer.engine.kafka.records import Record
 from streamer.errors import BrokerUnavailable
@@ -122,6 +123,7 @@ async def scanner(settings: Settings, reading: str) -> AsyncIterator[Scanner]:
         request_timeout_ms=round(settings.broker_timeout * 1000),
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
     )
+    bootstrap.choose(consumer._client, settings.broker_timeout)
     try:
         await consumer.start()
         look_up_leaders(consumer._fetcher)

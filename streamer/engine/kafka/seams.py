@@ -12,6 +12,8 @@ import inspect
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
@@ -22,6 +24,7 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as DriverConsumer
+from faust.transport.drivers.aiokafka import Producer as DriverProducer
 
 
 class Seam(NamedTuple):
@@ -35,6 +38,7 @@ class Seam(NamedTuple):
 SEAMS: Final = (
     Seam(TRANSPORTS, "aliases", "registers the URL scheme of the batch transport"),
     Seam(DriverConsumer, "_new_consumer_thread", "overridden: our consumer thread"),
+    Seam(DriverProducer, "_new_producer", "overridden: it bootstraps from servers that answer"),
     Seam(Consumer, "getmany", "overridden: one message per topic and fetch; called by _drain_messages"),
     Seam(Consumer, "_drain_messages", "calls getmany, and _add_gap when batches leave gaps"),
     Seam(Consumer, "_wait_next_records", "called: fetches, and waits while the flow is stopped"),
@@ -63,6 +67,9 @@ SEAMS: Final = (
     Seam(PartitionRecords, "_consumer_record", "replaced: makes a plain Record"),
     Seam(AIOKafkaConsumer, "_fetch_max_wait_ms", "set before start"),
     Seam(AIOKafkaConsumer, "_subscription", "positions and highwaters, read in the fetch thread"),
+    Seam(AIOKafkaConsumer, "_client", "bootstraps from servers that answer"),
+    Seam(AIOKafkaAdminClient, "_client", "likewise"),
+    Seam(AIOKafkaClient, "_bootstrap_servers", "those that answer"),
     Seam(AIOKafkaProducer, "_txn_manager", "its ids: replaced by Identities"),
     Seam(AIOKafkaProducer, "_message_accumulator", "asks for the ids of a batch"),
     Seam(AIOKafkaProducer, "_sender", "has them too"),

@@ -25,13 +25,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
+from aiokafka import AIOKafkaProducer
 from faust.exceptions import ConsumerNotStarted
 from faust.streams import Stream
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message, StreamT
 
-from streamer.engine.kafka import fetching
+from streamer.engine.kafka import bootstrap, fetching
 from streamer.engine.kafka.fetch_thread import BatchConsumerThread, FetchedRecords
 from streamer.engine.kafka.records import Batch, Fetched
 from streamer.engine.kafka.watchdog import Reading
@@ -216,10 +217,20 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
 
+class StockProducer(driver.Producer):
+    """Faust's own producer, which starts with the app though nothing is sent by it."""
+
+    def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
+        producer = super()._new_producer(transactional_id)
+        bootstrap.choose(producer.client, self.app.conf.broker_request_timeout)
+        return producer
+
+
 class BatchTransport(driver.Transport):
     """The aiokafka transport with :class:`BatchConsumer`."""
 
     Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
+    Producer: ClassVar[type[StockProducer]] = StockProducer
 
 
 async def deliveries(stream: StreamT[Delivery]) -> AsyncIterator[Delivery]:

@@ -10,8 +10,9 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 from faust.types import TP
 
 from streamer.engine.kafka.identities import Identities
-from streamer.engine.kafka.producer import BatchProducer, NewRecord, _Sender
+from streamer.engine.kafka.producer import BatchProducer, NewRecord
 from streamer.engine.kafka.records import Batch, Record
+from streamer.engine.kafka.sender import Sender
 from streamer.engine.kafka.transport import BatchConsumer
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition
@@ -142,7 +143,7 @@ def test_an_ack_by_which_a_broker_dates_what_it_appended_is_heard(
 
     async def run() -> None:
         producer = BatchProducer(Settings(), found.append)
-        producer._outputs = _Sender(Acking(timestamp_ms, timestamp_type), Identities(0))
+        producer._outputs = Sender(Acking(timestamp_ms, timestamp_type), Identities(0))
         for sent in await producer.send("outbox", 0, [[NewRecord(b"ann", b"1")]]):
             await sent.done
         await asyncio.sleep(0)
