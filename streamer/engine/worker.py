@@ -88,6 +88,7 @@ class Engine(Member):
             self._clock,
         )
         consumer.together = frozenset(topics.sources)
+        consumer.committed_only = True
 
     async def stop(self) -> None:
         """Saves and commits what it may, and disconnects. What is assigned from now on is another worker's to do."""

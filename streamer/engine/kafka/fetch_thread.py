@@ -5,8 +5,8 @@ Faust seam: the aiokafka driver's consumer thread, subclassed.
 Replaces:
 - ``ConsumerThread.getmany``, whose queue of methods wakes two tasks a call.
 - ``seek_to_committed``, which leaves partitions without a commit where they are.
-- what the consumer is made with: it waits less long for records (``engine/kafka/fetching.py``), and bootstraps from
-  servers that answer (``engine/kafka/bootstrap.py``).
+- what the consumer is made with: it waits less long for records (``engine/kafka/fetching.py``), bootstraps from servers
+  that answer (``engine/kafka/bootstrap.py``), and may leave out what no transaction has committed.
 
 What must hold for it to be right: a ``Fetched`` is made here, together with the records it belongs to. Nothing that the
 app waits for waits without a bound.
@@ -47,6 +47,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = fetching.FETCH_MAX_WAIT_MS
+        if cast(Any, self.consumer).committed_only:
+            consumer._isolation_level = fetching.READ_COMMITTED
         bootstrap.choose(consumer._client, self.app.conf.broker_request_timeout)
         return consumer
 

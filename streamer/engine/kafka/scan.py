@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streamer.engine.kafka import bootstrap
+from streamer.engine.kafka.fetching import READ_COMMITTED
 from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS, look_up_leaders
 from streamer.engine.kafka.records import Record
 from streamer.errors import BrokerUnavailable
@@ -104,12 +105,13 @@ class Scanner:
 
 
 @asynccontextmanager
-async def scanner(settings: Settings, reading: str) -> AsyncIterator[Scanner]:
+async def scanner(settings: Settings, reading: str, committed_only: bool = False) -> AsyncIterator[Scanner]:
     """Connects to the broker.
 
     Args:
         settings: which brokers, and how long to wait for them.
         reading: what is going to be read, for errors.
+        committed_only: whether a topic ends, for this, where the first open transaction begins.
 
     Raises:
         BrokerUnavailable: no broker answered within ``broker_timeout``, or one stopped answering.
@@ -122,6 +124,7 @@ async def scanner(settings: Settings, reading: str) -> AsyncIterator[Scanner]:
         fetch_max_wait_ms=_POLL_MS,
         request_timeout_ms=round(settings.broker_timeout * 1000),
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        isolation_level=READ_COMMITTED if committed_only else "read_uncommitted",
     )
     bootstrap.choose(consumer._client, settings.broker_timeout)
     try:

@@ -82,6 +82,8 @@ SEAMS: Final = (
     Seam(TransactionManager, "_pid_and_epoch", "the id of what is not claimed"),
     Seam(TransactionManager, "transaction_timeout_ms", "taken over"),
     Seam(TopicPartitionState, "highwater", "end of a partition at the last fetch"),
+    Seam(AIOKafkaConsumer, "_isolation_level", "set before start: whether open transactions are read"),
+    Seam(TopicPartitionState, "lso", "where the first open transaction begins"),
     Seam(TopicPartitionState, "timestamp", "when that was, set back to when it was asked for"),
     Seam(TopicPartitionState, "position", "next offset to read"),
     Seam(TopicPartitionState, "has_valid_position", "whether there is one"),

@@ -50,10 +50,13 @@ class BatchConsumer(driver.Consumer):
         before_assigned: awaited before anything of the partitions is delivered; must return soon, as the group waits.
         fetch_interval_s: least time between two fetches of a broker, s; read when the consumer starts.
         together: topics that go to the same agent, and so into one message.
+        committed_only: whether to leave out what a transaction has not committed; read when the consumer starts. For
+            topics that others write; in our own a stranger's open transaction must hide nothing.
     """
 
     fetch_interval_s: float = fetching.FETCH_INTERVAL_S
     together: frozenset[str] = frozenset()
+    committed_only: bool = False
     before_revoked: Callable[[set[TP]], Awaitable[None]] | None = None
     before_assigned: Callable[[set[TP]], Awaitable[None]] | None = None
 
@@ -94,6 +97,7 @@ class BatchConsumer(driver.Consumer):
                 agent = "" if tp.topic in self.together else tp.topic
                 self._last_batch[tp] = deliveries.setdefault(agent, {})[tp] = batch
         self._fetched.update(records.how_far)
+        self._pass_over(records)
         for delivery in deliveries.values():
             if self._is_stale(records.generation):
                 return
@@ -179,8 +183,16 @@ class BatchConsumer(driver.Consumer):
 
     def saved(self, tp: TP, offset: int) -> None:
         """Everything of ``tp`` before ``offset`` is processed and saved: the next commit may say so."""
-        self._saved[tp] = self._saved_to[tp] = offset
-        self._acked[tp][:] = [offset - 1]
+        if offset > self._saved_to.get(tp, 0):
+            self._saved[tp] = self._saved_to[tp] = offset
+            self._acked[tp][:] = [offset - 1]
+
+    def _pass_over(self, records: FetchedRecords) -> None:
+        """Offsets without records (ends of transactions, what they gave up) are done when all before them is."""
+        for tp, fetched in records.how_far.items():
+            batch, saved_to = self._last_batch.get(tp), self._saved_to.get(tp, 0)
+            if fetched.position > saved_to and (batch is None or saved_to > batch[-1].offset):
+                self.saved(tp, fetched.position)
 
     def finished(self, delivery: Delivery) -> None:
         """All of a delivery is written to where it belongs."""

@@ -156,7 +156,7 @@ class Watchdog:
     async def _ask(self, tps: list[TP]) -> Mapping[TP, int] | None:
         found: dict[TP, int] = {}
         try:
-            async with scanner(self._settings, "the ends of topics") as topics:
+            async with scanner(self._settings, "the ends of topics", committed_only=True) as topics:
                 for topic in {tp.topic for tp in tps}:
                     extents = await topics.extents(topic, [tp.partition for tp in tps if tp.topic == topic])
                     found |= {TP(topic, partition): extent.end for partition, extent in extents.items()}
