@@ -10,6 +10,7 @@ from faust.worker import Worker
 
 from agents import erasure, population, publisher, rejects, signals
 from streamer.engine.app import BatchApp, create_app
+from streamer.engine.kafka.watchdog import Watchdog
 from streamer.engine.metrics import Metrics
 from streamer.engine.population.aggregator import Aggregator
 from streamer.engine.worker import Engine
@@ -26,6 +27,7 @@ def build_worker(settings: Settings) -> BatchApp:
     metrics = Metrics()
     engine = Engine(settings, metrics, app.crash)
     app.attached = engine
+    app.watchdog = Watchdog(settings, metrics)
     signals.install(app, engine, settings)
     erasure.install(app, engine, settings)
     metrics.serve(settings.metrics_port)
@@ -37,6 +39,7 @@ def build_publisher(settings: Settings) -> BatchApp:
     app = create_app(settings.publisher_group, settings)
     metrics = Metrics()
     app.attached = publisher.install(app, settings, metrics)
+    app.watchdog = Watchdog(settings, metrics)
     rejects.install(app, settings, metrics)
     metrics.serve(settings.metrics_port)
     return app
@@ -47,6 +50,7 @@ def build_population(settings: Settings) -> BatchApp:
     app = create_app(settings.population_group, settings)
     metrics = Metrics()
     app.attached = population.install(app, settings, metrics, Aggregator(settings, metrics, app.crash))
+    app.watchdog = Watchdog(settings, metrics)
     metrics.serve(settings.metrics_port)
     return app
 

@@ -7,6 +7,7 @@ from typing import Final
 import faust
 from faust.types import StreamT
 
+from streamer.engine import lateness
 from streamer.engine.kafka.transport import Delivery, deliveries
 from streamer.engine.worker import Engine
 from streamer.settings import Settings
@@ -32,5 +33,6 @@ def install(app: faust.App, engine: Engine, settings: Settings) -> None:
     app.timer(settings.checkpoint_interval, name="checkpoint")(engine.checkpoint)
     if settings.population:
         app.timer(settings.population_interval, name="population")(engine.follow_population)
+    app.timer(lateness.EVERY_S, name="late")(engine.report_late)
     app.timer(_TRUNCATE_S, name="truncate")(engine.truncate)
     app.timer(_TRUNCATE_S, name="keep whole")(engine.keep_whole)

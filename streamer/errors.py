@@ -10,6 +10,7 @@ StreamerError
 ├── DeliveryError          the broker did not take an event
 ├── TopicsError            topics are missing, or their partitions or policies do not fit together
 ├── TakenOver              another worker owns the partitions that this one believed to own
+├── Stalled                a process reads nothing, though there is something to read
 ├── StateError             stored state cannot be read
 │   ├── StateCorrupt       it does not decode
 │   ├── StateTooNew        a newer Streamer wrote it
@@ -99,6 +100,10 @@ class TopicsError(StreamerError):
 
 class TakenOver(StreamerError):
     """Another worker took over while this one gave no sign of life; nothing of this one's was written since."""
+
+
+class Stalled(StreamerError):
+    """A process reads nothing, though brokers answer and have something to read: it ends, to be started again."""
 
 
 class StateError(StreamerError):

@@ -23,6 +23,8 @@ from typing import Any, Final, Protocol, cast
 import faust
 
 from streamer.engine.kafka import transport
+from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS
+from streamer.engine.kafka.watchdog import Watchdog
 from streamer.errors import SettingsError
 from streamer.settings import Settings
 
@@ -53,6 +55,7 @@ class BatchApp(faust.App):
     """
 
     attached: Service | None = None
+    watchdog: Watchdog | None = None
     _stop_limit: threading.Timer | None = None
 
     async def on_start(self) -> None:
@@ -60,6 +63,8 @@ class BatchApp(faust.App):
         await super().on_start()
         if self.attached is not None:
             await self.attached.start(cast(transport.BatchConsumer, self.consumer))
+        if self.watchdog is not None:
+            self.add_future(self.watchdog.run(cast(transport.BatchConsumer, self.consumer), self.crash))
 
     async def on_stop(self) -> None:
         """Called by Faust when the app stops, before its consumer does."""
@@ -112,6 +117,7 @@ def create_app(name: str, settings: Settings, **overrides: Any) -> BatchApp:
         "broker_session_timeout": settings.worker_timeout,
         "broker_heartbeat_interval": settings.worker_timeout / _HEARTBEATS,
         "broker_request_timeout": max(settings.broker_timeout, 2 * settings.worker_timeout),
+        "consumer_metadata_max_age_ms": METADATA_MAX_AGE_MS,
         "worker_redirect_stdouts": False,
         **overrides,
     }

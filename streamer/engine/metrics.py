@@ -69,6 +69,10 @@ class Metrics:
     population_seconds: Gauge = _gauge("population_round_seconds", "duration of the last round of the agent")
     default_lists: Gauge = _gauge("population_default_lists", "default lists that stand")
     hooks: Gauge = _gauge("population_flagged_creators", "creators flagged by the monitor", "flag")
+    clock_off: Gauge = _gauge(
+        "clock_off_seconds", "wall clock minus the time that brokers and the clock's own past confirm"
+    )
+    stalled: Gauge = _gauge("stalled_partitions", "partitions of which nothing is read, for long")
     recovery_seconds: Gauge = _gauge("recovery_seconds", "duration of the last recovery")
     redis_writes: Counter = _counter("redis_writes", "avoid lists by what Redis did with them", "result")
     redis_errors: Counter = _counter("redis_errors", "failed attempts to write to Redis")

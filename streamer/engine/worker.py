@@ -19,21 +19,21 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
 from streamer.clock import wall_ms
 from streamer.engine.kafka.scan import scanner
 from streamer.engine.kafka.transport import BatchConsumer, Delivery
 from streamer.engine.kafka.truncation import Truncation
-from streamer.engine.member import Member
+from streamer.engine.lateness import Lateness
+from streamer.engine.member import Member, explained
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
 from streamer.engine.population.snapshots import SnapshotFollower
 from streamer.engine.state.recovery import recover
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.stores import open_stores
-from streamer.errors import BrokerUnavailable, TakenOver, TopicsError
+from streamer.errors import BrokerUnavailable, TopicsError
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -57,7 +57,7 @@ class Engine(Member):
     ) -> None:
         super().__init__(settings, metrics, crash, now_ms)
         self._rules = Rules(settings)
-        self._snapshots = SnapshotFollower(self._rules, settings, metrics, now_ms)
+        self._snapshots = SnapshotFollower(self._rules, settings, metrics, self._clock)
         self._consumer: BatchConsumer | None = None
         self._context: WorkerContext | None = None
         self._assigned: dict[int, AssignedPartition] = {}
@@ -65,6 +65,7 @@ class Engine(Member):
         """What it had when it stopped: freed with the process in one go, while a million objects would take seconds."""
         self._stores = open_stores(settings)
         self._truncation = Truncation(settings)
+        self._lateness = Lateness(metrics)
         self._failing: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._paused = True
@@ -74,9 +75,10 @@ class Engine(Member):
     def _join(self, consumer: BatchConsumer) -> None:
         self._consumer = consumer
         self._context = WorkerContext.on(
-            self._settings, self._rules, self._metrics, self._producer, consumer, self._now_ms
+            self._settings, self._rules, self._metrics, self._producer, consumer, self._clock, self._clock.latest
         )
         consumer.together = frozenset(self._settings.topics.sources)
+        consumer.committed_only = True
 
     async def stop(self) -> None:
         """Saves and commits what it may, and disconnects. What is assigned from now on is another worker's to do."""
@@ -102,6 +104,7 @@ class Engine(Member):
 
     def tick(self) -> None:
         """Lets time pass, though nothing has arrived."""
+        self._measure_clock()
         for assigned in self._assigned.values():
             assigned.due = True
         self._wake.set()
@@ -149,6 +152,10 @@ class Engine(Member):
         if self._settings.population:
             await self._snapshots.refresh()
 
+    async def report_late(self) -> None:
+        """Says so when much of a topic is late; called once a minute."""
+        self._lateness.report()
+
     async def truncate(self) -> None:
         """Deletes what of the journal is not needed any more; called now and then."""
         marks = {p: a.store.mark for p, a in self._assigned.items() if a.store is not None}
@@ -182,7 +189,7 @@ class Engine(Member):
     async def _fail(self, error: Exception) -> None:
         if not self._failed:
             self._failed = self._paused = True
-            await self._crash(_taken_over() if isinstance(error, ProducerFenced) else error)
+            await self._crash(explained(error))
 
     # --- assignment -------------------------------------------------------------------------------------------
 
@@ -272,10 +279,3 @@ class Engine(Member):
         if self._context is None:
             raise RuntimeError("the engine is not started")
         return self._context
-
-
-def _taken_over() -> TakenOver:
-    return TakenOver(
-        "another worker has taken over this one's partitions, because it gave no sign of life for worker_timeout: "
-        "restart it. If this happens often, raise worker_timeout"
-    )

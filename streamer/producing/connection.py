@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +10,9 @@ from typing import Final, TypedDict
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
+from kafka.protocol.metadata import MetadataRequest
 
+from streamer.engine.kafka import bootstrap
 from streamer.errors import BrokerUnavailable
 from streamer.settings import Settings
 
@@ -21,6 +21,8 @@ PROTOCOL: Final = (2, 3)
 
 _EMBEDDED_CLUSTER: Final = "mockCluster"
 _UNKNOWN_TOPIC: Final = 3
+_ASKED_MS: Final = 2_000
+"""How long one broker may take to answer, where others may answer instead."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,30 @@ class Cluster:
             for topic, configs in topics.items()
         }
         answer = self._client.create_topics(asked, raise_errors=False)["topics"]
-        failed = {
+        return {
             topic["name"]: TopicError(topic["error_code"], str(topic["error_message"]))
             for topic in answer
             if topic["error_code"] != 0
         }
-        self._client.wait_for_topics([topic for topic in topics if topic not in failed])
-        return failed
+
+    def known_everywhere(self, topics: list[str]) -> bool:
+        """Whether every broker that answers knows these topics, and who leads them; else who asks it is misled."""
+        brokers = [broker["broker_id"] for broker in self._client.describe_cluster()["brokers"]]
+        return all(self._knows(broker, topics) for broker in brokers)
+
+    def _knows(self, broker: int, topics: list[str]) -> bool:
+        manager = self._client._manager  # noqa: SLF001 - the client chooses whom it asks
+        named = [MetadataRequest.MetadataRequestTopic(name=topic) for topic in topics]
+        request = MetadataRequest(topics=named, allow_auto_topic_creation=False)
+        try:
+            found = manager.run(manager.send, request, broker, _ASKED_MS).to_dict()["topics"]
+        except KafkaError:
+            return True
+        return all(
+            topic["error_code"] == 0
+            and all(each["error_code"] == 0 and each["leader_id"] >= 0 for each in topic["partitions"])
+            for topic in found
+        )
 
 
 @contextmanager
@@ -78,12 +97,12 @@ def connect(settings: Settings) -> Iterator[Cluster]:
     Raises:
         BrokerUnavailable: nobody answers at ``brokers``, or stops answering, within ``broker_timeout``.
     """
-    _reach(settings)
+    servers = _reach(settings)
     timeout_ms = int(settings.broker_timeout * 1000)
     client = None
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=settings.brokers,
+            bootstrap_servers=servers,
             api_version=PROTOCOL,
             bootstrap_timeout_ms=timeout_ms,
             request_timeout_ms=timeout_ms,
@@ -111,7 +130,7 @@ def open_producer(
         linger: s an event waits for others to share a request with.
     """
     return KafkaProducer(
-        bootstrap_servers=settings.brokers,
+        bootstrap_servers=bootstrap.answering(settings.brokers, settings.broker_timeout),
         api_version=PROTOCOL,
         acks="all",
         enable_idempotence=True,
@@ -125,28 +144,15 @@ def open_producer(
     )
 
 
-def _reach(settings: Settings) -> None:
-    """Waits until one of the brokers accepts a connection.
+def _reach(settings: Settings) -> list[str]:
+    """Waits until one of the brokers answers, or at least accepts a connection; those that do.
 
     Kafka's clients would find out too, but say only that a timeout passed.
     """
-    deadline = time.monotonic() + settings.broker_timeout
-    reason = "no address given"
-    while True:
-        for address in settings.brokers.split(","):
-            host, _, port = address.strip().rpartition(":")
-            try:
-                with socket.create_connection(
-                    (host.strip("[]"), int(port)), timeout=max(0.1, deadline - time.monotonic())
-                ):
-                    return
-            except ValueError:
-                reason = f"{address.strip()!r} is not host:port"
-            except OSError as error:
-                reason = f"{address.strip()}: {error.strerror or error}"
-        if time.monotonic() >= deadline:
-            raise BrokerUnavailable(
-                f"no Kafka broker answered within {settings.broker_timeout:g} s ({reason}): "
-                "start Kafka, or set brokers (STREAMER_BROKERS) to where it is"
-            )
-        time.sleep(0.1)
+    found = bootstrap.ask(bootstrap.servers_of(settings.brokers), settings.broker_timeout, again=True)
+    if not found.accepting:
+        raise BrokerUnavailable(
+            f"no Kafka broker answered within {settings.broker_timeout:g} s ({found.reason}): "
+            "start Kafka, or set brokers (STREAMER_BROKERS) to where it is"
+        )
+    return found.answering or found.accepting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from streamer.errors import TopicsError
@@ -10,6 +11,9 @@ from streamer.producing.connection import Cluster, TopicError, connect, open_pro
 from streamer.settings import Settings
 
 _ALREADY_EXISTS: Final = 36
+_LATER: Final = (3, 5, 7, 14, 15, 41, 89)
+"""What passes by itself: unknown, leaderless, timed out, coordinator or controller elsewhere, too much at once."""
+_BACKOFF_S: Final = 0.1
 _HOUR_MS: Final = str(3_600_000)
 _DELTAS_KEPT_DAYS: Final = 3
 """How long the population agent may be away, a weekend, before what the workers told it is lost."""
@@ -79,17 +83,36 @@ def create(settings: Settings) -> list[str]:
     with connect(settings) as cluster:
         existing = cluster.partitions(list(topics))
         missing = {topic: configs for topic, configs in topics.items() if topic not in existing}
+        made = list(missing)
         if cluster.embedded:
-            _touch(settings, list(missing))
+            _touch(settings, made)
         elif missing:
-            failed = _create(settings, cluster, missing)
-            refused = [_refused(topic, why) for topic, why in failed.items() if why.code != _ALREADY_EXISTS]
-            if refused:
-                raise TopicsError(refused)
+            made = _create_in_time(settings, cluster, missing)
         problems = _problems(settings, cluster)
     if problems:
         raise TopicsError(problems)
-    return list(missing)
+    return made
+
+
+def _create_in_time(settings: Settings, cluster: Cluster, missing: dict[str, dict[str, str]]) -> list[str]:
+    """Makes topics, whoever else may be making them, and waits until all brokers know them; which of them it made."""
+    deadline = time.monotonic() + settings.broker_timeout
+    made, left = [], missing
+    while left:
+        failed = _create(settings, cluster, left)
+        made += [topic for topic in left if topic not in failed]
+        is_late = time.monotonic() > deadline
+        failed = {topic: why for topic, why in failed.items() if why.code != _ALREADY_EXISTS}
+        refused = [_refused(topic, why) for topic, why in failed.items() if is_late or why.code not in _LATER]
+        if refused:
+            raise TopicsError(refused)
+        left = {topic: left[topic] for topic in failed}
+        time.sleep(_BACKOFF_S if left else 0)
+    while not cluster.known_everywhere(list(missing)):
+        if time.monotonic() > deadline:
+            raise TopicsError([f"topics are made, but not all brokers know of {', '.join(missing)} yet: try again"])
+        time.sleep(_BACKOFF_S)
+    return made
 
 
 def _create(settings: Settings, cluster: Cluster, missing: dict[str, dict[str, str]]) -> dict[str, TopicError]:

@@ -41,9 +41,10 @@ class KafkaServer:
         self._jvm = tuple(jvm)
         self._directory = Path(tempfile.mkdtemp(prefix="streamer-kafka-"))
         self.port = free_port()
+        self.controller_port = free_port()
         self._config = self._directory / "server.properties"
         self._child: Child | None = None
-        self._write_config(properties or {})
+        self.configure(properties or {})
 
     @property
     def bootstrap(self) -> str:
@@ -67,6 +68,11 @@ class KafkaServer:
 
     def start(self) -> None:
         """Starts it, unless it runs; returns when an admin client gets an answer."""
+        self.launch()
+        self.await_answer()
+
+    def launch(self) -> None:
+        """Starts it, unless it runs, and does not wait for it."""
         if self.running:
             return
         if not self.data.exists():
@@ -74,8 +80,12 @@ class KafkaServer:
             done = subprocess.run(self._java(*format_), capture_output=True, text=True, timeout=120, check=False)
             if done.returncode != 0:
                 raise NotReady(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
-        child = Child(self._java("kafka.Kafka", self._config), log=self._directory / "kafka.log")
-        self._child = child
+        self._child = Child(self._java("kafka.Kafka", self._config), log=self._directory / "kafka.log")
+
+    def await_answer(self) -> None:
+        """Waits until an admin client gets an answer."""
+        child = self._child
+        assert child is not None, "launch() it first"
         wait_until(self._answers, lambda: child.running, 90, child.tail)
 
     def stop(self) -> None:
@@ -93,8 +103,9 @@ class KafkaServer:
         self.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _write_config(self, properties: Mapping[str, str]) -> None:
-        controller = free_port()
+    def configure(self, properties: Mapping[str, str]) -> None:
+        """Writes server.properties: these, and for the rest those of a single broker in tests."""
+        controller = self.controller_port
         config = {
             "process.roles": "broker,controller",
             "node.id": "1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -31,6 +32,12 @@ def test_missing_topics_are_made_once_and_nothing_is_wrong_with_them(settings: S
     assert sorted(topics.create(settings)) == sorted(topics.wanted(settings))
     assert topics.check(settings) == []
     assert topics.create(settings) == []
+
+
+def test_two_who_make_them_at_once_both_succeed_and_each_topic_is_made_once(settings: Settings) -> None:
+    with ThreadPoolExecutor() as pool:
+        made = [name for names in pool.map(topics.create, [settings] * 3) for name in names]
+    assert sorted(made) == sorted(topics.wanted(settings))
 
 
 @pytest.mark.parametrize("optional", [False, True], ids=["plain", "with labels and population"])

@@ -53,8 +53,7 @@ next one: the stock 1500 ms would be the worst-case latency of a quiet topic."""
 FETCH_INTERVAL_S: Final = 0.01
 """Least time between two fetches of a broker, s: what an event may wait, at most, for others to come with it. Every
 fetch that brings anything costs about 1 ms of CPU, of several threads and tasks woken, however little it brings."""
-
-
+READ_COMMITTED: Final = "read_committed"
 _LOG_APPEND_TIME: Final = 1
 
 
@@ -132,7 +131,11 @@ def _record(_tp: TopicPartition, record: Any) -> Record:
 
 
 def how_far(consumer: AIOKafkaConsumer) -> dict[TP, Fetched]:
-    """How far every partition that is assigned is read; call it in the fetch thread."""
+    """How far every partition that is assigned is read; call it in the fetch thread.
+
+    Of a consumer that leaves out what no transaction has committed, a partition ends where the first open one begins.
+    """
+    committed_only = consumer._isolation_level == READ_COMMITTED
     subscription = consumer._subscription.subscription
     assignment = subscription.assignment if subscription is not None else None
     if assignment is None:
@@ -141,5 +144,8 @@ def how_far(consumer: AIOKafkaConsumer) -> dict[TP, Fetched]:
     for tp in assignment.tps:
         state = assignment.state_value(tp)
         if state is not None and state.has_valid_position:
-            found[TP(tp.topic, tp.partition)] = Fetched(state.position, state.highwater, state.timestamp)
+            end = state.highwater
+            if committed_only and end is not None and state.lso is not None and state.lso >= 0:
+                end = min(end, state.lso)
+            found[TP(tp.topic, tp.partition)] = Fetched(state.position, end, state.timestamp)
     return found

@@ -12,7 +12,9 @@ Fencing. A worker that was frozen longer than its group waits (a paused machine,
 owns its partitions when it is woken, and would write old state over that of the worker that took over. So the owner
 of a partition writes with the producer id that Kafka gives to the transactional id ``group/partition``, whose epoch
 rises with every claim: after the owner's first batch a broker refuses those of an older epoch (``ProducerFenced``).
-No transaction is ever begun: records are readable at once, and nothing waits for a commit.
+No transaction is ever begun: records are readable at once, and nothing waits for a commit. But a broker forgets who
+claims what and then does nothing, so claims are renewed (``engine/kafka/claims.py``); and a process that finds that it
+was frozen sends nothing more, whatever brokers remember (``engine/kafka/pulse.py``).
 
 Two connections carry it all: a checkpoint's large batches on one, so that they keep no document waiting on the other.
 What comes while a request is under way goes together into the next.
@@ -21,30 +23,28 @@ What comes while a request is under way goes together into the next.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.codec import has_zstd
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.producer.transaction_manager import PidAndEpoch
 from aiokafka.structs import RecordMetadata, TopicPartition
 
-from streamer.engine.kafka.identities import Identities
-from streamer.errors import BrokerUnavailable
-from streamer.events import CLAIM
+from streamer.engine.kafka import claims
+from streamer.engine.kafka.pulse import Pulse
+from streamer.engine.kafka.sender import Sender, open_sender
+from streamer.events import CLAIM, LEAST_TS_MS
 from streamer.settings import Settings
 
 BATCH_BYTES: Final = 512 * 1024
 """Uncompressed size at which a batch is sent: half of a broker's default limit."""
-_BUILDER_BYTES: Final = 16 << 20
-_CODEC: Final = "zstd" if has_zstd() else None
-"""aiokafka packs lz4 at its slowest level. Changelog batches of 420 KB, zstd against lz4: 261 against 35 MB/s, 23 % of
-the size left against 27 %; of 46 KB: 160 against 46 MB/s, 27 % against 31 %; the outbox likewise. aiokafka has either
-both codecs or none, so there is nothing to fall back on between zstd and plain bytes."""
 _RECORD_OVERHEAD: Final = 40
+_BY_BROKER: Final = 1  # LogAppendTime
+RENEWED_AFTER_S: Final = 3600.0
+"""A claim is renewed this often, or four times within what brokers remember, if they say that that is less."""
 
 
 class NewRecord(NamedTuple):
@@ -68,20 +68,35 @@ class Sent(NamedTuple):
         return first + self.size
 
 
-class _Sender(NamedTuple):
-    """One connection, and the ids it sends with."""
+class _Claim(NamedTuple):
+    """What this process owns of a partition.
 
-    producer: AIOKafkaProducer
-    identities: Identities
+    Attributes:
+        topics: in which it writes to it.
+        identity: with which producer id and epoch.
+    """
+
+    topics: Sequence[str]
+    identity: PidAndEpoch
 
 
 class BatchProducer:
-    """Sends record batches; start before use, close after."""
+    """Sends record batches; start before use, close after.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: which brokers, and how long they and the group wait.
+        heard: told at once of every ack by which a broker dates what it appended, ms since 1970.
+    """
+
+    def __init__(self, settings: Settings, heard: Callable[[int], None] | None = None) -> None:
         self._settings = settings
-        self._outputs: _Sender | None = None
-        self._checkpoints: _Sender | None = None
+        self._heard = heard
+        self._pulse = Pulse(settings.worker_timeout)
+        self._claims: dict[int, _Claim] = {}
+        self._claiming = asyncio.Lock()
+        self._last: dict[tuple[str, int], asyncio.Future[RecordMetadata]] = {}
+        self._outputs: Sender | None = None
+        self._checkpoints: Sender | None = None
         self._of_checkpoints = {settings.topics.state, settings.topics.journal}
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
@@ -91,37 +106,13 @@ class BatchProducer:
         Raises:
             BrokerUnavailable: no broker answered in time.
         """
-        self._outputs, self._checkpoints = await self._sender(), await self._sender()
-
-    async def _sender(self) -> _Sender:
-        producer = self._new(None)
-        identities = Identities.of(producer)
-        await self._connect(producer)
-        return _Sender(producer, identities)
-
-    def _new(self, transactional_id: str | None) -> AIOKafkaProducer:
-        settings = self._settings
-        return AIOKafkaProducer(
-            bootstrap_servers=settings.brokers,
-            acks="all",
-            enable_idempotence=True,
-            compression_type=_CODEC,
-            max_batch_size=_BUILDER_BYTES,
-            max_request_size=_BUILDER_BYTES,
-            request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),
-            transactional_id=transactional_id,
-        )
-
-    async def _connect(self, producer: AIOKafkaProducer) -> None:
-        try:
-            await producer.start()
-        except KafkaConnectionError as error:
-            raise BrokerUnavailable(
-                f"no Kafka broker at {self._settings.brokers}: {error}. Start it, or set STREAMER_BROKERS"
-            ) from None
+        self._outputs = await open_sender(self._settings, self._pulse)
+        self._checkpoints = await open_sender(self._settings, self._pulse)
+        self._pulse.start()
 
     async def close(self) -> None:
         """Sends what is under way and disconnects."""
+        self._pulse.stop()
         senders = self._senders()
         self._outputs = self._checkpoints = None
         for sender in senders:
@@ -138,33 +129,73 @@ class BatchProducer:
         Raises:
             BrokerUnavailable: no broker answered in time, or it gives no producer id.
         """
-        for sender in self._senders():
-            await sender.producer.flush()
-        await asyncio.gather(*(self._claim(partition, topics) for partition in partitions))
+        async with self._claiming:
+            self._claims = {}
+            for sender in self._senders():
+                await sender.producer.flush()
+            self._pulse.revive()
+            await asyncio.gather(*(self._claim(partition, topics) for partition in partitions))
 
     async def _claim(self, partition: int, topics: Sequence[str]) -> None:
-        identity = await self._identity(f"{self._settings.group}/{topics[0]}/{partition}")
-        for topic in topics:
-            self._writer(topic).identities.claim([TopicPartition(topic, partition)], identity)
-            for sent in await self.send(topic, partition, [[NewRecord(CLAIM.encode(), None)]]):
-                await sent.done
+        identity = await claims.take(self._coordination(), self._transactional_id(partition, topics))
+        self._claims[partition] = claim = _Claim(topics, identity)
+        await self._write_claim(partition, claim)
 
-    async def _identity(self, transactional_id: str) -> PidAndEpoch:
-        """The producer id of this transactional id, with an epoch that fences whoever had it before."""
-        claimant = self._new(transactional_id)
-        try:
-            await self._connect(claimant)
-        except BrokerUnavailable:
-            raise
-        except KafkaError as error:
-            raise BrokerUnavailable(
-                f"the broker gives no producer id for the transactional id {transactional_id}: {error!r}. "
-                "Allow Write and Describe on transactional ids that begin with the group's name"
-            ) from None
-        else:
-            return PidAndEpoch(claimant._txn_manager.producer_id, claimant._txn_manager.producer_epoch)
-        finally:
-            await claimant.stop()
+    def unclaim(self) -> None:
+        """All partitions go: nothing is renewed any more, though whatever is still sent goes under the old claims."""
+        self._claims = {}
+
+    async def renew(self) -> None:
+        """Claims again what this process owns, before a broker forgets it.
+
+        Raises:
+            ProducerFenced: another process owns some of it.
+            BrokerUnavailable: no broker answered in time; what was claimed stays so, until it is forgotten.
+        """
+        for partition in list(self._claims):
+            async with self._claiming:
+                try:
+                    await self._renew(partition)
+                except ProducerFenced:
+                    if partition in self._claims:  # else it was let go meanwhile, and is rightly another's
+                        raise
+
+    async def _renew(self, partition: int) -> None:
+        claim = self._claims.get(partition)
+        if claim is None:
+            return
+        self._pulse.ensure()
+        name = self._transactional_id(partition, claim.topics)
+        identity = await claims.renew(self._coordination(), name, claim.identity)
+        if partition in self._claims:
+            self._claims[partition] = renewed = _Claim(claim.topics, identity)
+            await self._write_claim(partition, renewed)
+
+    async def _write_claim(self, partition: int, claim: _Claim) -> None:
+        """Brokers learn of the new epoch, and refuse older ones. It counts its batches from 0, so none is under way."""
+        for topic in claim.topics:
+            writer = self._writer(topic)
+            async with self._turn(topic, partition):
+                if (topic, partition) in self._last:
+                    await asyncio.wait([self._last[topic, partition]])
+                writer.identities.claim([TopicPartition(topic, partition)], claim.identity)
+                builder = writer.producer.create_batch()
+                builder.append(key=CLAIM.encode(), value=None, timestamp=None)
+                sent = await self._hand_over(builder, topic, partition)
+            await sent.done
+
+    async def renewed_after_s(self) -> float:
+        """How often to renew what is claimed, s."""
+        remembered = await claims.remembered_s(self._coordination())
+        return RENEWED_AFTER_S if remembered is None else min(RENEWED_AFTER_S, remembered / 4)
+
+    def _transactional_id(self, partition: int, topics: Sequence[str]) -> str:
+        return f"{self._settings.group}/{topics[0]}/{partition}"
+
+    def _coordination(self) -> AIOKafkaClient:
+        return self._senders()[0].producer.client
+
+    # --- sending ------------------------------------------------------------------------------------------
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
@@ -189,19 +220,35 @@ class BatchProducer:
         return sent
 
     async def _send(self, builder: BatchBuilder, topic: str, partition: int) -> Sent:
-        size = builder.record_count()
-        async with self._turns.setdefault((topic, partition), asyncio.Lock()):  # aiokafka lets waiting senders starve
-            writer = self._writer(topic).producer
-            while True:
-                try:
-                    return Sent(await writer.send_batch(builder, topic, partition=partition), size)
-                except KafkaTimeoutError:  # the batch before it still waits for the broker, this one was not taken
-                    continue
+        async with self._turn(topic, partition):
+            return await self._hand_over(builder, topic, partition)
 
-    def _senders(self) -> list[_Sender]:
+    def _turn(self, topic: str, partition: int) -> asyncio.Lock:
+        return self._turns.setdefault((topic, partition), asyncio.Lock())  # aiokafka lets waiting senders starve
+
+    async def _hand_over(self, builder: BatchBuilder, topic: str, partition: int) -> Sent:
+        size = builder.record_count()
+        writer = self._writer(topic).producer
+        while True:
+            try:
+                done = await writer.send_batch(builder, topic, partition=partition)
+            except KafkaTimeoutError:  # the batch before it still waits for the broker, this one was not taken
+                continue
+            self._last[topic, partition] = done
+            if self._heard is not None:
+                done.add_done_callback(self._listen)
+            return Sent(done, size)
+
+    def _listen(self, done: asyncio.Future[RecordMetadata]) -> None:
+        acked: Any = None if done.cancelled() or done.exception() else done.result()
+        is_dated = acked is not None and acked.timestamp_type == _BY_BROKER and acked.timestamp >= LEAST_TS_MS
+        if self._heard is not None and is_dated:  # the embedded broker dates by 0
+            self._heard(acked.timestamp)
+
+    def _senders(self) -> list[Sender]:
         return [sender for sender in (self._outputs, self._checkpoints) if sender is not None]
 
-    def _writer(self, topic: str) -> _Sender:
+    def _writer(self, topic: str) -> Sender:
         sender = self._checkpoints if topic in self._of_checkpoints else self._outputs
         if sender is None:
             raise RuntimeError("the producer is not started")

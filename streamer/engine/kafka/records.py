@@ -33,7 +33,7 @@ class Fetched(NamedTuple):
 
     Attributes:
         position: offset of the next record to read.
-        highwater: offset after the last record at the broker; None before the first answer.
+        highwater: offset after the last record at the broker that may be read; None before the first answer.
         seen_ms: when the broker was asked, ms since 1970: it had no more then; None before the first answer.
     """
 

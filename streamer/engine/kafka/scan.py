@@ -4,24 +4,31 @@ Faust seam: none.
 
 What must hold for it to be right: the end is taken before the first record is read; gaps left by compaction and
 transactions count as read; where to begin is only where it still exists, else it is the log's start, before the read
-(the topic was truncated, or made anew) and during it (``auto_offset_reset``).
+(the topic was truncated, or made anew) and during it (``auto_offset_reset``). Nothing is waited for without a bound.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from streamer.engine.kafka import bootstrap
+from streamer.engine.kafka.fetching import READ_COMMITTED
+from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS, look_up_leaders
 from streamer.engine.kafka.records import Record
 from streamer.errors import BrokerUnavailable
 from streamer.settings import Settings
 
 _FETCH_BYTES: Final = 8 << 20
 _POLL_MS: Final = 200
+_PATIENCE_S: Final = 60.0
+"""Until a topic of which nothing comes, though it has more, is given up."""
 
 
 class Scanned(NamedTuple):
@@ -79,7 +86,9 @@ class Scanner:
         total = _left(at, ends)
         for tp, offset in at.items():
             consumer.seek(tp, offset)
+        still_s = 0.0
         while left := [tp for tp in ends if at[tp] < ends[tp]]:
+            began, before = time.monotonic(), _left(at, ends)
             for tp, fetched in (await consumer.getmany(*left, timeout_ms=_POLL_MS)).items():
                 at[tp] = fetched[-1].offset + 1
                 records = [Record(r.offset, r.key, r.value, r.timestamp, r.headers) for r in fetched]
@@ -87,16 +96,22 @@ class Scanner:
                     records = [record for record in records if record.offset < ends[tp]]
                 yield Scanned(tp.partition, records, total - _left(at, ends), total)
             for tp in left:
-                at[tp] = max(at[tp], await consumer.position(tp))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_POLL_MS / 1000):
+                        at[tp] = max(at[tp], await consumer.position(tp))
+            still_s = still_s + time.monotonic() - began if _left(at, ends) == before else 0.0
+            if still_s > _PATIENCE_S:
+                raise KafkaTimeoutError(f"nothing of {topic} came for {_PATIENCE_S:g} s")
 
 
 @asynccontextmanager
-async def scanner(settings: Settings, reading: str) -> AsyncIterator[Scanner]:
+async def scanner(settings: Settings, reading: str, committed_only: bool = False) -> AsyncIterator[Scanner]:
     """Connects to the broker.
 
     Args:
         settings: which brokers, and how long to wait for them.
         reading: what is going to be read, for errors.
+        committed_only: whether a topic ends, for this, where the first open transaction begins.
 
     Raises:
         BrokerUnavailable: no broker answered within ``broker_timeout``, or one stopped answering.
@@ -108,9 +123,13 @@ async def scanner(settings: Settings, reading: str) -> AsyncIterator[Scanner]:
         max_partition_fetch_bytes=_FETCH_BYTES,
         fetch_max_wait_ms=_POLL_MS,
         request_timeout_ms=round(settings.broker_timeout * 1000),
+        metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        isolation_level=READ_COMMITTED if committed_only else "read_uncommitted",
     )
+    bootstrap.choose(consumer._client, settings.broker_timeout)
     try:
         await consumer.start()
+        look_up_leaders(consumer._fetcher)
         yield Scanner(consumer)
     except KafkaError as error:
         raise BrokerUnavailable(

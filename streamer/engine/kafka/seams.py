@@ -12,6 +12,8 @@ import inspect
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
@@ -22,6 +24,7 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as DriverConsumer
+from faust.transport.drivers.aiokafka import Producer as DriverProducer
 
 
 class Seam(NamedTuple):
@@ -35,6 +38,7 @@ class Seam(NamedTuple):
 SEAMS: Final = (
     Seam(TRANSPORTS, "aliases", "registers the URL scheme of the batch transport"),
     Seam(DriverConsumer, "_new_consumer_thread", "overridden: our consumer thread"),
+    Seam(DriverProducer, "_new_producer", "overridden: it bootstraps from servers that answer"),
     Seam(Consumer, "getmany", "overridden: one message per topic and fetch; called by _drain_messages"),
     Seam(Consumer, "_drain_messages", "calls getmany, and _add_gap when batches leave gaps"),
     Seam(Consumer, "_wait_next_records", "called: fetches, and waits while the flow is stopped"),
@@ -50,11 +54,12 @@ SEAMS: Final = (
     Seam(AIOKafkaConsumerThread, "_fetch_records", "overridden: adds positions, highwaters and the generation"),
     Seam(AIOKafkaConsumerThread, "getmany", "overridden: one coroutine in its thread instead of a queue of methods"),
     Seam(AIOKafkaConsumerThread, "seek_to_committed", "overridden: to the beginning without a commit"),
-    Seam(AIOKafkaConsumerThread, "seek_to_beginning", "called by it"),
     Seam(AIOKafkaConsumerThread, "_ensure_consumer", "called when it has started"),
     Seam(AIOKafkaConsumer, "_max_poll_records", "handed to _fetch_records"),
     Seam(AIOKafkaConsumer, "_fetcher", "given the next"),
     Seam(Fetcher, "_proc_fetch_request", "replaced: how a broker is asked"),
+    Seam(Fetcher, "_proc_offset_request", "replaced: looks up leaders after an error"),
+    Seam(Fetcher, "_client", "whose metadata that is"),
     Seam(FetchRequest, "build", "overridden: a request of a session"),
     Seam(FetchRequest, "_topics", "the partitions that it names"),
     Seam(Fetcher, "_records", "answers not yet unpacked"),
@@ -62,7 +67,10 @@ SEAMS: Final = (
     Seam(PartitionRecords, "_consumer_record", "replaced: makes a plain Record"),
     Seam(AIOKafkaConsumer, "_fetch_max_wait_ms", "set before start"),
     Seam(AIOKafkaConsumer, "_subscription", "positions and highwaters, read in the fetch thread"),
-    Seam(AIOKafkaProducer, "_txn_manager", "its ids: replaced by Identities; of a claim, read"),
+    Seam(AIOKafkaConsumer, "_client", "bootstraps from servers that answer"),
+    Seam(AIOKafkaAdminClient, "_client", "likewise"),
+    Seam(AIOKafkaClient, "_bootstrap_servers", "those that answer"),
+    Seam(AIOKafkaProducer, "_txn_manager", "its ids: replaced by Identities"),
     Seam(AIOKafkaProducer, "_message_accumulator", "asks for the ids of a batch"),
     Seam(AIOKafkaProducer, "_sender", "has them too"),
     Seam(MessageAccumulator, "_txn_manager", "replaced by Identities"),
@@ -74,6 +82,8 @@ SEAMS: Final = (
     Seam(TransactionManager, "_pid_and_epoch", "the id of what is not claimed"),
     Seam(TransactionManager, "transaction_timeout_ms", "taken over"),
     Seam(TopicPartitionState, "highwater", "end of a partition at the last fetch"),
+    Seam(AIOKafkaConsumer, "_isolation_level", "set before start: whether open transactions are read"),
+    Seam(TopicPartitionState, "lso", "where the first open transaction begins"),
     Seam(TopicPartitionState, "timestamp", "when that was, set back to when it was asked for"),
     Seam(TopicPartitionState, "position", "next offset to read"),
     Seam(TopicPartitionState, "has_valid_position", "whether there is one"),

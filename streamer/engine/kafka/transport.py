@@ -1,96 +1,45 @@
 """Batch transport: one Faust message for all that a fetch brought an agent, and commits that follow what is saved.
 
 Faust seam: ``faust.transport.drivers.TRANSPORTS.aliases`` (URL scheme ``streamer+kafka://``) and subclasses of the
-aiokafka driver's Transport, Consumer and consumer thread.
+aiokafka driver's Transport and Consumer; its consumer thread is in ``engine/kafka/fetch_thread.py``.
 
 Replaces:
 - ``Consumer.getmany``, which makes a message, a future and several tasks of every record: here a message's value is
   a :class:`Delivery`, the records fetched of an agent's topics by partition.
 - ``Consumer._add_gap`` and ``_new_offset``, which look for runs of consecutive acked offsets: nothing is acked here. A
   partition is committed to where :meth:`BatchConsumer.saved` says; alignment may leave half a batch unprocessed.
-- ``Consumer.verify_event_path``, an alarm for partitions without messages or positions.
-- ``ConsumerThread.getmany``, whose queue of methods wakes two tasks a call.
+- ``Consumer.verify_event_path``, an alarm for partitions without messages or positions: ``engine/kafka/watchdog.py``.
 
 What must hold for it to be right:
 - ``saved`` is called only when the records are processed and saved (``engine/state/checkpoint.py``), or written (the
   publisher).
 - Batches of a partition are delivered in offset order; after a seek back the same offsets may come twice.
 - What is fetched and not delivered is sought back to: what a rebalance drops, also if nothing was committed yet.
-- A ``Fetched`` is made in the fetch thread together with the records it belongs to, so that "caught up" means:
-  nothing at the broker when it was last asked (``engine/kafka/fetching.py``), nothing on the way to the agent.
+- A ``Fetched`` is made together with the records it belongs to, so that "caught up" means: nothing at the broker when
+  it was last asked (``engine/kafka/fetching.py``), nothing on the way to the agent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaProducer
+from faust.exceptions import ConsumerNotStarted
 from faust.streams import Stream
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message, StreamT
 
-from streamer.engine.kafka import fetching
-from streamer.engine.kafka.records import Batch, Fetched, Record
+from streamer.engine.kafka import bootstrap, fetching
+from streamer.engine.kafka.fetch_thread import BatchConsumerThread, FetchedRecords
+from streamer.engine.kafka.records import Batch, Fetched
+from streamer.engine.kafka.watchdog import Reading
 
 SCHEME: Final = "streamer+kafka"
 Delivery: TypeAlias = dict[TP, Batch]
 """What a fetch brought of one topic, or of those that are delivered together, by partition."""
-
-
-class _FetchResult(dict[TP, list[Record]]):
-    """Fetched records, the group generation they were fetched in, and how far they leave every partition."""
-
-    generation: int
-    how_far: Mapping[TP, Fetched]
-
-
-class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The stock consumer thread, fetching with a short wait, at a measured pace, and telling how far that leaves it."""
-
-    async def on_start(self) -> None:
-        """Called by Faust in the thread, before anything is fetched."""
-        await super().on_start()
-        pace = fetching.Pace(cast(BatchConsumer, self.consumer).fetch_interval_s)
-        fetching.install(self._ensure_consumer()._fetcher, pace)
-
-    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = fetching.FETCH_MAX_WAIT_MS
-        return consumer
-
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seeks to what is committed, and to the beginning of what never was, or there.
-
-        aiokafka leaves both where they are, which is after records that were fetched and dropped during a rebalance.
-        """
-        committed = await super().seek_to_committed()
-        left = [tp for tp, offset in committed.items() if not offset]  # None or 0
-        if left:
-            await self.seek_to_beginning(*left)
-        return committed
-
-    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-        """Called in the app's thread: fetches in this one."""
-        consumer = self._ensure_consumer()
-        active = cast("set[TP]", active_partitions)  # None, of a client that is no worker, is passed on as it is
-        fetching = self._fetch_records(consumer, active, timeout, consumer._max_poll_records)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetching, self.thread_loop))
-
-    async def _fetch_records(
-        self,
-        consumer: AIOKafkaConsumer,
-        active_partitions: set[TP],
-        timeout: float | None = None,
-        max_records: int | None = None,
-    ) -> _FetchResult:
-        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        result = _FetchResult(cast("dict[TP, list[Record]]", records))
-        result.generation = self.app.consumer_generation_id
-        result.how_far = fetching.how_far(consumer)
-        return result
 
 
 class BatchConsumer(driver.Consumer):
@@ -101,10 +50,13 @@ class BatchConsumer(driver.Consumer):
         before_assigned: awaited before anything of the partitions is delivered; must return soon, as the group waits.
         fetch_interval_s: least time between two fetches of a broker, s; read when the consumer starts.
         together: topics that go to the same agent, and so into one message.
+        committed_only: whether to leave out what a transaction has not committed; read when the consumer starts. For
+            topics that others write; in our own a stranger's open transaction must hide nothing.
     """
 
     fetch_interval_s: float = fetching.FETCH_INTERVAL_S
     together: frozenset[str] = frozenset()
+    committed_only: bool = False
     before_revoked: Callable[[set[TP]], Awaitable[None]] | None = None
     before_assigned: Callable[[set[TP]], Awaitable[None]] | None = None
 
@@ -112,6 +64,7 @@ class BatchConsumer(driver.Consumer):
         self._fetched: dict[TP, Fetched] = {}
         self._last_batch: dict[TP, Batch] = {}
         self._saved: dict[TP, int] = {}
+        self._saved_to: dict[TP, int] = {}
         self._held: set[TP] = set()
         super().__init__(*args, **kwargs)
 
@@ -132,7 +85,7 @@ class BatchConsumer(driver.Consumer):
         if not self.flow_active:
             await self._seek_back()
             return
-        if records is None or not isinstance(records, _FetchResult):
+        if records is None or not isinstance(records, FetchedRecords):
             return
         if self._is_stale(records.generation):
             return
@@ -144,6 +97,7 @@ class BatchConsumer(driver.Consumer):
                 agent = "" if tp.topic in self.together else tp.topic
                 self._last_batch[tp] = deliveries.setdefault(agent, {})[tp] = batch
         self._fetched.update(records.how_far)
+        self._pass_over(records)
         for delivery in deliveries.values():
             if self._is_stale(records.generation):
                 return
@@ -180,7 +134,7 @@ class BatchConsumer(driver.Consumer):
 
     async def _seek_back(self) -> None:
         try:
-            await self.perform_seek()
+            await asyncio.wait_for(self.perform_seek(), self.app.conf.broker_request_timeout)
         except Exception as error:  # noqa: BLE001 - as Faust does: what fails here is tried again at the next fetch
             self.log.warning("seek to the committed offsets failed, the next fetch repeats it: %r", error)
 
@@ -214,6 +168,14 @@ class BatchConsumer(driver.Consumer):
         batch = self._last_batch.get(tp)
         return fetched.seen_ms if batch is None or batch.taken else None
 
+    def readings(self) -> dict[TP, Reading]:
+        """How far every partition that is to be read is, for ``engine/kafka/watchdog.py``."""
+        try:
+            wanted = self.assignment() - self._held
+        except ConsumerNotStarted:
+            return {}
+        return {tp: Reading(self._fetched.get(tp), self._saved_to.get(tp)) for tp in wanted}
+
     # --- committing ---------------------------------------------------------------------------------------
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
@@ -221,8 +183,16 @@ class BatchConsumer(driver.Consumer):
 
     def saved(self, tp: TP, offset: int) -> None:
         """Everything of ``tp`` before ``offset`` is processed and saved: the next commit may say so."""
-        self._saved[tp] = offset
-        self._acked[tp][:] = [offset - 1]
+        if offset > self._saved_to.get(tp, 0):
+            self._saved[tp] = self._saved_to[tp] = offset
+            self._acked[tp][:] = [offset - 1]
+
+    def _pass_over(self, records: FetchedRecords) -> None:
+        """Offsets without records (ends of transactions, what they gave up) are done when all before them is."""
+        for tp, fetched in records.how_far.items():
+            batch, saved_to = self._last_batch.get(tp), self._saved_to.get(tp, 0)
+            if fetched.position > saved_to and (batch is None or saved_to > batch[-1].offset):
+                self.saved(tp, fetched.position)
 
     def finished(self, delivery: Delivery) -> None:
         """All of a delivery is written to where it belongs."""
@@ -238,7 +208,7 @@ class BatchConsumer(driver.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Not Faust's alarm for what stalls: it knows a partition by messages of its own, and one that is about to be
-        read from its beginning makes it crash the worker. Watermark and consumer lag are metrics."""
+        read from its beginning makes it crash the worker. Ours is ``engine/kafka/watchdog.py``."""
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Lets the engine save and commit while the partitions are still ours, then forgets them."""
@@ -248,6 +218,7 @@ class BatchConsumer(driver.Consumer):
         for tp in revoked:
             self._last_batch.pop(tp, None)
             self._saved.pop(tp, None)
+            self._saved_to.pop(tp, None)
             self._fetched.pop(tp, None)
         await super().on_partitions_revoked(revoked)
 
@@ -258,10 +229,20 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
 
+class StockProducer(driver.Producer):
+    """Faust's own producer, which starts with the app though nothing is sent by it."""
+
+    def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
+        producer = super()._new_producer(transactional_id)
+        bootstrap.choose(producer.client, self.app.conf.broker_request_timeout)
+        return producer
+
+
 class BatchTransport(driver.Transport):
     """The aiokafka transport with :class:`BatchConsumer`."""
 
     Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
+    Producer: ClassVar[type[StockProducer]] = StockProducer
 
 
 async def deliveries(stream: StreamT[Delivery]) -> AsyncIterator[Delivery]:

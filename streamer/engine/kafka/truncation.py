@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
+from streamer.engine.kafka import bootstrap
 from streamer.settings import Settings
 
 log: Final = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Truncation:
 
     async def _delete(self, before: Mapping[TopicPartition, int]) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.brokers, request_timeout_ms=_TIMEOUT_MS)
+        bootstrap.choose(admin._client, _TIMEOUT_MS / 1000)
         try:
             await admin.start()
             await admin.delete_records({tp: RecordsToDelete(offset) for tp, offset in before.items()}, _TIMEOUT_MS)

@@ -39,7 +39,10 @@ _TURN_S: Final = 0.05
 
 
 class WorkerContext(NamedTuple):
-    """What all partitions of a worker share."""
+    """What all partitions of a worker share.
+
+    ``now_ms`` is the time that users' time follows, ``latest_ms`` what events from the future are held against.
+    """
 
     settings: Settings
     rules: Rules
@@ -50,6 +53,7 @@ class WorkerContext(NamedTuple):
     deltas: DeltaWriter
     consumer: Consumer
     now_ms: Callable[[], int]
+    latest_ms: Callable[[], int]
 
     @classmethod
     def on(
@@ -60,6 +64,7 @@ class WorkerContext(NamedTuple):
         producer: Producer,
         consumer: Consumer,
         now_ms: Callable[[], int],
+        latest_ms: Callable[[], int] | None = None,
     ) -> Self:
         """The job on a producer and a consumer, Kafka's or any other's."""
         topics = settings.topics
@@ -73,6 +78,7 @@ class WorkerContext(NamedTuple):
             DeltaWriter(producer, topics.population, metrics),
             consumer,
             now_ms,
+            now_ms if latest_ms is None else latest_ms,
         )
 
 
@@ -111,7 +117,7 @@ class AssignedPartition:
             self._pending.outbox_end = store.mark.outbox_end
         self.store = store
         for topic, batch in self._early:
-            processor.receive(topic, batch, context.now_ms())
+            processor.receive(topic, batch, context.latest_ms())
         self._early = []
         self._processor = processor
         self.due = True
@@ -126,7 +132,7 @@ class AssignedPartition:
         """Takes a batch; its offsets are committed once they are processed and saved."""
         batch.taken = True
         if self._processor is not None:
-            self._processor.receive(topic, batch, self._context.now_ms())
+            self._processor.receive(topic, batch, self._context.latest_ms())
             self.due = True
             self._hold(self._processor.too_far_ahead())
         else:

@@ -23,7 +23,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
 from streamer.clock import wall_ms
@@ -32,12 +31,12 @@ from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.kafka.records import Batch, Record
 from streamer.engine.kafka.scan import Scanner, scanner
 from streamer.engine.kafka.transport import BatchConsumer
-from streamer.engine.member import Member
+from streamer.engine.member import Member, explained
 from streamer.engine.metrics import Metrics
 from streamer.engine.population.announcement import Announcement, announce
 from streamer.engine.population.snapshots import KEY
 from streamer.engine.population.totals import TotalsTable
-from streamer.errors import StateCorrupt, TakenOver
+from streamer.errors import StateCorrupt
 from streamer.population import health
 from streamer.scoring import document, priors
 from streamer.settings import Settings
@@ -116,7 +115,7 @@ class Aggregator(Member):
             self._consumer.saved(self._deltas, counted_to)
 
     async def _announce(self, table: TotalsTable) -> None:
-        made = announce(table.totals, self._announced, self._now_ms(), self._settings)
+        made = announce(table.totals, self._announced, self._clock(), self._settings)
         lists, flagged = self._topics
         await lists.replace(made.lists)
         await flagged.replace(made.health)
@@ -131,6 +130,7 @@ class Aggregator(Member):
             await sent.done
 
     def _measure(self, table: TotalsTable, took_s: float) -> None:
+        self._measure_clock()
         metrics, made = self._metrics, self._announced
         metrics.population_seconds.set(took_s)
         metrics.population_version.set(made.priors.version)
@@ -140,9 +140,7 @@ class Aggregator(Member):
 
     async def _fail(self, error: Exception) -> None:
         self._table = None
-        if isinstance(error, ProducerFenced):
-            error = TakenOver("another population agent has taken over this one's work: restart it")
-        await self._crash(error)
+        await self._crash(explained(error))
 
     # --- assignment -------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from tests.processes import HANGS_AFTER_S, wait_for
 from tests.system.faults.deployed import Deploy, Deployed
 
 FROZEN = psutil.STATUS_STOPPED
-TAKEN_OVER = "another worker has taken over"
+TAKEN_OVER = "another process has taken over"
 
 
 def frozen(child: Child) -> bool:

@@ -9,7 +9,8 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streamer.engine.kafka.identities import Identities
-from streamer.engine.kafka.producer import BatchProducer, NewRecord, _Sender
+from streamer.engine.kafka.producer import BatchProducer, NewRecord
+from streamer.engine.kafka.sender import Sender
 from streamer.settings import Settings
 
 
@@ -33,7 +34,7 @@ class Waiting(AIOKafkaProducer):
 def test_a_batch_waits_for_a_broker_that_is_away_longer_than_a_request_may_take() -> None:
     async def sent() -> list[object]:
         several, writer = BatchProducer(Settings()), Waiting()
-        several._outputs = _Sender(writer, Identities(0))
+        several._outputs = Sender(writer, Identities(0))
         sent = await several.send("outbox", 1, [[NewRecord(b"ann", b"1")], [NewRecord(b"bob", None)]])
         assert writer.asked == 3
         return [await batch.done for batch in sent]

@@ -26,6 +26,7 @@ LAYERS: Final = (
     "streamer.profile",
     "streamer.engine.metrics",
     "streamer.engine.trusted_clock",
+    "streamer.engine.lateness",
     "streamer.engine.kafka",
     "streamer.engine.member",
     "streamer.engine.state",
