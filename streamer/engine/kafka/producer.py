@@ -10,9 +10,9 @@ what was taken is sent once it is back, so nobody may give up meanwhile and go o
 
 Fencing. A worker that was frozen longer than its group waits (a paused machine, a long swap) still believes that it
 owns its partitions when it is woken, and would write old state over that of the worker that took over. So the owner
-of a partition writes with the producer id that Kafka gives to the transactional id ``group/partition``, whose epoch
-rises with every claim: after the owner's first batch a broker refuses those of an older epoch (``ProducerFenced``).
-No transaction is ever begun: records are readable at once, and nothing waits for a commit.
+of a partition writes with the producer id that Kafka gives to the transactional id ``topic/partition``, whose epoch
+rises with every claim, whichever group's it is: after the owner's first batch a broker refuses those of an older
+epoch (``ProducerFenced``). No transaction is ever begun: records are readable at once, and nothing waits for a commit.
 
 Two connections carry it all: a checkpoint's large batches on one, so that they keep no document waiting on the other.
 What comes while a request is under way goes together into the next.
@@ -143,7 +143,7 @@ class BatchProducer:
         await asyncio.gather(*(self._claim(partition, topics) for partition in partitions))
 
     async def _claim(self, partition: int, topics: Sequence[str]) -> None:
-        identity = await self._identity(f"{self._settings.group}/{topics[0]}/{partition}")
+        identity = await self._identity(f"{topics[0]}/{partition}")
         for topic in topics:
             self._writer(topic).identities.claim([TopicPartition(topic, partition)], identity)
             for sent in await self.send(topic, partition, [[NewRecord(CLAIM.encode(), None)]]):
@@ -159,7 +159,7 @@ class BatchProducer:
         except KafkaError as error:
             raise BrokerUnavailable(
                 f"the broker gives no producer id for the transactional id {transactional_id}: {error!r}. "
-                "Allow Write and Describe on transactional ids that begin with the group's name"
+                "Allow Write and Describe on transactional ids that begin with the topic's name"
             ) from None
         else:
             return PidAndEpoch(claimant._txn_manager.producer_id, claimant._txn_manager.producer_epoch)
