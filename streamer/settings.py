@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     brokers: str = Field("localhost:9092", min_length=1, description="Kafka bootstrap servers, comma-separated")
     topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$", description="put before every topic name")
     group: str = Field("streamer", min_length=1, description="consumer group of the signals workers")
+    former_group: str = Field("", description="group whose state this one takes over for good (a deployment renamed)")
     partitions: int = Field(8, ge=1, le=10_000, description="partitions of every topic keyed by user")
     partitioner: Partitioner = Field(
         "murmur2",

@@ -76,6 +76,7 @@ class PartitionProcessor:
         self._erasures = self._inboxes[prefix + _ERASURES]
         self._buffer_events = settings.buffer_events
         self._labels = settings.labels
+        self._partitions, self._group = settings.partitions, settings.group
         self._rejects: list[Reject] = []
         self._erased_parts: dict[str, dict[str, bytes | None]] = {}
         self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
@@ -284,7 +285,10 @@ class PartitionProcessor:
     def mark(self) -> Mark:
         """The mark of a checkpoint taken now, but for where outbox and journal stand then."""
         newest = {name: lane.newest for name, lane in self.clock.sources.items()}
-        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage)
+        return Mark(
+            MARK_VERSION, self.clock.watermark, newest, 0, lineage=self._lineage,
+            partitions=self._partitions, group=self._group,
+        )  # fmt: skip
 
     def progress(self) -> dict[str, int]:
         """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""
