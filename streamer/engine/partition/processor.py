@@ -67,7 +67,7 @@ class PartitionProcessor:
         )
         if store.mark is not None:
             self.clock.restore(store.mark.watermark, store.mark.newest)
-        prefix = settings.topic_prefix
+        prefix = settings.topics.source_prefix
         self._inboxes = {
             prefix + name: Inbox(name, prefix + name, partition, lane, EventDecoder(name, max_future_ms))
             for name, lane in self.clock.lanes.items()
