@@ -62,6 +62,7 @@ def run_worker(settings: Settings) -> int:
         BrokerUnavailable: no broker answered in time.
         TopicsError: topics are missing or do not fit together.
         StateTooNew, StateCorrupt: the state cannot be read by this worker.
+        StateForeign: the state is another group's, or of another number of partitions.
     """
     _ensure_topics(settings)
     return _run(build_worker(settings))

@@ -14,6 +14,7 @@ StreamerError
 ├── StateError             stored state cannot be read
 │   ├── StateCorrupt       it does not decode
 │   ├── StateTooNew        a newer Streamer wrote it
+│   ├── StateForeign       it is another group's, or of another number of partitions
 │   └── StoreFailed        the local state on disk cannot be used
 ├── DataSetError           a data set to replay is missing or not in its documented format
 └── ProcessEnded           a process that this one started ended, or stopped working, by itself
@@ -116,6 +117,10 @@ class StateCorrupt(StateError):
 
 class StateTooNew(StateError):
     """A stored record was written by a newer Streamer: upgrade this worker."""
+
+
+class StateForeign(StateError):
+    """The state is another group's, or was written for another number of partitions; nothing of it was touched."""
 
 
 class StoreFailed(StateError):

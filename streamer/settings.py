@@ -40,7 +40,13 @@ class Settings(BaseSettings):
     # --- Kafka -------------------------------------------------------------------------------------------
     brokers: str = Field("localhost:9092", min_length=1, description="Kafka bootstrap servers, comma-separated")
     topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$", description="put before every topic name")
+    source_prefix: str | None = Field(
+        None,
+        pattern=r"^[a-zA-Z0-9._-]*$",
+        description="put before source topics and erasures instead, to read another deployment's; None: topic_prefix",
+    )
     group: str = Field("streamer", min_length=1, description="consumer group of the signals workers")
+    former_group: str = Field("", description="group whose state this one takes over for good (a deployment renamed)")
     partitions: int = Field(8, ge=1, le=10_000, description="partitions of every topic keyed by user")
     partitioner: Partitioner = Field(
         "murmur2",
@@ -176,7 +182,7 @@ class Settings(BaseSettings):
     @property
     def topics(self) -> Topics:
         """The names of this deployment's topics."""
-        return Topics(self.topic_prefix)
+        return Topics(self.topic_prefix, self.source_prefix)
 
 
 class Topics:
@@ -184,6 +190,12 @@ class Topics:
 
     >>> Topics("dev-").impressions
     'dev-impressions'
+    >>> Topics("try-", "dev-").impressions, Topics("try-", "dev-").state
+    ('dev-impressions', 'try-streamer-state')
+
+    Args:
+        prefix: put before every name.
+        source_prefix: put before those of sources and erasures instead; None: it is not.
     """
 
     __slots__ = (
@@ -191,12 +203,13 @@ class Topics:
         "labels", "plays", "population", "rejects", "snapshots", "sources", "state", "totals",
     )  # fmt: skip
 
-    def __init__(self, prefix: str = "") -> None:
-        self.impressions = prefix + "impressions"
-        self.plays = prefix + "plays"
-        self.dislikes = prefix + "dislikes"
-        self.feedback = prefix + "feedback"
-        self.erasures = prefix + "erasures"
+    def __init__(self, prefix: str = "", source_prefix: str | None = None) -> None:
+        sources = prefix if source_prefix is None else source_prefix
+        self.impressions = sources + "impressions"
+        self.plays = sources + "plays"
+        self.dislikes = sources + "dislikes"
+        self.feedback = sources + "feedback"
+        self.erasures = sources + "erasures"
         self.avoid_lists = prefix + "avoid-lists"
         self.labels = prefix + "labels"
         self.rejects = prefix + "rejects"
@@ -208,6 +221,11 @@ class Topics:
         self.default_lists = prefix + "default-lists"
         self.creator_health = prefix + "creator-health"
         self.sources = (self.impressions, self.plays, self.dislikes, self.feedback)
+
+    @property
+    def source_prefix(self) -> str:
+        """What stands before the names of sources and erasures."""
+        return self.impressions.removesuffix("impressions")
 
 
 def load(config: Path | None = None, **overrides: object) -> Settings:

@@ -37,7 +37,7 @@ def install(app: typer.Typer) -> None:
 
 
 def check(ctx: typer.Context) -> None:
-    """Check settings, broker, topics, population and Redis; exit code 1 if anything is wrong."""
+    """Check settings, broker, topics, state, population and Redis; exit code 1 if anything is wrong."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -79,8 +79,20 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
     if not problems:
         yield Finding("topics", True, f"fit together, {settings.partitions} partitions each")
         yield from (Finding("topics", True, f"but: {each}") for each in topics.advice(settings))
+        yield from _contents(settings)
         if settings.population:
             yield _population(settings)
+
+
+def _contents(settings: Settings) -> Iterator[Finding]:
+    from streamer.cli import check_kafka
+    from streamer.errors import BrokerUnavailable, StateError
+
+    for part, look in (("state", check_kafka.state), ("rejects", lambda s: check_kafka.rejects(s, wall_ms()))):
+        try:
+            yield Finding(part, *look(settings))
+        except (BrokerUnavailable, StateError) as error:
+            yield Finding(part, False, str(error))
 
 
 def _population(settings: Settings) -> Finding:

@@ -30,10 +30,11 @@ from streamer.engine.member import Member, explained
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
 from streamer.engine.population.snapshots import SnapshotFollower
+from streamer.engine.state import ownership
 from streamer.engine.state.recovery import recover
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.stores import open_stores
-from streamer.errors import BrokerUnavailable, TopicsError
+from streamer.errors import BrokerUnavailable, StateForeign, TopicsError
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -221,7 +222,10 @@ class Engine(Member):
         began = time.monotonic()
         topics = self._settings.topics
         try:
+            is_former = await ownership.require(self._settings, assigned)
             await self._producer.claim(assigned, (topics.state, topics.journal, topics.avoid_lists))
+            if is_former:
+                await ownership.take_over(self._settings, assigned, self._ensure().changelog)
             await self.follow_population()
             stores = await self._stores.open(assigned)
             cut = await recover(self._settings, stores)
@@ -231,7 +235,8 @@ class Engine(Member):
             for partition, store in stores.items():
                 assigned[partition].recovered(store, capacity)
         except Exception as error:
-            log.exception("recovery failed")
+            if not isinstance(error, StateForeign):
+                log.exception("recovery failed")
             await self._fail(error)
             return
         took = time.monotonic() - began

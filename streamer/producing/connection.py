@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
-from kafka import KafkaAdminClient, KafkaProducer
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError
 from kafka.protocol.metadata import MetadataRequest
 
@@ -50,6 +50,11 @@ class Cluster:
         """Partition counts of those topics that exist."""
         found: list[_TopicMetadata] = self._client.describe_topics(topics)
         return {topic["name"]: len(topic["partitions"]) for topic in found if topic["error_code"] != _UNKNOWN_TOPIC}
+
+    def is_written(self, topic: str, partitions: int) -> bool:
+        """Whether a topic has, or had, a record in one of its partitions."""
+        asked = {TopicPartition(topic, partition): OffsetSpec.LATEST for partition in range(partitions)}
+        return any(found.offset > 0 for found in self._client.list_partition_offsets(asked).values())
 
     def configs(self, topics: list[str], names: list[str]) -> dict[str, dict[str, str]]:
         """Values in force of some configs of topics that exist. The embedded broker cannot tell."""

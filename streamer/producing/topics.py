@@ -18,6 +18,11 @@ _HOUR_MS: Final = str(3_600_000)
 _DELTAS_KEPT_DAYS: Final = 3
 """How long the population agent may be away, a weekend, before what the workers told it is lost."""
 _BY_BROKER: Final = "LogAppendTime"
+_RAISED: Final = (
+    "once workers have written state, partitions must not be raised; new records of users whose partition is another "
+    "now are rejected (wrong_partition). If the setting is wrong, correct it; else make the topics anew under another "
+    "topic_prefix and read the sources again"
+)
 LARGEST_BATCH: Final = 16 << 20
 """Bytes of the largest batch that the compacted topics take; a user's state at its caps is far below."""
 
@@ -170,32 +175,36 @@ def _problems(settings: Settings, cluster: Cluster) -> list[str]:
     topics = wanted(settings)
     found = cluster.partitions(list(topics))
     if cluster.embedded:  # its topics appear when first used, and have no configs
-        return _partition_problems(settings, found)
+        return _partition_problems(settings, cluster, found)
     configs = cluster.configs(list(found), ["cleanup.policy", "retention.ms"]) if found else {}
     there = {topic: values for topic, values in configs.items() if values}  # one may be deleted in between
     problems = [f"topic {topic} does not exist: run  streamer topics create" for topic in topics if topic not in there]
-    problems += _partition_problems(settings, found)
+    problems += _partition_problems(settings, cluster, found)
     for topic, values in there.items():
         problems += _config_problems(settings, topic, topics[topic]["cleanup.policy"], values)
     return problems
 
 
-def _partition_problems(settings: Settings, found: dict[str, int]) -> list[str]:
+def _partition_problems(settings: Settings, cluster: Cluster, found: dict[str, int]) -> list[str]:
     not_by_user = (settings.topics.rejects, *of_one_partition(settings))
     keyed = {topic: count for topic, count in found.items() if topic not in not_by_user}
     counts = set(keyed.values())
+    if counts <= {settings.partitions}:
+        return []
+    state = settings.topics.state
+    has_state = state in found and cluster.is_written(state, found[state])
     if len(counts) > 1:
         listed = ", ".join(f"{topic} {count}" for topic, count in sorted(keyed.items()))
+        raising = "" if has_state else f"raise them all to {max(counts)} while they are empty, or "
         return [
             (
                 f"topics have unequal numbers of partitions, so a user's events reach different workers: {listed}; "
-                f"raise them all to {max(counts)} while they are empty, or make them anew under another topic_prefix"
+                f"{raising}make them anew under another topic_prefix"
             )
         ]
-    if counts and counts != {settings.partitions}:
-        there = counts.pop()
-        return [f"topics have {there} partitions, the setting partitions says {settings.partitions}: set it to {there}"]
-    return []
+    there = counts.pop()
+    said = f"topics have {there} partitions, the setting partitions says {settings.partitions}: "
+    return [said + (_RAISED if has_state else f"set it to {there}")]
 
 
 def _config_problems(settings: Settings, topic: str, policy: str, values: dict[str, str]) -> list[str]:

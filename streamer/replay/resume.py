@@ -41,7 +41,7 @@ class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True):
 
 def point_file(settings: Settings, name: str, source: Path) -> Path:
     """The file of the resume point for this data set, from this place, to this deployment."""
-    where = "\n".join((settings.brokers, settings.topic_prefix, str(source.resolve())))
+    where = "\n".join((settings.brokers, settings.topics.source_prefix, str(source.resolve())))
     return settings.data_dir / f"replay-{name}-{blake2b(where.encode(), digest_size=4).hexdigest()}.json"
 
 

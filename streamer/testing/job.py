@@ -137,7 +137,7 @@ class StreamerJob:
     def _append(self, topic: str, value: bytes, key: bytes | None) -> None:
         if self._follows_events:
             self.now_ms = max(self.now_ms, _ts_in(value))
-        self._broker.append(self._settings.topic_prefix + topic, [NewRecord(key, value)])
+        self._broker.append(self._names.source_prefix + topic, [NewRecord(key, value)])
 
     def _work(self) -> None:
         self._worker.work()
@@ -176,7 +176,7 @@ class StreamerJob:
         """What went to the topic ``rejects``, in order."""
         return [
             Rejected(
-                headers["topic"].removeprefix(self._settings.topic_prefix),
+                headers["topic"].removeprefix(self._names.source_prefix),
                 int(headers["offset"]),
                 headers["code"],
                 headers["detail"],

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from redis import Redis
 from typer.testing import CliRunner, Result
@@ -207,7 +208,51 @@ def test_explain_of_an_unknown_user_says_so(settings: Settings) -> None:
 def test_check_is_content_with_a_working_deployment(settings: Settings) -> None:
     assert run(settings, "topics", "create").exit_code == 0
     result = run(settings, "check")
-    assert (result.exit_code, result.output.count("✓"), "✗" in result.output) == (0, 4, False)
+    assert (result.exit_code, result.output.count("✓"), "✗" in result.output) == (0, 6, False)
+
+
+@pytest.mark.parametrize(
+    ("codes", "days_ago", "exit_code", "told"),
+    [
+        (["malformed_json"], 0, 0, "1 malformed_json in the last day"),
+        (
+            ["missing_key", "wrong_partition", "wrong_partition"],
+            0,
+            1,
+            "2 wrong_partition, 1 missing_key in the last day",
+        ),
+        (["wrong_partition"], 2, 0, "none in the last day"),
+    ],
+)
+def test_check_finds_records_in_wrong_partitions(
+    settings: Settings, codes: list[str], days_ago: int, exit_code: int, told: str
+) -> None:
+    assert run(settings, "topics", "create").exit_code == 0
+    producer = open_producer(settings, delivery_timeout=10, auto_create=True)
+    for at, code in enumerate(codes):
+        headers, ts = [("code", code.encode())], NOW - days_ago * DAY_MS
+        producer.send(settings.topics.rejects, b"x", b"k", headers, at % settings.partitions, ts)
+    producer.flush()
+    producer.close()
+    result = run(settings, "check")
+    assert (result.exit_code, told in " ".join(result.output.split())) == (exit_code, True)
+    assert ("set partitioner" in " ".join(result.output.split())) is bool(exit_code)
+
+
+def test_check_says_whose_the_state_is(settings: Settings) -> None:
+    assert run(settings, "topics", "create").exit_code == 0
+    producer = open_producer(settings, delivery_timeout=10, auto_create=True)
+    mark = Mark(MARK_VERSION, NOW, {}, 0, partitions=settings.partitions, group=settings.group)
+    producer.send(settings.topics.state, encode_mark(mark), MARK_KEY, partition=1)
+    producer.flush()
+    assert f"belongs to group {settings.group}; saved in 1 of" in run(settings, "check").output
+    producer.send(settings.topics.state, encode_mark(msgspec.structs.replace(mark, group="x")), MARK_KEY, partition=1)
+    producer.flush()
+    producer.close()
+    result = run(settings, "check")
+    assert (result.exit_code, "belong to group 'x'" in result.output) == (1, True)
+    result = run(settings.model_copy(update={"partitions": 7}), "check")
+    assert (result.exit_code, "must not be raised" in " ".join(result.output.split())) == (1, True)
 
 
 def test_topics_of_other_partition_counts_are_named_with_what_to_set(settings: Settings) -> None:

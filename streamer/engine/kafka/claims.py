@@ -145,7 +145,7 @@ async def _ask(client: AIOKafkaClient, transactional_id: str, request: Request[A
 def _refused(transactional_id: str, error: KafkaError) -> BrokerUnavailable:
     return BrokerUnavailable(
         f"the broker gives no producer id for the transactional id {transactional_id}: {error!r}. "
-        "Allow Write and Describe on transactional ids that begin with the group's name"
+        "Allow Write and Describe on transactional ids that begin with the topic's name"
     )
 
 

@@ -10,8 +10,9 @@ what was taken is sent once it is back, so nobody may give up meanwhile and go o
 
 Fencing. A worker that was frozen longer than its group waits (a paused machine, a long swap) still believes that it
 owns its partitions when it is woken, and would write old state over that of the worker that took over. So the owner
-of a partition writes with the producer id that Kafka gives to the transactional id ``group/partition``, whose epoch
-rises with every claim: after the owner's first batch a broker refuses those of an older epoch (``ProducerFenced``).
+of a partition writes with the producer id that Kafka gives to the transactional id ``topic/partition``, whose epoch
+rises with every claim, whichever group's it is: after the owner's first batch a broker refuses those of an older epoch
+(``ProducerFenced``).
 No transaction is ever begun: records are readable at once, and nothing waits for a commit. But a broker forgets who
 claims what and then does nothing, so claims are renewed (``engine/kafka/claims.py``); and a process that finds that it
 was frozen sends nothing more, whatever brokers remember (``engine/kafka/pulse.py``).
@@ -190,7 +191,7 @@ class BatchProducer:
         return RENEWED_AFTER_S if remembered is None else min(RENEWED_AFTER_S, remembered / 4)
 
     def _transactional_id(self, partition: int, topics: Sequence[str]) -> str:
-        return f"{self._settings.group}/{topics[0]}/{partition}"
+        return f"{topics[0]}/{partition}"
 
     def _coordination(self) -> AIOKafkaClient:
         return self._senders()[0].producer.client

@@ -67,7 +67,7 @@ class PartitionProcessor:
         )
         if store.mark is not None:
             self.clock.restore(store.mark.watermark, store.mark.newest)
-        prefix = settings.topic_prefix
+        prefix = settings.topics.source_prefix
         self._inboxes = {
             prefix + name: Inbox(name, prefix + name, partition, lane, EventDecoder(name, max_future_ms))
             for name, lane in self.clock.lanes.items()
@@ -77,6 +77,7 @@ class PartitionProcessor:
         self._buffer_events = settings.buffer_events
         self._labels = settings.labels
         self._erased_kept_ms = settings.retention_days * DAY_MS  # events from before may be sent or read again so long
+        self._partitions, self._group = settings.partitions, settings.group
         self._rejects: list[Reject] = []
         self._erased_parts: dict[str, dict[str, bytes | None]] = {}
         self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
@@ -286,7 +287,10 @@ class PartitionProcessor:
     def mark(self) -> Mark:
         """The mark of a checkpoint taken now, but for where outbox and journal stand then."""
         newest = {name: lane.newest for name, lane in self.clock.sources.items()}
-        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage)
+        return Mark(
+            MARK_VERSION, self.clock.watermark, newest, 0, lineage=self._lineage,
+            partitions=self._partitions, group=self._group,
+        )  # fmt: skip
 
     def progress(self) -> dict[str, int]:
         """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""

@@ -30,6 +30,7 @@ from streamer.engine.kafka.ports import Reader
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import Extent, scanner
 from streamer.engine.state import last_written as written
+from streamer.engine.state import ownership
 from streamer.engine.state.changelog import apply_record, deadline_of
 from streamer.engine.state.journal import epoch_of
 from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore
@@ -49,9 +50,12 @@ async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> d
     Raises:
         BrokerUnavailable: the broker does not let it be read.
         StateCorrupt, StateTooNew: the changelog holds something this worker cannot read.
+        StateForeign: it is not this deployment's.
     """
     async with scanner(settings, "the state") as topics:
-        return await recover_from(topics, settings.topics, stores)
+        cut = await recover_from(topics, settings.topics, stores)
+    ownership.hold_to(settings, (store.mark for store in stores.values()))
+    return cut
 
 
 async def recover_from(topics: Reader, names: Topics, stores: Mapping[int, PartitionStore]) -> dict[int, int]:

@@ -44,6 +44,8 @@ class Mark(Struct, array_like=True, frozen=True):
         lineage: drawn when a changelog is begun: a changelog made anew under the same name has another one.
         changelog_begin: offset from which on the changelog has the whole state; if it begins later now, somebody has
             deleted records (``engine/state/rewriting.py``).
+        partitions: how many there were; 0: not known, it is from before this was saved.
+        group: whose it is (``engine/state/ownership.py``); empty: not known.
     """
 
     version: int
@@ -53,6 +55,8 @@ class Mark(Struct, array_like=True, frozen=True):
     journal_begin: int = 0
     lineage: str = ""
     changelog_begin: int = 0
+    partitions: int = 0
+    group: str = ""
 
 
 class UserChange(NamedTuple):

@@ -124,3 +124,14 @@ def test_topic_names_carry_the_prefix() -> None:
     assert len(set(names)) == 15
     assert all(name.startswith("eu-") for name in names)
     assert topics.sources == ("eu-impressions", "eu-plays", "eu-dislikes", "eu-feedback")
+
+
+def test_sources_alone_may_have_another_prefix() -> None:
+    topics = load(topic_prefix="try-", source_prefix="").topics
+    assert topics.sources == ("impressions", "plays", "dislikes", "feedback")
+    assert (topics.erasures, topics.source_prefix) == ("erasures", "")
+    assert (topics.avoid_lists, topics.state, topics.rejects) == (
+        "try-avoid-lists",
+        "try-streamer-state",
+        "try-rejects",
+    )
