@@ -40,10 +40,10 @@ class Settings(BaseSettings):
     # --- Kafka -------------------------------------------------------------------------------------------
     brokers: str = Field("localhost:9092", min_length=1, description="Kafka bootstrap servers, comma-separated")
     topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$", description="put before every topic name")
-    source_prefix: str | None = Field(
-        None,
-        pattern=r"^[a-zA-Z0-9._-]*$",
-        description="put before source topics and erasures instead, to read another deployment's; None: topic_prefix",
+    source_prefix: str = Field(
+        "{topic_prefix}",
+        pattern=r"^(\{topic_prefix\})?[a-zA-Z0-9._-]*$",
+        description="put before source topics and erasures; another deployment's topic_prefix to read its events",
     )
     group: str = Field("streamer", min_length=1, description="consumer group of the signals workers")
     former_group: str = Field("", description="group whose state this one takes over for good (a deployment renamed)")
@@ -182,7 +182,7 @@ class Settings(BaseSettings):
     @property
     def topics(self) -> Topics:
         """The names of this deployment's topics."""
-        return Topics(self.topic_prefix, self.source_prefix)
+        return Topics(self.topic_prefix, self.source_prefix.replace("{topic_prefix}", self.topic_prefix))
 
 
 class Topics:

@@ -179,8 +179,8 @@ def local_documents(settings: Settings) -> dict[str, Document]:
 async def _recovered(settings: Settings, stores: Mapping[int, PartitionStore]) -> dict[str, Document]:
     await recover(settings, stores)
     rules = Rules(settings)
-    found = {user: profile_in(store, user, rules).document() for store in stores.values() for user in store}
-    return {user: computed for user, computed in found.items() if computed is not None}
+    found = [(user, profile_in(store, user, rules).document()) for store in stores.values() for user in store]
+    return {user: computed for user, computed in found if computed is not None}  # erased users stand everywhere
 
 
 def make_topic(settings: Settings, name: str, partitions: int, **configs: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -11,10 +13,23 @@ from streamer.cli.options import options_of
 from streamer.clock import wall_ms
 
 if TYPE_CHECKING:
+    from streamer.engine.state.letting_go import LettingGo
     from streamer.settings import Settings
     from streamer.sinks.connection import SyncClient
 
-_POLL_S: Final = 0.1
+_POLL_S: Final = 0.2
+
+
+class _Seen(NamedTuple):
+    """What Redis has of the user.
+
+    Attributes:
+        there: whether there is a document.
+        position: of the outbox record seen last; -1: of none.
+    """
+
+    there: bool
+    position: int
 
 
 def install(app: typer.Typer) -> None:
@@ -27,9 +42,9 @@ def erase(
     user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is done; 0: do not wait.")] = 30.0,
 ) -> None:
-    """Delete everything known of a user up to now: in Kafka and in Redis. Waits until Redis has let go."""
+    """Delete everything known of a user up to now. Waits until state, journal, outbox and Redis have let go."""
     settings = options_of(ctx).settings()
-    from streamer.errors import RedisUnavailable
+    from streamer.engine.state.letting_go import LettingGo
     from streamer.producing import SignalProducer
     from streamer.sinks.connection import CLIENT_ERRORS, RedisAddress
 
@@ -37,20 +52,75 @@ def erase(
     try:
         with address.connect() as client:
             before = _seen(client, user)
+            letting_go = LettingGo(settings, user)
             with SignalProducer(settings) as producer:
-                producer.erase(user, wall_ms())
+                asyncio.run(_begin(settings, letting_go))
+                now_ms = wall_ms()
+                producer.erase(user, now_ms)
             typer.echo(f"asked the workers to erase {user} (topic {settings.topics.erasures})")
             if timeout > 0:
-                took = _wait(client, user, before, timeout)
-                if took is None:
-                    raise RedisUnavailable(
-                        f"Redis has not let go of {user} after {timeout:g} s: check that a worker and a publisher run "
-                        "(streamer check); the request stands, they will do it when they do"
-                    )
-                typer.echo(f"Redis: {'deleted' if before[0] else 'there was no list'}, confirmed after {took:.1f} s")
+
+                def left() -> list[str]:
+                    return letting_go.left(now_ms) + _left_in_redis(before, _seen(client, user), letting_go.tombstone)
+
+                _confirm(asyncio.run(_wait(settings, letting_go, left, timeout)), timeout, before.there)
     except CLIENT_ERRORS as error:
         raise address.unavailable(error) from None
     _tell_rest(settings)
+
+
+def _confirm(left: list[str], timeout: float, was_there: bool) -> None:
+    if left:
+        lines = "".join(f"\n  - {line}" for line in left)
+        typer.echo(
+            f"not erased everywhere after {timeout:g} s:{lines}\n"
+            "check that a worker and a publisher run (streamer check); the request stands, and is done when they do",
+            err=True,
+        )
+        raise typer.Exit(1)
+    typer.echo(
+        "confirmed: nothing from before is left in state, journal and outbox; "
+        f"Redis: {'deleted' if was_there else 'there was no list'}"
+    )
+
+
+async def _begin(settings: Settings, letting_go: LettingGo) -> None:
+    from streamer.engine.kafka.scan import scanner
+
+    async with scanner(settings, "what there is of the user") as topics:
+        await letting_go.begin(topics)
+
+
+async def _wait(settings: Settings, letting_go: LettingGo, left: Callable[[], list[str]], timeout: float) -> list[str]:
+    """Waits until nothing is left; what is left in the end. What there was already is read before time counts."""
+    from streamer.engine.kafka.scan import scanner
+
+    async with scanner(settings, "what is left of the user") as topics:
+        await letting_go.read_on(topics)
+        deadline = time.monotonic() + timeout
+        while (found := left()) and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_S)
+            await letting_go.read_on(topics)
+        return found
+
+
+def _seen(client: SyncClient, user: str) -> _Seen:
+    from streamer.sinks.keys import document_key, guard_key
+
+    position = client.get(guard_key(user))
+    return _Seen(bool(client.exists(document_key(user))), -1 if position is None else int(position))
+
+
+def _left_in_redis(before: _Seen, now: _Seen, tombstone: int) -> list[str]:
+    """Redis has let go once it has seen the tombstone with the highest offset: it passes over whatever is before.
+
+    If the outbox was made anew, it passes over the tombstone, too: then it must have no document.
+    """
+    if now.there and (now == before or now.position < tombstone or tombstone < 0):
+        return ["Redis still has the document"]
+    if now.position < tombstone:
+        return ["Redis has not heard of it yet, and may still get an older document"]
+    return []
 
 
 def _tell_rest(settings: Settings) -> None:
@@ -63,21 +133,3 @@ def _tell_rest(settings: Settings) -> None:
     )
     if settings.population:
         typer.echo(f"{topics.population}, {topics.totals}: sums over all users, which say nothing of anybody, stay")
-
-
-def _seen(client: SyncClient, user: str) -> tuple[bool, object]:
-    """Whether there is a document, and the position of the outbox record that Redis saw last of this user."""
-    from streamer.sinks.keys import document_key, guard_key
-
-    return bool(client.exists(document_key(user))), client.get(guard_key(user))
-
-
-def _wait(client: SyncClient, user: str, before: tuple[bool, object], timeout: float) -> float | None:
-    """Waits for the tombstone to arrive; seconds it took, None if it did not."""
-    began = time.monotonic()
-    while time.monotonic() - began < timeout:
-        there, position = _seen(client, user)
-        if not there and position is not None and position != before[1]:
-            return time.monotonic() - began
-        time.sleep(_POLL_S)
-    return None

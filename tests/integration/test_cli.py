@@ -267,5 +267,7 @@ def test_erase_that_nobody_does_says_so_and_that_the_request_stands(settings: Se
     run(settings, "topics", "create")
     result = run(settings, "erase", "u1", "--timeout", "0.3")
     assert result.exit_code == 1
+    assert "no worker has erased the user in partitions 0, 1, 2, 3" in result.stderr
+    assert "Redis has not heard of it" not in result.stderr  # there is no tombstone that it could have heard of
     assert "a worker and a publisher run" in result.stderr
     assert "the request stands" in result.stderr

@@ -65,9 +65,12 @@ def test_each_kind_of_event_reaches_its_topic_keyed_by_user(
     }
     found = {topic: records(embedded_broker, topic) for topic in sent}
     assert {topic: [(record[1], record[2]) for record in of_topic] for topic, of_topic in found.items()} == {
-        topic: [(key, value)] for topic, value in sent.items()
+        topic: [(key, value)] * (embedded_broker.partitions if topic == topics.erasures else 1)
+        for topic, value in sent.items()
     }
+    erased = found.pop(topics.erasures)
     assert len({of_topic[0][0] for of_topic in found.values()}) == 1  # all of a user in one partition
+    assert [record[0] for record in erased] == list(range(embedded_broker.partitions))  # whoever sent what where
 
 
 def test_fields_may_be_numpys_numbers_and_any_collection(

@@ -29,14 +29,18 @@ class Placement:
         self._partitions = partitions
         self._partitioner: Partitioner = partitioner
 
+    def is_home(self, user: str) -> bool:
+        """Whether a user belongs here."""
+        return partition_of(user, self._partitions, self._partitioner) == self._partition
+
     def misplaced(self, topic: str, record: Record, user: str) -> Reject | None:
         """Why a user's record does not stand where it must; None: it does."""
         if record.key is None:
             detail = f"no record key: it must be the user_id, {user!r}, as it decides on the partition"
             return Reject(topic, self._partition, record, "missing_key", detail)
-        home = partition_of(user, self._partitions, self._partitioner)
-        if home == self._partition:
+        if self.is_home(user):
             return None
+        home = partition_of(user, self._partitions, self._partitioner)
         detail = (
             f"user {user!r} belongs in partition {home} of {self._partitions} by partitioner={self._partitioner}: let "
             "the producer use that one, or set the setting partitioner"

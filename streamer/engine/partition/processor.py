@@ -77,7 +77,7 @@ class PartitionProcessor:
         self._buffer_events = settings.buffer_events
         self._labels = settings.labels
         self._erased_kept_ms = settings.retention_days * DAY_MS  # events from before may be sent or read again so long
-        self._partitions, self._group = settings.partitions, settings.group
+        self._owner = settings.partitions, settings.group
         self._rejects: list[Reject] = []
         self._erased_parts: dict[str, dict[str, bytes | None]] = {}
         self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
@@ -234,6 +234,7 @@ class PartitionProcessor:
         user = erasure.user_id
         gone = self._erased_parts.setdefault(user, {})
         gone.update(dict.fromkeys(self.store.parts(user)))
+        is_known = user in self.users or not gone.keys() <= {ERASED}
         for name in gone:
             self.store.put(user, name, None)
         gone[ERASED] = erasure.ts.to_bytes(8)
@@ -241,7 +242,8 @@ class PartitionProcessor:
         self.store.unsaved.pop(user, None)
         self.store.journal.drop(user)
         self.users.forget(user)
-        out.writes.append(Write(user, None, None))
+        if is_known or self._placement is None or self._placement.is_home(user):  # else Redis would go by its offset
+            out.writes.append(Write(user, None, None))
         if self._labels:
             out.labels.append(LabelWrite(user, "", None))
 
@@ -287,10 +289,7 @@ class PartitionProcessor:
     def mark(self) -> Mark:
         """The mark of a checkpoint taken now, but for where outbox and journal stand then."""
         newest = {name: lane.newest for name, lane in self.clock.sources.items()}
-        return Mark(
-            MARK_VERSION, self.clock.watermark, newest, 0, lineage=self._lineage,
-            partitions=self._partitions, group=self._group,
-        )  # fmt: skip
+        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage, 0, *self._owner)
 
     def progress(self) -> dict[str, int]:
         """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""

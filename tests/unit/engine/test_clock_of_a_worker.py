@@ -24,8 +24,8 @@ from streamer.events import DAY_MS, Dislike, encode
 from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import Settings
+from streamer.testing.broker import MemoryBroker, MemoryProducer
 from tests.unit.engine.test_batch_producer import Waiting
-from tests.unit.memory_producer import MemoryProducer
 
 NOW = 20_400 * DAY_MS
 YEAR = 365 * DAY_MS
@@ -62,7 +62,7 @@ def engine_of(wall: Wall, settings: Settings) -> Engine:
         raise error
 
     engine = Engine(settings, Metrics(), crash, wall)
-    engine._producer = MemoryProducer()
+    engine._producer = MemoryProducer(MemoryBroker())
     engine._join(cast(BatchConsumer, Consumer(wall)))
     return engine
 

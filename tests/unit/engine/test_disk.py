@@ -170,7 +170,7 @@ def test_an_erased_user_is_gone_from_disk_after_the_checkpoint(folder: Path) -> 
     job.produce("erasures", Erasure("secret-name", NOW))
     job.run()
     job.checkpoint()
-    job.now_ms += 3 * DAY_MS
+    job.now_ms += (WALL.retention_days + 1) * DAY_MS
     job.process()
     job.checkpoint()
     job.store.close()

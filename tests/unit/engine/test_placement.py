@@ -15,7 +15,7 @@ from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import Output
 from streamer.engine.state.store import MemoryStore
-from streamer.events import Dislike, encode
+from streamer.events import Dislike, Erasure, encode
 from streamer.partitioning import Partitioner, murmur2, partition_of
 from streamer.population import Deltas
 from streamer.profile import Rules
@@ -64,3 +64,21 @@ def test_a_record_without_key_is_rejected_also_beside_one_with_a_key() -> None:
     assert [reject.code for reject in out.rejects] == ["missing_key"]
     assert [write.user for write in out.writes] == ["ann"]
     assert processed(0, [("ann", None)], "murmur2", 1).rejects[0].code == "missing_key"
+
+
+@pytest.mark.parametrize("home", [True, False], ids=["where the user belongs", "elsewhere"])
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_an_erasure_deletes_a_document_only_where_one_may_be(home: bool, known: bool) -> None:
+    """Redis goes by the offsets of a user's outbox records: a needless one, farther on, would outrank the true ones."""
+    partition = partition_of("ann", 4) if home else (partition_of("ann", 4) + 1) % 4
+    settings = Settings(partitions=4)
+    store = MemoryStore()
+    if known:
+        store.put("ann", "w", b"x")
+    processor = PartitionProcessor(
+        partition, settings, Rules(settings), store, 10, Deltas(), Placement(partition, 4, "murmur2")
+    )
+    processor.receive("erasures", [Record(0, b"ann", encode(Erasure("ann", 5)), 5)], 10)
+    out = processor.process(10, {}, 100)
+    assert [write.user for write in out.writes] == (["ann"] if home or known else [])
+    assert [change.user for change in processor.take_changes()] == ["ann"]
