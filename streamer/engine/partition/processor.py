@@ -265,8 +265,7 @@ class PartitionProcessor:
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
             changes[user] = change._replace(parts={WRITTEN: raw, **change.parts})
         self.store.unsaved = {}
-        kept_from = self.clock.watermark - self._erased_kept_ms
-        passed = [user for user, ts in self.store.erased.items() if ts <= kept_from]
+        passed = [user for user, ts in self.store.erased.items() if ts <= self.clock.watermark - self._erased_kept_ms]
         for user in passed:
             self.store.put(user, ERASED, None)
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))

@@ -75,7 +75,7 @@ def block(ts: int) -> bytes:
 def test_one_tick_of_a_wall_clock_in_2040_forgets_nobody(told: bool) -> None:
     async def run() -> None:
         wall = Wall()
-        engine = engine_of(wall, Settings())
+        engine = engine_of(wall, Settings(partitions=1))
         store, partition = MemoryStore(), AssignedPartition(0, engine._ensure())
         partition.recovered(store, 100)
         engine._assigned = {0: partition}
