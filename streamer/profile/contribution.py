@@ -189,13 +189,7 @@ def _add(
         observed = 500_000 if outcome.satisfied else 0
         stays = 1.0 if outcome.media == "product" else 1 - baseline.abandon_chance(item.duration_s)
         expectations = [micro(0.5 * min(stays * min(max(explained / ratio, 0.05), 1.0), 0.9)) for ratio in ratios]
-    delta.contents[item.content_id] = Cell(exposures, plays, 0, 0, 0, stated)
-    cells = delta.tags_in(item_context(item, rules))
-    counts = Cell(exposures, plays, observed, 0, 0, stated)
-    for tag, expected in zip(tags, expectations, strict=False):
-        _count(cells, tag, counts, expected)
-    if item.creator is not None:
-        _count(delta.creators, item.creator, counts, expectations[-1])
+    _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated)
     if trial:
         totals = delta.totals
         totals.theta += item.attention
@@ -206,13 +200,33 @@ def _add(
         _add_play(delta, item, outcome, baseline)
 
 
-def _count(cells: dict[str, Cell], value: str, counts: Cell, expected: int) -> None:
-    """Adds an interaction's counts to a key's, and what was expected of the key."""
-    cell = cells.get(value)
-    if cell is None:
-        cells[value] = Cell(counts.exposures, counts.plays, counts.o, expected, 0, counts.stated)
-    else:
-        cell.count(counts.exposures, counts.plays, counts.o, expected, counts.stated)
+def _spread(
+    delta: Tile,
+    item: Interaction,
+    tags: list[str],
+    context: str,
+    expectations: list[int],
+    exposures: int,
+    plays: int,
+    observed: int,
+    stated: int,
+) -> None:
+    """Adds an interaction's counts to its content, its tags in order and its creator, who have one expectation each."""
+    delta.contents[item.content_id] = Cell(exposures, plays, 0, 0, 0, stated)
+    cells = delta.tags_in(context)
+    for tag, expected in zip(tags, expectations, strict=False):
+        cell = cells.get(tag)
+        if cell is None:
+            cells[tag] = Cell(exposures, plays, observed, expected, 0, stated)
+        else:
+            cell.count(exposures, plays, observed, expected, stated)
+    creator = item.creator
+    if creator is not None:
+        cell = delta.creators.get(creator)
+        if cell is None:
+            delta.creators[creator] = Cell(exposures, plays, observed, expectations[-1], 0, stated)
+        else:
+            cell.count(exposures, plays, observed, expectations[-1], stated)
 
 
 def _add_play(delta: Tile, item: Interaction, outcome: Outcome, baseline: Baseline) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from streamer.events import DAY_MS, Dislike, Event, Feedback
 from streamer.profile.explicit.records import ExplicitRecord, RecordKey
-from streamer.profile.rollup.hysteresis import relist
 from streamer.profile.state import State
 from streamer.signals import explicit
 
@@ -30,7 +29,7 @@ def take_late(state: State, event: Event) -> bool:
     if contributed is not None and contributed.ts <= record.undo:
         record.contributed = None
         state.population_changes.take_back(contributed)
-        relist(state.listed, state.rollup, state.rules.scorer, state.take_back(contributed), state.frontier)
+        state.relist(state.take_back(contributed), state.frontier)
         state.population_changes.settle()
     return True
 

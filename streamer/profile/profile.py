@@ -48,7 +48,7 @@ class Doubt(enum.IntEnum):
 
     NOTHING = 0
     INTERACTIONS = 1
-    """Interactions of open sessions have changed, or a session was closed."""
+    """Interactions of open sessions have changed, or one was closed."""
     STATEMENTS = 2
     """Statements in open sessions have, or which sessions there are."""
     EVERYTHING = 3
@@ -61,12 +61,8 @@ NOTHING, INTERACTIONS, STATEMENTS, EVERYTHING = Doubt
 class Profile(State):
     """All that is known of one user, and the document that follows. No I/O and no clock: time comes in as watermarks.
 
-    Forming a document is dear, so the :class:`View` that it came from is kept and brought up to date with what is in
-    doubt, when somebody asks whether the document is :attr:`stale`, or for the document.
-
-    Args:
-        user_id: whose.
-        rules: the deployment's constants.
+    Forming a document is dear, so the view that it came from is kept and brought up to date with what is in doubt, when
+    somebody asks for the document or whether it is :attr:`stale`.
     """
 
     def __init__(self, user_id: str, rules: Rules) -> None:
@@ -92,14 +88,13 @@ class Profile(State):
         journal: Sequence[bytes],
         tile: Callable[[int], bytes | None],
     ) -> Self:
-        """The profile in these stored parts.
+        """The profile in stored parts (``profile/saving.py``), None where there is none.
 
         Args:
             user_id: whose.
             rules: the deployment's constants.
-            head: part ``h``, None if there is none.
-            sessions: part ``s``, None if there is none.
-            journal: the journal's entries, oldest first; those of another epoch are passed over.
+            head, sessions: parts ``h`` and ``s``.
+            journal: its entries, oldest first; those of another epoch are passed over.
             tile: fetches part ``t<day>``.
 
         Raises:
@@ -207,8 +202,7 @@ class Profile(State):
     def advance(self, watermark: int) -> None:
         """Lets event time pass: closes and seals sessions, forgets what has left the window."""
         self.watermark = max(self.watermark, watermark)
-        if self._snapshot != self.rules.snapshots.number:
-            self._adopt_snapshot()
+        self._adopt_snapshot()
         due = [session for session in self.sessions if self.seals_at(session) <= self.watermark]
         if not due:
             self._raise_doubt(INTERACTIONS)
@@ -248,8 +242,7 @@ class Profile(State):
 
     def document(self) -> Document | None:
         """The document that follows from all known events; None if the user has none (spec §9)."""
-        if self._snapshot != self.rules.snapshots.number:
-            self._adopt_snapshot()
+        self._adopt_snapshot()
         if self.newest < 0 or self.past_window:
             self._view = None
             document = None if self.newest < 0 else past_window(self)
@@ -283,6 +276,8 @@ class Profile(State):
 
     def _adopt_snapshot(self) -> None:
         """Goes by the population's snapshot in force from here on."""
+        if self._snapshot == self.rules.snapshots.number:
+            return
         changed = self.rules.snapshots.since(self._snapshot)
         self._snapshot = self.rules.snapshots.number
         self._baseline = self._ready = None

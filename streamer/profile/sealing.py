@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streamer.profile.baseline import Baseline
 from streamer.profile.contribution import contributions
 from streamer.profile.explicit.evidence import Change, ExplicitEvidence, add_evidence, judge_ratings
 from streamer.profile.explicit.records import ExplicitRecord
 from streamer.profile.explicit.standing import forgotten, lightest
 from streamer.profile.labels import labels
-from streamer.profile.rollup.hysteresis import relist
 from streamer.profile.rollup.rollup import Key
 from streamer.profile.session import Session
 from streamer.profile.state import State
@@ -29,8 +29,8 @@ def seal(state: State, session: Session, ready: Tile | None) -> bool:
     8. Keys that were touched are listed, or no longer.
 
     Args:
-        state: the user's, of which the session is the first that is open.
-        session: the session.
+        state: the user's.
+        session: the first of those open.
         ready: its counts (2), if they are known already; they are given away.
 
     Returns:
@@ -41,9 +41,7 @@ def seal(state: State, session: Session, ready: Tile | None) -> bool:
     gone, touched = rollup.leave(session.day)
     state.unsaved.days.update(gone)
     baseline = state.baseline(session.day)
-    if state.records or session.records:
-        judge_ratings([session], baseline, rules)
-        _drop_forgotten(state, session)
+    _judge_records(state, session, baseline)
     delta = contributions(session, baseline, True, rules) if ready is None else ready  # 2
     if rules.labels:
         state.labels += labels(state.user_id, session, baseline, rules)
@@ -63,12 +61,16 @@ def seal(state: State, session: Session, ready: Tile | None) -> bool:
     state.judged_by = rules.population.version
     population.settle()
     state.sessions.remove(session)
-    relist(state.listed, rollup, rules.scorer, touched | evicted, session.last)  # 8
+    state.relist(touched | evicted, session.last)  # 8
     state.unsaved.head = state.unsaved.new_epoch = True
     return dropped
 
 
-def _drop_forgotten(state: State, session: Session) -> None:
+def _judge_records(state: State, session: Session, baseline: Baseline) -> None:
+    """Says whether the session's ratings speak for their contents, and drops records that count as absent."""
+    if not (state.records or session.records):
+        return
+    judge_ratings([session], baseline, state.rules)
     first_day = session.day - state.rules.window_days + 1
     absent = forgotten(state.records, [session], first_day, session.last, state.standing.oldest)
     for key in absent:

@@ -16,6 +16,8 @@ from streamer.profile.rollup.rollup import Key, Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile
+from streamer.scoring.counts import CONTENT
+from streamer.scoring.entries import is_listed
 
 JOURNAL_BYTES = 64 * 1024
 """Once the journal of an epoch is longer than this, and than the last snapshot, a new epoch begins (I6)."""
@@ -135,6 +137,20 @@ class State:
     def records_changed(self) -> None:
         """What the records amount to has to be worked out anew."""
         self._standing = None
+
+    def relist(self, touched: Iterable[Key], as_of: int) -> None:
+        """Sets the listed bits of keys whose e, o or ld changed: what was listed stays a little longer (spec §7).
+
+        Args:
+            touched: the keys; those that neither are nor could be listed may be left out.
+            as_of: ``last`` of the sealing session, or the frontier for a late undo.
+        """
+        for key in touched:
+            scored = None if key[0] == CONTENT else self.rollup.score(*key, self.rules.scorer)
+            if scored is not None and is_listed(scored, self.listed.get(key, -1) > as_of):
+                self.listed[key] = scored.expires_at
+            else:
+                self.listed.pop(key, None)
 
     def take_back(self, contributed: Contribution) -> set[Key]:
         """Takes a contribution back from its tile, exactly; returns the keys touched."""

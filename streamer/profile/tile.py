@@ -66,12 +66,18 @@ class Tile(Struct, array_like=True, gc=False):
 
     def tags_in(self, context: str) -> dict[str, Cell]:
         """The tags of a context, to add to."""
-        return self.tags.setdefault(context, {})
+        tags = self.tags.get(context)
+        if tags is None:
+            tags = self.tags[context] = {}
+        return tags
 
     def cell_to_add(self, kind: str, value: str, context: str) -> Cell:
         """The cell of any key to add to, made if there is none; ``context`` matters for tags."""
         cells = self.tags_in(context) if kind == TAG else self.creators if kind == CREATOR else self.contents
-        return cells.setdefault(value, Cell())
+        cell = cells.get(value)
+        if cell is None:
+            cell = cells[value] = Cell()
+        return cell
 
     def cell(self, kind: str, value: str) -> Cell | None:
         """The counts of a tag (over all contexts), creator or content; None if it has none."""

@@ -16,6 +16,9 @@ from streamer.signals.interaction import Interaction
 PLAYBACKS: Final = 8
 """Playbacks of one content remembered per session; the longest stay (I6)."""
 
+_ItemFields = tuple[int, str | None, int, tuple[str, ...], int, Media | None, int, float | None]
+"""Creator, tags, media and duration (s), each after the ts (ms) of the event that named it."""
+
 
 def opened_by(content_id: str, event: Event, seen: bool = False, attention: int = 0) -> Interaction:
     """An interaction with the context and the item fields of ``event``, which has yet to act on it.
@@ -51,7 +54,7 @@ def merge(item: Interaction, event: Event, gate: Gate, attention: Attention) -> 
     ts, tags = event.ts, event.tags
     if tags and tags != item.tags:
         tags = normal_tags(tags)
-    _take_fields(item, ts, event.creator_id, ts, tags, ts, event.media, ts, event.duration_s)
+    _take_fields(item, (ts, event.creator_id, ts, tags, ts, event.media, ts, event.duration_s))
     if ts <= item.first:
         _take_context(item, ts, event.device, daypart(ts, event.tz_offset_min))
     act(item, event, gate, attention)
@@ -93,24 +96,13 @@ def join(item: Interaction, other: Interaction) -> None:
         _take_playback(item, playback_id, played_s)
     item.position_s = greater(item.position_s, other.position_s)
     item.scroll_depth = greater(item.scroll_depth, other.scroll_depth)
-    creator, tags, media, duration_s = other.creator, other.tags, other.media, other.duration_s
-    _take_fields(
-        item, other.creator_at, creator, other.tags_at, tags, other.media_at, media, other.duration_at, duration_s
-    )
+    newer = other.media_at, other.media, other.duration_at, other.duration_s
+    _take_fields(item, (other.creator_at, other.creator, other.tags_at, other.tags, *newer))
 
 
-def _take_fields(
-    item: Interaction,
-    creator_at: int,
-    creator: str | None,
-    tags_at: int,
-    tags: tuple[str, ...],
-    media_at: int,
-    media: Media | None,
-    duration_at: int,
-    duration_s: float | None,
-) -> None:
-    """Item fields, each with the ts (ms) that it is known from: the newest wins, ties the greater value."""
+def _take_fields(item: Interaction, fields: _ItemFields) -> None:
+    """Of each item field the newest wins, ties the greater value."""
+    creator_at, creator, tags_at, tags, media_at, media, duration_at, duration_s = fields
     if creator is not None and (creator_at, creator) > (item.creator_at, item.creator or ""):
         item.creator_at, item.creator = creator_at, creator
     if tags and (tags_at, tags) > (item.tags_at, item.tags):

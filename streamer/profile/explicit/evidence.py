@@ -95,7 +95,7 @@ class ExplicitEvidence:
 
     def _change(self, key: RecordKey) -> Change | None:
         record = self._records.get(key)
-        acts, undo = self._said(key)
+        undo = max([part.undo for _, part in self._parts.get(key, [])] + [-1 if record is None else record.undo])
         old = None if record is None else record.contributed
         if old is not None and old.day < self._first_day:
             old = None
@@ -104,7 +104,7 @@ class ExplicitEvidence:
         if key.family == "purchase":
             returned, returns_undone = self._said(RecordKey(key.scope, key.target, "return"))
             returns = returned.returns, returns_undone
-            bought = newest_standing_purchase(acts.purchases, undo, *returns) is not None
+            bought = newest_standing_purchase(self._said(key)[0].purchases, undo, *returns) is not None
         removed = None
         if old is not None and (old.ts <= undo or not bought):
             removed, old = old, None

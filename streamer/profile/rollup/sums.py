@@ -97,7 +97,9 @@ def add_plays(into: dict[int, list[float]], buckets: Mapping[int, list[int]], we
     added = 0
     for edge, (plays, abandoned) in buckets.items():
         added += plays
-        sums = into.setdefault(edge, [0, 0.0, 0.0])
+        sums = into.get(edge)
+        if sums is None:
+            sums = into[edge] = [0, 0.0, 0.0]
         sums[0] += plays
         sums[1] += plays * weight
         sums[2] += abandoned * weight

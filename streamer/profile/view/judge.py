@@ -95,8 +95,11 @@ class Judge:
     def could_be_listed(self, kind: str, cells: Mapping[str, Cell], day: int) -> list[str]:
         """Which of these tags or creators could have an entry; they have counts of open sessions on this day alone."""
         known, least = self._rollup.sums[kind], self._rollup.frame.bounds.unblamed[kind] * 1e6
-        found = [value for value, cell in cells.items() if cell.e >= least or cell.ld > 0 or value in known]
-        return [value for value in found if self._could_be_listed(kind, value, {day: cells[value]})]
+        return [
+            value
+            for value, cell in cells.items()
+            if (cell.e >= least or cell.ld > 0 or value in known) and self._could_be_listed(kind, value, {day: cell})
+        ]
 
     def _could_be_listed(self, kind: str, value: str, provisional: Mapping[int, Cell]) -> bool:
         rollup = self._rollup
