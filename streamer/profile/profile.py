@@ -7,7 +7,9 @@ This file is the life of an event: :meth:`Profile.apply` joins it to a session; 
 from __future__ import annotations
 
 import enum
+from bisect import insort
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Final, Self
 
 from streamer.events import DAY_MS, Event
@@ -28,6 +30,9 @@ from streamer.scoring.document import Document
 
 OPEN_SESSIONS: Final = 1000
 """Open sessions of one user; the events of any more are dropped and metered (I6)."""
+
+
+_seal_order = attrgetter("seal_order")
 
 
 class EventFate(enum.Enum):
@@ -141,7 +146,8 @@ class Profile(State):
         if len(sessions) == 1 and sessions[0].takes(event, gap_ms):
             session = sessions[0]
         else:
-            joined = [session for session in sessions if session.takes(event, gap_ms)]
+            named = event.session_id
+            joined = [session for session in sessions if session.session_id == named and session.takes(event, gap_ms)]
             if len(joined) != 1:
                 self._raise_doubt(STATEMENTS)
             if not joined and event.ts <= self.frontier:
@@ -157,7 +163,8 @@ class Profile(State):
             stated = session.states(event) or len(session.interactions) > rules.session_items
             self._raise_doubt(STATEMENTS if stated else INTERACTIONS)
         if len(sessions) > 1:  # one order, whatever the order of arrival (I1)
-            sessions.sort(key=lambda s: s.seal_order)
+            sessions.remove(session)
+            insort(sessions, session, key=_seal_order)
         return EventFate.COUNTED
 
     def _joined(self, event: Event, sessions: list[Session]) -> Session:

@@ -72,9 +72,11 @@ def _judge_records(state: State, session: Session, baseline: Baseline) -> None:
         return
     judge_ratings([session], baseline, state.rules)
     first_day = session.day - state.rules.window_days + 1
-    for key in forgotten(state.records, [session], first_day, session.last, state.standing.oldest):
+    absent = forgotten(state.records, [session], first_day, session.last, state.standing.oldest)
+    for key in absent:
         del state.records[key]
-        state.records_changed()
+    if absent:
+        state.standing.forget(state.records, absent)
 
 
 def _take_statements(state: State, session: Session, evidence: ExplicitEvidence, changes: Sequence[Change]) -> set[Key]:
@@ -105,11 +107,12 @@ def _drop_beyond_caps(state: State, session: Session) -> tuple[set[Key], bool]:
             population.evict(kind, value, cell)
             evicted.add((kind, value))
             rules.dropped[f"tile_{kind}s"] += 1
-    records = lightest(state.records, rules.explicit_cap, session.last)
+    records = lightest(state.records, rules.explicit_cap, session.last, state.standing)
     for key in records:
         population.drop(state.records.pop(key))
-        state.records_changed()
         rules.dropped["explicit_records"] += 1
+    if records:
+        state.standing.forget(state.records, records)
     if len(session.interactions) > rules.session_items:
         rules.dropped["session_items"] += len(session.interactions) - rules.session_items
     return evicted, bool(evicted or records)

@@ -132,8 +132,11 @@ class Session(Struct, gc=False):
                     speaks = True
                     self.bound(rules)
             else:
+                first = item.first
                 merging.merge(item, event, rules.gate, rules.attention)
                 self.changed.add(content_id)
+                if item.first < first and len(interactions) > rules.session_items:
+                    speaks = True  # it may count now instead of another
             speaks = speaks or item.responded or item.ended
         kind = type(event)
         if kind is Impression or kind is Play:
@@ -146,8 +149,7 @@ class Session(Struct, gc=False):
         """Whether an event of this session is a statement, or names a content that one is of."""
         if isinstance(event, (Dislike, Feedback)) and RecordKey.of(event) is not None:
             return True
-        records = self.records
-        return bool(records) and any(key.target == event.content_id for key in records)
+        return bool(self.records) and event.content_id in self.feedback()
 
     def _record(self, event: Dislike | Feedback, rules: Rules) -> None:
         key = RecordKey.of(event)

@@ -16,17 +16,26 @@ from streamer.profile import Profile, Rules
 from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings
 from tests.property.driving import Saved, contexts_in, reloaded, tiles_of, watermark_at
-from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings, snapshots, statements
+from tests.property.worlds import CROWDED, ROOMY, SMALL, USUAL, crowds, events, moods, sittings, snapshots, statements
 
 steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24)), min_size=1, max_size=45)
 
 
-@pytest.mark.parametrize("world", [SMALL, USUAL], ids=["small", "usual"])
+@pytest.mark.parametrize("world", [SMALL, CROWDED, USUAL], ids=["small", "crowded", "usual"])
 @given(arrivals=steps, reload_every=st.integers(1, 9))
 def test_i2_state_and_document_equal_the_oracle_s_after_every_step_and_restart(
     world: Settings, arrivals: list[Event | int], reload_every: int
 ) -> None:
     assert_equal_after_every_step(world, arrivals, reload_every)
+
+
+@settings(deadline=None, max_examples=150)
+@given(arrivals=crowds(), shuffled=st.booleans(), data=st.data())
+def test_i2_which_items_count_and_what_follows_give_them_is_as_the_oracle_has_it(
+    arrivals: list[Event], shuffled: bool, data: st.DataObject
+) -> None:
+    arrived = data.draw(st.permutations(arrivals)) if shuffled else arrivals
+    assert_equal_after_every_step(CROWDED, [*arrived, 13], 4)
 
 
 by_days = st.lists(

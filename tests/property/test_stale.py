@@ -12,12 +12,12 @@ from streamer.scoring.document import Document, must_write
 from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings
 from tests.property.driving import Saved, take, watermark_at
-from tests.property.worlds import ROOMY, SMALL, USUAL, events, moods, sittings, snapshots
+from tests.property.worlds import CROWDED, ROOMY, SMALL, USUAL, crowds, events, moods, sittings, snapshots
 
 steps = st.lists(st.one_of(events(), events(), events(), st.integers(0, 12 * 24).map(watermark_at)), max_size=45)
 
 
-@pytest.mark.parametrize("world", [SMALL, USUAL], ids=["small", "usual"])
+@pytest.mark.parametrize("world", [SMALL, CROWDED, USUAL], ids=["small", "crowded", "usual"])
 @given(arrivals=steps)
 def test_whoever_asks_only_stale_profiles_misses_nothing(world: Settings, arrivals: list[Event | int]) -> None:
     assert_nothing_missed(world, arrivals)
@@ -48,6 +48,12 @@ def assert_nothing_missed(
         copy = saved.load("u", profile.rules)
         copy.watermark = profile.watermark
         assert not must_write(known, copy.document())
+
+
+@settings(deadline=None, max_examples=200)
+@given(arrivals=crowds())
+def test_whoever_asks_only_stale_profiles_misses_no_item_that_counts_instead_of_another(arrivals: list[Event]) -> None:
+    assert_nothing_missed(CROWDED, [*arrivals])
 
 
 habits = st.lists(
@@ -89,6 +95,19 @@ def test_a_finished_play_that_makes_no_entry_leaves_a_profile_fresh_and_counts_i
     again = Profile("u", profile.rules)
     again.sessions = profile.sessions
     assert profile.document() == again.document()
+
+
+def test_an_event_that_makes_an_item_count_instead_of_another_makes_a_profile_stale() -> None:
+    #   two items count: a and b, left early | c, shown after them, was shown before them as well: b counts no more
+    profile = Profile("u", Rules(CROWDED))
+    for event in (_shown(10_000, "a"), _played(11_000, "b", ended=True), _shown(20_000, "c"), _shown(30_000, "a")):
+        take(profile, event)
+    before = profile.document()
+    assert before is not None
+    assert [entry.value for entry in before.entries] == ["b"]
+    take(profile, _shown(9_000, "c"))
+    assert profile.stale
+    assert profile.document() is None
 
 
 def _shown(ts: int, content_id: str) -> Event:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from hypothesis import strategies as st
 
 from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
@@ -23,6 +25,9 @@ SMALL = Settings(
 
 ROOMY = Settings(window_days=6, half_life_days=3.0)
 """A world in which windows pass within a few events, and no cap bites."""
+
+CROWDED = ROOMY.model_copy(update={"session_items": 2})
+"""A world in which an event decides on which other interactions count."""
 
 USUAL = Settings()
 
@@ -154,6 +159,34 @@ def statements(draw: st.DrawFn, days: int = 14) -> Event:
     if kind == "play":
         return Play(**common, content_id=content_id, played_s=draw(st.sampled_from([1.0, 50.0])), duration_s=60.0)
     return _dislike(draw, common) if kind == "dislike" else _feedback(draw, common)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> list[Event]:
+    """More items than may count; then some turn out to have been shown earlier, and follows are made and taken back."""
+    start = BASE_DAY * DAY_MS + 600 * MINUTE
+    names = draw(st.permutations(["c1", "c2", "c3", "c4"]))
+
+    def shown(name: str, second: int) -> Event:
+        return Impression(user_id="u", ts=start + 1000 * second, content_id=name, tags=(name,), visible_ms=3000)
+
+    def told(kind: Literal["follow", "undo"], second: int) -> Event:
+        of: Literal["follow"] | None = "follow" if kind == "undo" else None
+        name, creator = draw(st.sampled_from([None, *names[:2]])), draw(st.sampled_from(["m", "k"]))
+        ts = start + 1000 * second
+        return Feedback(user_id="u", ts=ts, content_id=name, kind=kind, of=of, creator_id=creator, tags=("f",))
+
+    found: list[Event] = []
+    for at, name in enumerate(names):
+        ts = start + 1000 * (20 + at)
+        if draw(st.booleans()):
+            found.append(Play(user_id="u", ts=ts, content_id=name, tags=(name,), played_s=1.0, duration_s=60.0))
+        else:
+            found.append(shown(name, 20 + at))
+    later = [shown(draw(st.sampled_from(names)), draw(st.integers(0, 22))) for _ in range(draw(st.integers(0, 3)))]
+    kinds: list[Literal["follow", "undo"]] = draw(st.lists(st.sampled_from(["follow", "undo"]), max_size=4))
+    later += [told(kind, draw(st.integers(21, 24))) for kind in kinds]
+    return found + draw(st.permutations(later))
 
 
 def _dislike(draw: st.DrawFn, common: dict[str, object]) -> Dislike:

@@ -100,7 +100,12 @@ class SealedStanding:
         standing = Standing(records)
         self.hard = dict(standing.hard())
         self.followed = standing.followed()
-        self.oldest = min((record.newest for record in records.values()), default=0)
+        self.oldest = _oldest(records)
+
+    def forget(self, records: dict[RecordKey, ExplicitRecord], dropped: Iterable[RecordKey]) -> None:
+        """Takes note of records that were dropped; ``records`` are those that are left."""
+        self.update(records, dropped)
+        self.oldest = _oldest(records)
 
     def update(self, records: dict[RecordKey, ExplicitRecord], changed: Collection[RecordKey]) -> None:
         """Takes note of records that a seal changed."""
@@ -117,6 +122,10 @@ class SealedStanding:
             elif scope == "creator":
                 self.followed.discard(target)
         self.oldest = min([self.oldest, *(records[key].newest for key in changed if key in records)])
+
+
+def _oldest(records: dict[RecordKey, ExplicitRecord]) -> int:
+    return min((record.newest for record in records.values()), default=0)
 
 
 _ON_CONTENT = tuple(kind for kind in POSITIVE_KINDS if kind != "follow")
@@ -156,11 +165,17 @@ def forgotten(
     return absent + [key for key in positives if not _overrules(key, standing, gone)]
 
 
-def lightest(records: dict[RecordKey, ExplicitRecord], cap: int, now: int) -> list[RecordKey]:
+def lightest(records: dict[RecordKey, ExplicitRecord], cap: int, now: int, sealed: SealedStanding) -> list[RecordKey]:
     """Records beyond the cap (of those with a hard action and of the others each), lightest first.
 
     Those without effect go first, then those with the least newest ts; of hard ones not_interested and hide
     before dislike; block and report never.
+
+    Args:
+        records: sealed and late ones.
+        cap: of each sort.
+        now: the time (ms) that a hard entry must outlive to be live.
+        sealed: what the records amount to.
     """
     if len(records) <= cap:
         return []
@@ -168,19 +183,15 @@ def lightest(records: dict[RecordKey, ExplicitRecord], cap: int, now: int) -> li
     hard: list[tuple[tuple[bool, int, int, str, str, str], RecordKey]] = []
     others: list[tuple[tuple[bool, int, str, str, str], RecordKey]] = []
     for key, record in records.items():
-        known = Known.of(record, [])
         name = (key.family, key.scope, key.target)
-        if key.family == DISLIKE_FAMILY and known.acts.acted:
-            entry = hard_entry_of(standing, key)
+        acted = record.sealed.acted.keys() | record.late.acted.keys() if key.family == DISLIKE_FAMILY else ()
+        if acted:
+            entry = sealed.hard.get(key)
             live = entry is not None and entry.live(now)
-            acted = known.acts.acted
-            if live and any(acted.get(action, -1) > known.undo for action in ("block", "report")):
-                rank = 2
-            else:
-                rank = int("dislike" in acted)
-            hard.append(((live, rank, known.newest, *name), key))
+            rank = 2 if entry is not None and entry.until is None else int("dislike" in acted)
+            hard.append(((live, rank, record.newest, *name), key))
         else:
-            others.append(((_stands(key, known, standing), known.newest, *name), key))
+            others.append(((_stands(key, standing), record.newest, *name), key))
     dropped = [key for order, key in sorted(hard)[: max(0, len(hard) - cap)] if order[1] != 2]
     return dropped + [key for _, key in sorted(others)[: max(0, len(others) - cap)]]
 
@@ -190,7 +201,10 @@ def hard_entry_of(standing: Standing, key: RecordKey) -> HardEntry | None:
     return standing.hard_entry(key) if key.family == DISLIKE_FAMILY else None
 
 
-def _stands(key: RecordKey, known: Known, standing: Standing) -> bool:
+def _stands(key: RecordKey, standing: Standing) -> bool:
+    """Whether anything of a record of feedback stands; it is one of those in question."""
+    known = standing.known(key)
+    assert known is not None
     if key.family == "return":
         return max(known.acts.returns.values(), default=-1) > known.undo
     if key.family == "rating":

@@ -86,7 +86,7 @@ class View:
         self._is_whole = False
         """These have been made once: for the first document."""
         self._lists = False
-        self._frame: tuple[bool, Entry | None, list[Entry]] = (False, None, [])
+        self._besides: tuple[bool, Entry | None, list[Entry]] = (False, None, [])
         """What there is to a document besides the entries of keys, as of the last one."""
         self._differs = True
         self._take_statements(state)
@@ -163,10 +163,10 @@ class View:
     def differs(self) -> bool:
         """Whether what is written of the document may be another than when it was last asked for."""
         if not self._differs:
-            self._differs = self._frame != self._frame_of_now()
+            self._differs = self._besides != self._besides_now()
         return self._differs
 
-    def _frame_of_now(self) -> tuple[bool, Entry | None, list[Entry]]:
+    def _besides_now(self) -> tuple[bool, Entry | None, list[Entry]]:
         """Whether there is a document, the duration cap, and what was named and not taken back."""
         exists = self._lists or self._theta() >= KNOWN_THETA
         cap = capped(self._rollup, self._provisional.tiles, self._today, self.judge.as_of, self._rules.population)
@@ -182,12 +182,12 @@ class View:
                 if made:
                     self._made[key] = made
         self._lists = False
-        exists, cap, excluding = self._frame_of_now()
+        exists, cap, excluding = self._besides_now()
         found = self._found(cap, excluding)
         self._lists = bool(found)
-        self._frame = (exists or self._lists, cap, excluding)
+        self._besides = (exists or self._lists, cap, excluding)
         self._differs = False
-        return _assemble(state, state.newest, found, self._completion()) if self._frame[0] else None
+        return _assemble(state, state.newest, found, self._completion()) if self._besides[0] else None
 
     def _found(self, cap: Entry | None, excluding: list[Entry]) -> list[Entry]:
         """All entries that stand."""
