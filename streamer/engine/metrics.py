@@ -29,6 +29,12 @@ class Metrics:
         self.clock_off = self._gauge(
             "clock_off_seconds", "wall clock minus the time that brokers and the clock's own past confirm"
         )
+        self.offset_resets = self._counter(
+            "offset_resets",
+            "partitions read from their beginning, as what they were read to is lost or rewritten",
+            "topic",
+            "why",
+        )
         self.stalled = self._gauge("stalled_partitions", "partitions of which nothing is read, for long")
 
     def _of_workers(self) -> None:
