@@ -29,6 +29,7 @@ class Metrics:
         self.clock_off = self._gauge(
             "clock_off_seconds", "wall clock minus the time that brokers and the clock's own past confirm"
         )
+        self.foreign = self._counter("foreign_records", "records of our topics that are not ours, passed over", "topic")
         self.offset_resets = self._counter(
             "offset_resets",
             "partitions read from their beginning, as what they were read to is lost or rewritten",

@@ -234,7 +234,7 @@ class Engine(Member):
             await self._producer.claim(assigned, (topics.state, topics.journal, topics.avoid_lists))
             await self.follow_population()
             stores = await self._stores.open(assigned)
-            cut = await recover(self._settings, stores)
+            cut = await recover(self._settings, stores, self._metrics)
             for partition, begin in cut.items():
                 await rewrite(partition, stores[partition], self._ensure().changelog, begin)
             capacity = max(_LEAST_HOT, self._settings.hot_users // len(assigned))

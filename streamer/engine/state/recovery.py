@@ -28,11 +28,11 @@ import msgspec
 
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import Extent, Scanner, scanner
+from streamer.engine.metrics import Metrics
 from streamer.engine.state import last_written as written
 from streamer.engine.state.checkpoint import apply_record, deadline_of
 from streamer.engine.state.journal import epoch_of
 from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore
-from streamer.errors import StateCorrupt
 from streamer.events import CLAIM
 from streamer.scoring import document
 from streamer.settings import Settings
@@ -40,7 +40,9 @@ from streamer.settings import Settings
 log: Final = logging.getLogger(__name__)
 
 
-async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
+async def recover(
+    settings: Settings, stores: Mapping[int, PartitionStore], metrics: Metrics | None = None
+) -> dict[int, int]:
     """Brings the stores (by partition) up to date.
 
     Returns:
@@ -56,7 +58,8 @@ async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> d
         begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
         async for scanned in topics.scan(settings.topics.avoid_lists, begin):
             for record in scanned.records:
-                apply_outbox_record(stores[scanned.partition], record)
+                if not apply_outbox_record(stores[scanned.partition], record) and metrics is not None:
+                    metrics.foreign.labels(settings.topics.avoid_lists).inc()
             await asyncio.sleep(0)
     return cut
 
@@ -207,20 +210,16 @@ async def _journal(topics: Scanner, topic: str, stores: Mapping[int, PartitionSt
 # --- the outbox -------------------------------------------------------------------------------------------------
 
 
-def apply_outbox_record(store: PartitionStore, record: Record) -> None:
-    """Takes a document found in the outbox for the one last written.
-
-    Raises:
-        StateCorrupt: it is no document.
-    """
-    user = (record.key or b"").decode()
-    if user == CLAIM:
-        return
-    raw = None
-    if record.value is not None:
-        try:
-            raw = written.encode(document.decode(record.value))
-        except msgspec.MsgspecError as error:
-            raise StateCorrupt(f"outbox document of {user!r} at offset {record.offset}: {error}") from None
+def apply_outbox_record(store: PartitionStore, record: Record) -> bool:
+    """Takes a document found in the outbox for the one last written; False: it is none, so it is passed over."""
+    try:
+        user = (record.key or b"").decode()
+        if user == CLAIM:
+            return True
+        raw = None if record.value is None else written.encode(document.decode(record.value))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        log.error("outbox: %r at offset %d is no document, and passed over: %s", record.key, record.offset, error)
+        return False
     store.put(user, WRITTEN, raw)
     store.unsaved[user] = raw
+    return True

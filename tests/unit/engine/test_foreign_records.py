@@ -15,6 +15,8 @@ from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import Scanned, Scanner
 from streamer.engine.metrics import Metrics
 from streamer.engine.population.totals import TotalsTable
+from streamer.engine.state.recovery import apply_outbox_record
+from streamer.engine.state.store import MemoryStore
 from streamer.settings import Settings
 
 KEYS = (None, b"", b"u1", b"\xff\xfe", b"snapshot", b"tag:\xff")
@@ -38,6 +40,10 @@ def test_so_do_the_sampler_of_rejects_and_the_population_s_totals(foreign: Recor
     RejectSampler(Metrics()).take(foreign)
     TotalsTable().count([foreign])
     TotalsTable().recover([foreign], 100)
+
+
+def test_so_does_a_worker_that_recovers_the_outbox(foreign: Record) -> None:
+    apply_outbox_record(MemoryStore(), foreign)
 
 
 class Topic(Scanner):

@@ -15,7 +15,7 @@ from streamer.engine.kafka.records import Record
 from streamer.engine.partition import users as engine_users
 from streamer.engine.partition.users import UNSAVED
 from streamer.engine.state.store import ERASED, WRITTEN, MemoryStore, PartitionStore
-from streamer.errors import StateCorrupt, StateTooNew
+from streamer.errors import StateTooNew
 from streamer.events import DAY_MS, Dislike, Erasure, Event, Impression, Play
 from streamer.profile import Profile
 from streamer.settings import Settings
@@ -428,11 +428,11 @@ def test_an_erasure_read_again_after_a_crash_does_not_delete_what_came_after_it(
     assert set(job.written()) == {"u"}
 
 
-def test_a_corrupt_document_in_the_outbox_is_named() -> None:
+def test_a_corrupt_document_in_the_outbox_is_named_and_passed_over(caplog: pytest.LogCaptureFixture) -> None:
     job = MemoryJob(WALL, NOW)
-    job.outbox.append(Record(0, b"u", b"{", 0))
-    with pytest.raises(StateCorrupt, match="u"):
-        job.start()
+    job.outbox.append(Record(7, b"u", b"{", 0))
+    job.start()
+    assert "b'u' at offset 7" in caplog.text
 
 
 # --- slices -----------------------------------------------------------------------------------------------------
