@@ -33,10 +33,14 @@ class TopicError:
     text: str
 
 
+class _PartitionMetadata(TypedDict):
+    replica_nodes: list[int]
+
+
 class _TopicMetadata(TypedDict):
     name: str
     error_code: int
-    partitions: list[object]
+    partitions: list[_PartitionMetadata]
 
 
 class Cluster:
@@ -50,6 +54,15 @@ class Cluster:
         """Partition counts of those topics that exist."""
         found: list[_TopicMetadata] = self._client.describe_topics(topics)
         return {topic["name"]: len(topic["partitions"]) for topic in found if topic["error_code"] != _UNKNOWN_TOPIC}
+
+    def replicas(self, topics: list[str]) -> dict[str, int]:
+        """How many replicas those topics have that exist: of each its partition with the fewest."""
+        found: list[_TopicMetadata] = self._client.describe_topics(topics)
+        return {
+            topic["name"]: min(len(partition["replica_nodes"]) for partition in topic["partitions"])
+            for topic in found
+            if topic["error_code"] == 0 and topic["partitions"]
+        }
 
     def configs(self, topics: list[str], names: list[str]) -> dict[str, dict[str, str]]:
         """Values in force of some configs of topics that exist. The embedded broker cannot tell."""
