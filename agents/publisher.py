@@ -26,6 +26,7 @@ log: Final = logging.getLogger(__name__)
 
 _FETCH_INTERVAL_S: Final = 0.005
 """Lists change far less often than events come, so there is little to wait for."""
+_DIGITS: Final = 20
 
 
 class Publisher:
@@ -82,7 +83,7 @@ class Publisher:
         now_ms = wall_ms()
         for record in records:
             for name, value in record.headers:
-                if name == "event_ts":
+                if name == "event_ts" and len(value) < _DIGITS and value.isdigit():  # else it is a stranger's
                     self._metrics.freshness.observe(max(0, now_ms - int(value)) / 1000)
 
     def _outbox(self) -> list[TP]:

@@ -64,6 +64,7 @@ class BatchApp(faust.App):
         if self.attached is not None:
             await self.attached.start(cast(transport.BatchConsumer, self.consumer))
         if self.watchdog is not None:
+            cast(transport.BatchConsumer, self.consumer).count_reset = self.watchdog.count_reset
             self.add_future(self.watchdog.run(cast(transport.BatchConsumer, self.consumer), self.crash))
 
     async def on_stop(self) -> None:

@@ -72,6 +72,13 @@ class Metrics:
     clock_off: Gauge = _gauge(
         "clock_off_seconds", "wall clock minus the time that brokers and the clock's own past confirm"
     )
+    foreign: Counter = _counter("foreign_records", "records of our topics that are not ours, passed over", "topic")
+    offset_resets: Counter = _counter(
+        "offset_resets",
+        "partitions read from their beginning, as what they were read to is lost or rewritten",
+        "topic",
+        "why",
+    )
     stalled: Gauge = _gauge("stalled_partitions", "partitions of which nothing is read, for long")
     recovery_seconds: Gauge = _gauge("recovery_seconds", "duration of the last recovery")
     redis_writes: Counter = _counter("redis_writes", "avoid lists by what Redis did with them", "result")

@@ -228,7 +228,7 @@ class Engine(Member):
                 await ownership.take_over(self._settings, assigned, self._ensure().changelog)
             await self.follow_population()
             stores = await self._stores.open(assigned)
-            cut = await recover(self._settings, stores)
+            cut = await recover(self._settings, stores, self._metrics)
             for partition, begin in cut.items():
                 await rewrite(partition, stores[partition], self._ensure().changelog, begin)
             capacity = max(_LEAST_HOT, self._settings.hot_users // len(assigned))

@@ -33,10 +33,14 @@ class TopicError:
     text: str
 
 
+class _PartitionMetadata(TypedDict):
+    replica_nodes: list[int]
+
+
 class _TopicMetadata(TypedDict):
     name: str
     error_code: int
-    partitions: list[object]
+    partitions: list[_PartitionMetadata]
 
 
 class Cluster:
@@ -55,6 +59,15 @@ class Cluster:
         """Whether a topic has, or had, a record in one of its partitions."""
         asked = {TopicPartition(topic, partition): OffsetSpec.LATEST for partition in range(partitions)}
         return any(found.offset > 0 for found in self._client.list_partition_offsets(asked).values())
+
+    def replicas(self, topics: list[str]) -> dict[str, int]:
+        """How many replicas those topics have that exist: of each its partition with the fewest."""
+        found: list[_TopicMetadata] = self._client.describe_topics(topics)
+        return {
+            topic["name"]: min(len(partition["replica_nodes"]) for partition in topic["partitions"])
+            for topic in found
+            if topic["error_code"] == 0 and topic["partitions"]
+        }
 
     def configs(self, topics: list[str], names: list[str]) -> dict[str, dict[str, str]]:
         """Values in force of some configs of topics that exist. The embedded broker cannot tell."""

@@ -17,12 +17,18 @@ _BACKOFF_S: Final = 0.1
 _HOUR_MS: Final = str(3_600_000)
 _DELTAS_KEPT_DAYS: Final = 3
 """How long the population agent may be away, a weekend, before what the workers told it is lost."""
+_DATED: Final = "message.timestamp.type"
 _BY_BROKER: Final = "LogAppendTime"
 _RAISED: Final = (
     "once workers have written state, partitions must not be raised; new records of users whose partition is another "
     "now are rejected (wrong_partition). If the setting is wrong, correct it; else make the topics anew under another "
     "topic_prefix and read the sources again"
 )
+_IN_SYNC: Final = "min.insync.replicas"
+_REPLICAS: Final = 3
+"""So many survive a broker that is away and one that dies meanwhile."""
+_ENOUGH: Final = 2
+"""Replicas that must have a record before it counts as written, where there are three."""
 LARGEST_BATCH: Final = 16 << 20
 """Bytes of the largest batch that the compacted topics take; a user's state at its caps is far below."""
 
@@ -41,10 +47,12 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
 
     The topics of the population (if it is on) are compacted, but for the deltas, which are kept for three days. A
     snapshot is written every ``population_interval``, so old ones go within hours.
+
+    Where there are three replicas, two must have a record before it counts as written.
     """
     retention = str(settings.retention_days * DAY_MS)
     events = {"cleanup.policy": "delete", "retention.ms": retention}
-    sources = {**events, "message.timestamp.type": _BY_BROKER}
+    sources = {**events, _DATED: _BY_BROKER}
     newest = {
         "cleanup.policy": "compact",
         "delete.retention.ms": retention,
@@ -59,7 +67,7 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     }
     topics = settings.topics
     found = dict.fromkeys((*topics.sources, topics.erasures), sources) | {topics.rejects: events}
-    found |= {topics.avoid_lists: newest, topics.state: {**newest, "message.timestamp.type": _BY_BROKER}}
+    found |= {topics.avoid_lists: newest, topics.state: {**newest, _DATED: _BY_BROKER}}
     found[topics.journal] = journal
     if settings.labels:
         found[topics.labels] = {**events, "max.message.bytes": str(LARGEST_BATCH)}
@@ -68,7 +76,8 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
         found |= dict.fromkeys(of_one_partition(settings), newest)
         found[topics.population] = {**events, "retention.ms": kept}
         found[topics.snapshots] = {**newest, "max.compaction.lag.ms": _HOUR_MS, "segment.ms": _HOUR_MS}
-    return found
+    in_sync = {_IN_SYNC: str(_ENOUGH if settings.replication >= _REPLICAS else 1)}
+    return {topic: {**configs, **in_sync} for topic, configs in found.items()}
 
 
 def of_one_partition(settings: Settings) -> tuple[str, ...]:
@@ -141,22 +150,52 @@ def check(settings: Settings) -> list[str]:
 
 
 def advice(settings: Settings) -> list[str]:
-    """What could be better about the topics, one line each, though all works without.
+    """What could be better about the topics as they are, one line each, though all works without.
 
     Raises:
         BrokerUnavailable: no broker answered within ``broker_timeout``.
     """
-    name = "message.timestamp.type"
+    topics = wanted(settings)
     with connect(settings) as cluster:
-        dated = [topic for topic, configs in wanted(settings).items() if name in configs]
-        found = {} if cluster.embedded else cluster.configs(dated, [name])
-    by_producers = [topic for topic, values in found.items() if values and values[name] != _BY_BROKER]
-    if not by_producers:
-        return []
-    return [
-        f"records of {', '.join(by_producers)} are dated by whoever sends them, so a wrong clock is harder to tell: "
-        f"set {name}={_BY_BROKER} (kafka-configs --alter)"
+        if cluster.embedded:
+            return []
+        found = {topic: values for topic, values in cluster.configs(list(topics), [_DATED, _IN_SYNC]).items() if values}
+        replicas = cluster.replicas(list(found))
+    by_producers = [
+        topic for topic, values in found.items() if _DATED in topics[topic] and values[_DATED] != _BY_BROKER
     ]
+    lines = []
+    if by_producers:
+        lines.append(
+            f"records of {', '.join(by_producers)} are dated by their senders, so a wrong clock is harder to tell: "
+            f"set {_DATED}={_BY_BROKER} (kafka-configs --alter)"
+        )
+    return lines + _replica_advice(replicas, {topic: int(values[_IN_SYNC]) for topic, values in found.items()})
+
+
+def _replica_advice(replicas: dict[str, int], in_sync: dict[str, int]) -> list[str]:
+    lines = []
+    for count in sorted(set(replicas.values())):
+        if count < _REPLICAS:
+            few = [topic for topic, there in replicas.items() if there == count]
+            what = "1 replica, so what its broker loses is lost" if count == 1 else f"{count} replicas"
+            lines.append(
+                f"{', '.join(few)}: {what}. If that matters have {_REPLICAS} (kafka-reassign-partitions; the setting "
+                "replication is for topics that are made from now on)"
+            )
+    alone = [topic for topic, there in replicas.items() if there >= _REPLICAS and in_sync.get(topic, 1) < _ENOUGH]
+    if alone:
+        lines.append(
+            f"{', '.join(alone)}: {_IN_SYNC} is 1, so a broker alone for a while takes records that are lost with "
+            f"it: set it to {_ENOUGH} (kafka-configs --alter)"
+        )
+    stuck = [topic for topic, there in replicas.items() if 1 < there <= in_sync.get(topic, 1)]
+    if stuck:
+        lines.append(
+            f"{', '.join(stuck)}: {_IN_SYNC} is as many as there are replicas, so nothing is written while a broker "
+            "is away: set it lower (kafka-configs --alter)"
+        )
+    return lines
 
 
 def require(settings: Settings) -> None:

@@ -22,17 +22,25 @@ _CLAIM_KEY: Final = CLAIM.encode()
 
 
 async def newest_values(topics: Scanner, topic: str) -> dict[bytes, bytes]:
-    """The newest value of every key that a topic of one partition has."""
+    """The newest value of every key that a topic of one partition has; keys that are no text are a stranger's."""
     found: dict[bytes, bytes] = {}
     async for scanned in topics.scan(topic, {PARTITION: 0}):
         for record in scanned.records:
-            if record.key is None or record.key == _CLAIM_KEY:
+            if record.key is None or record.key == _CLAIM_KEY or not _is_text(record.key):
                 continue
             if record.value is None:
                 found.pop(record.key, None)
             else:
                 found[record.key] = record.value
     return found
+
+
+def _is_text(key: bytes) -> bool:
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class CompactedTopic:

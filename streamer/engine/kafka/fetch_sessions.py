@@ -29,6 +29,7 @@ from aiokafka.protocol.fetch import FetchRequest
 
 _FIRST_WITH_SESSIONS: Final = 7
 _LAST_EPOCH: Final = (1 << 31) - 1
+_OUT_OF_RANGE: Final = 1
 
 Key = tuple[str, int]
 """Topic and partition: aiokafka's named tuple of the two is equal to it, and dearer to make."""
@@ -108,6 +109,7 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
         is_looked_up: the broker has looked for records.
         given: number of the session that the answer is of, 0: none.
         named: the partitions in the answer.
+        out_of_range: those whose offset the broker does not have.
     """
 
     def __init__(self, whole: FetchRequest, session: _FetchSession) -> None:
@@ -120,6 +122,7 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
         self.is_looked_up = False
         self.given = 0
         self.named: set[Key] = set()
+        self.out_of_range: set[Key] = set()
         self._whole = whole.topics
         self._response_type: Any = None
 
@@ -154,7 +157,9 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
         self.is_answered = response.error_code == 0
         self.is_looked_up = bool(response.topics) or not response.throttle_time_ms
         self.given = response.session_id
-        self.named = {(topic, row[0]) for topic, partitions in response.topics for row in partitions}
+        rows = [(topic, row) for topic, partitions in response.topics for row in partitions]
+        self.named = {(topic, row[0]) for topic, row in rows}
+        self.out_of_range = {(topic, row[0]) for topic, row in rows if row[1] == _OUT_OF_RANGE}
         return response
 
     def left_out(self) -> Iterator[tuple[Key, int]]:

@@ -40,9 +40,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Called by Faust in the thread, before anything is fetched."""
         await super().on_start()
-        fetcher = self._ensure_consumer()._fetcher
-        fetching.install(fetcher, fetching.Pace(cast(Any, self.consumer).fetch_interval_s))
-        positions.look_up_leaders(fetcher)
+        fetcher, consumer = self._ensure_consumer()._fetcher, cast(Any, self.consumer)
+        out_of_range = positions.OutOfRange(consumer.out_of_range)
+        fetching.install(fetcher, fetching.Pace(consumer.fetch_interval_s), out_of_range=out_of_range)
+        positions.look_up_leaders(fetcher, out_of_range)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

@@ -45,6 +45,7 @@ from faust.types import TP
 
 from streamer.clock import wall_ms
 from streamer.engine.kafka.fetch_sessions import FetchSessions, SessionRequest
+from streamer.engine.kafka.positions import OutOfRange
 from streamer.engine.kafka.records import Fetched, Record
 
 FETCH_MAX_WAIT_MS: Final = 100
@@ -83,7 +84,9 @@ class Pace:
         self._may_ask_at_s[node_id] = self._now_s() + self._interval_s
 
 
-def install(fetcher: Fetcher, pace: Pace, now_ms: Callable[[], int] = wall_ms) -> None:
+def install(
+    fetcher: Fetcher, pace: Pace, now_ms: Callable[[], int] = wall_ms, out_of_range: OutOfRange | None = None
+) -> None:
     """From now on this is how the fetcher asks; the order is explained above."""
     ask = fetcher._proc_fetch_request
     sessions = FetchSessions()
@@ -99,6 +102,9 @@ def install(fetcher: Fetcher, pace: Pace, now_ms: Callable[[], int] = wall_ms) -
         sessions.answered(node_id, asked, asked_ms)
         _date_from_asking(assignment, asked, asked_ms)
         _unpack_plainly(fetcher)
+        if out_of_range is not None:
+            for key in asked.out_of_range:
+                out_of_range.note(key, asked.wanted[key])
         return needs_wakeup
 
     fetcher._proc_fetch_request = fetch

@@ -47,6 +47,7 @@ SEAMS: Final = (
     Seam(Consumer, "_new_offset", "overridden: what may be committed"),
     Seam(Consumer, "_acked", "partitions in it are asked for their _new_offset at a commit"),
     Seam(Consumer, "verify_event_path", "overridden: nothing, an alarm that crashes without a position"),
+    Seam(Consumer, "_should_commit", "overridden: also lower offsets, in a log that was rewritten"),
     Seam(Consumer, "_read_offset", "messages below it are dropped"),
     Seam(Consumer, "_get_active_partitions", "the set of partitions fetched, for hold and release"),
     Seam(Consumer, "_buffered_partitions", "partitions whose stream queue is full"),

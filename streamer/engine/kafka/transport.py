@@ -22,6 +22,7 @@ What must hold for it to be right:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
@@ -32,10 +33,13 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message, StreamT
 
-from streamer.engine.kafka import bootstrap, fetching
+from streamer.engine.kafka import bootstrap, fetching, positions
 from streamer.engine.kafka.fetch_thread import BatchConsumerThread, FetchedRecords
 from streamer.engine.kafka.records import Batch, Fetched
 from streamer.engine.kafka.watchdog import Reading
+from streamer.errors import TopicsError
+
+log: Final = logging.getLogger(__name__)
 
 SCHEME: Final = "streamer+kafka"
 Delivery: TypeAlias = dict[TP, Batch]
@@ -52,11 +56,14 @@ class BatchConsumer(driver.Consumer):
         together: topics that go to the same agent, and so into one message.
         committed_only: whether to leave out what a transaction has not committed; read when the consumer starts. For
             topics that others write; in our own a stranger's open transaction must hide nothing.
+        count_reset: told of topics that are read from their beginning though they were read further, and why.
     """
 
     fetch_interval_s: float = fetching.FETCH_INTERVAL_S
     together: frozenset[str] = frozenset()
     committed_only: bool = False
+    count_reset: Callable[[str, str], None] | None = None
+    _ending: asyncio.Future[None] | None = None
     before_revoked: Callable[[set[TP]], Awaitable[None]] | None = None
     before_assigned: Callable[[set[TP]], Awaitable[None]] | None = None
 
@@ -66,6 +73,7 @@ class BatchConsumer(driver.Consumer):
         self._saved: dict[TP, int] = {}
         self._saved_to: dict[TP, int] = {}
         self._held: set[TP] = set()
+        self._anew: set[TP] = set()
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -176,6 +184,23 @@ class BatchConsumer(driver.Consumer):
             return {}
         return {tp: Reading(self._fetched.get(tp), self._saved_to.get(tp)) for tp in wanted}
 
+    def out_of_range(self, topic: str, partition: int, position: int, begin: int) -> None:
+        """The broker does not have a position, so the partition is read from its beginning; in the fetch thread."""
+        why, words = positions.told(topic, partition, position, begin)
+        log.error("%s", words)
+        if self.count_reset is not None:
+            self.count_reset(topic, why)
+        if why == positions.REWRITTEN:
+            self.loop.call_soon_threadsafe(self._rewritten, TP(topic, partition))
+
+    def _rewritten(self, tp: TP) -> None:
+        """What was committed and saved is of another log; who has received of that passes over the same offsets."""
+        self._anew.add(tp)
+        self._saved_to.pop(tp, None)
+        if tp in self._last_batch:
+            another = TopicsError([f"{tp.topic}[{tp.partition}] is another log than before: restart, to read it anew"])
+            self._ending = asyncio.ensure_future(self.app.crash(another))
+
     # --- committing ---------------------------------------------------------------------------------------
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
@@ -199,6 +224,10 @@ class BatchConsumer(driver.Consumer):
         for tp, batch in delivery.items():
             self.saved(tp, batch[-1].offset + 1)
 
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        """Whether it is further than what was committed, which counts for nothing if it is of another log."""
+        return tp in self._anew or super()._should_commit(tp, offset)
+
     def _new_offset(self, tp: TP) -> int | None:
         """Up to where ``tp`` is saved, if that was not asked for before."""
         self._acked[tp].clear()
@@ -215,6 +244,7 @@ class BatchConsumer(driver.Consumer):
         if self.before_revoked is not None:
             await self.before_revoked(revoked)
         self._held -= revoked
+        self._anew -= revoked
         for tp in revoked:
             self._last_batch.pop(tp, None)
             self._saved.pop(tp, None)

@@ -124,6 +124,10 @@ class Watchdog:
                 await crash(stalled)
                 return
 
+    def count_reset(self, topic: str, why: str) -> None:
+        """A topic is read from its beginning, though it was read further."""
+        self._metrics.offset_resets.labels(topic, why).inc()
+
     async def look(self, readings: Mapping[TP, Reading], passed_s: float) -> None:
         """Call it now and then, with how long ago the last call was.
 

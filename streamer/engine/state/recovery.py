@@ -29,6 +29,7 @@ import msgspec
 from streamer.engine.kafka.ports import Reader
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import Extent, scanner
+from streamer.engine.metrics import Metrics
 from streamer.engine.state import last_written as written
 from streamer.engine.state import ownership
 from streamer.engine.state.changelog import apply_record, deadline_of
@@ -41,7 +42,9 @@ from streamer.settings import Settings, Topics
 log: Final = logging.getLogger(__name__)
 
 
-async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
+async def recover(
+    settings: Settings, stores: Mapping[int, PartitionStore], metrics: Metrics | None = None
+) -> dict[int, int]:
     """Brings the stores (by partition) up to date.
 
     Returns:
@@ -53,12 +56,14 @@ async def recover(settings: Settings, stores: Mapping[int, PartitionStore]) -> d
         StateForeign: it is not this deployment's.
     """
     async with scanner(settings, "the state") as topics:
-        cut = await recover_from(topics, settings.topics, stores)
+        cut = await recover_from(topics, settings.topics, stores, metrics)
     ownership.hold_to(settings, (store.mark for store in stores.values()))
     return cut
 
 
-async def recover_from(topics: Reader, names: Topics, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
+async def recover_from(
+    topics: Reader, names: Topics, stores: Mapping[int, PartitionStore], metrics: Metrics | None = None
+) -> dict[int, int]:
     """:func:`recover`, over a connection that there is."""
     cut = await _changelog(topics, names.state, stores)
     await _journal(topics, names.journal, stores)
@@ -69,6 +74,8 @@ async def recover_from(topics: Reader, names: Topics, stores: Mapping[int, Parti
             strange += not apply_outbox_record(stores[scanned.partition], record)
         await asyncio.sleep(0)
     _tell_strange(names.avoid_lists, strange)
+    if metrics is not None:
+        metrics.foreign.labels(names.avoid_lists).inc(strange)
     return cut
 
 

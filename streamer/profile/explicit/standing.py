@@ -102,7 +102,7 @@ class SealedStanding:
         self.followed = standing.followed()
         self.oldest = _oldest(records)
 
-    def forget(self, records: dict[RecordKey, ExplicitRecord], dropped: Iterable[RecordKey]) -> None:
+    def forget(self, records: dict[RecordKey, ExplicitRecord], dropped: Collection[RecordKey]) -> None:
         """Takes note of records that were dropped; ``records`` are those that are left."""
         self.update(records, dropped)
         self.oldest = _oldest(records)
