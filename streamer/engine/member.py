@@ -73,20 +73,21 @@ class Member(ABC):
 
     async def _keep_claims(self) -> None:
         """Renews what this process owns, before brokers forget that it does (``engine/kafka/claims.py``)."""
-        every_s = wait_s = await self._producer.renewed_after_s()
+        wait_s, told = 0.0, ""
         while True:
             await asyncio.sleep(wait_s)
             try:
+                wait_s = await self._producer.renewed_after_s()
                 await self._producer.renew()
             except BrokerUnavailable as error:
-                log.warning("what this process owns was not claimed again, it will be tried soon: %s", error)
-                wait_s = min(every_s, _TRIED_AGAIN_S)
+                if str(error) != told:
+                    log.warning("what this process owns is not claimed again, it is tried soon: %s", error)
+                wait_s, told = min(wait_s, _TRIED_AGAIN_S), str(error)
             except Exception as error:
                 await self._fail(error)
                 raise
             else:
                 log.debug("claimed again what this process owns")
-                wait_s = every_s
 
     @abstractmethod
     def _join(self, consumer: BatchConsumer) -> None:

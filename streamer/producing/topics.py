@@ -167,8 +167,8 @@ def advice(settings: Settings) -> list[str]:
     lines = []
     if by_producers:
         lines.append(
-            f"records of {', '.join(by_producers)} are dated by their senders, so a wrong clock is harder to tell: "
-            f"set {_DATED}={_BY_BROKER} (kafka-configs --alter)"
+            f"records of {', '.join(by_producers)} are dated by whoever sends them, so a wrong clock is harder to "
+            f"tell: set {_DATED}={_BY_BROKER} (kafka-configs --alter)"
         )
     return lines + _replica_advice(replicas, {topic: int(values[_IN_SYNC]) for topic, values in found.items()})
 
@@ -180,20 +180,20 @@ def _replica_advice(replicas: dict[str, int], in_sync: dict[str, int]) -> list[s
             few = [topic for topic, there in replicas.items() if there == count]
             what = "1 replica, so what its broker loses is lost" if count == 1 else f"{count} replicas"
             lines.append(
-                f"{', '.join(few)}: {what}. If that matters have {_REPLICAS} (kafka-reassign-partitions; the setting "
-                "replication is for topics that are made from now on)"
+                f"{', '.join(few)}: {what}. Where that matters have {_REPLICAS} (kafka-reassign-partitions; the "
+                "setting replication is for topics that are made from now on)"
             )
     alone = [topic for topic, there in replicas.items() if there >= _REPLICAS and in_sync.get(topic, 1) < _ENOUGH]
     if alone:
         lines.append(
-            f"{', '.join(alone)}: {_IN_SYNC} is 1, so a broker alone for a while takes records that are lost with "
-            f"it: set it to {_ENOUGH} (kafka-configs --alter)"
+            f"{', '.join(alone)}: {_IN_SYNC} is 1, so a broker that is alone for a while takes records that are lost "
+            f"with it: set it to {_ENOUGH} (kafka-configs --alter)"
         )
     stuck = [topic for topic, there in replicas.items() if 1 < there <= in_sync.get(topic, 1)]
     if stuck:
         lines.append(
-            f"{', '.join(stuck)}: {_IN_SYNC} is as many as there are replicas, so nothing is written while a broker "
-            "is away: set it lower (kafka-configs --alter)"
+            f"{', '.join(stuck)}: {_IN_SYNC} is as many as there are replicas, so nothing can be written while a "
+            "broker is away: set it lower (kafka-configs --alter)"
         )
     return lines
 

@@ -42,8 +42,8 @@ from streamer.errors import BrokerUnavailable
 PATIENCE_S: Final = 60.0
 """As long as a coordinator may take to be found and to answer, s: while it fails over, it has to read its topic."""
 _BACKOFF_S: Final = 0.1
-_TRANSACTION_MS: Final = 60_000
-"""Asked for though no transaction begins; below any broker's limit."""
+_TRANSACTION_MS: Final = 10_000
+"""How long a transaction may take; none begins, but brokers refuse what is above their limit."""
 _FENCED: Final = (47, 90)
 """INVALID_PRODUCER_EPOCH, and PRODUCER_FENCED, which aiokafka does not know."""
 _LATER: Final = (
