@@ -174,7 +174,8 @@ def test_a_kept_demo_can_be_looked_into_and_changed(folder: Path, demos: list[De
             check=False,
         )
 
-    assert streamer("check").returncode == 0
+    checked = streamer("check")
+    assert checked.returncode == 0, checked.stdout
     before = streamer("inspect", user, "--json").stdout
     assert f'"user_id":"{user}"' in before
     value = re.findall(r'"kind":"(?:tag|creator)","value":"([^"]+)","context":null,"tier":"(?:soft|strong)"', before)[0]

@@ -165,7 +165,7 @@ def _wait(console: Console, deployment: Deployment, shown: Document | None) -> N
 
     program = _program()
     user, value = ("USER", "VALUE") if shown is None else (shown.user_id, shown.entries[0].value)
-    names = ("brokers", "partitions", "declare_topics", "redis_url", "clock")
+    names = ("brokers", "group", "partitions", "declare_topics", "redis_url", "clock")
     lines = [f"export {name}={text}" for name, text in exports(deployment.settings, *names).items()]
     lines += [f"{program} inspect {user}", f"{program} explain {user} {value}"]
     console.print(
