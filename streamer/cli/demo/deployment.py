@@ -134,7 +134,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def exports(settings: Settings, *names: str) -> dict[str, str]:
     """Settings as environment variables; all of them if none is named."""
-    values = settings.model_dump(mode="json")
+    values = settings.model_dump(mode="json", exclude_none=True)
     return {
         f"STREAMER_{name}".upper(): value if isinstance(value, str) else orjson.dumps(value).decode()
         for name, value in values.items()
