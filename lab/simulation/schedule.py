@@ -84,7 +84,7 @@ def schedule(seed: int) -> Schedule:
         appends_time,
         rng.choice((1, 2, 100)),
         rng.choice((4, 10_000)),
-        rng.choice((1 << 30, rng.randrange(30))),
+        1 << 30 if rng.random() < 0.2 else rng.randrange(18),
         tuple(_steps(rng, weights)),
     )
 

@@ -20,12 +20,19 @@ from streamer.testing.worker import finished
 
 def problems(world: World) -> list[str]:
     """What does not hold; empty: all does."""
-    return [*_documents(world), *_rejects(world), *_late(world)]
-
-
-def _documents(world: World) -> Iterator[str]:
-    """Redis has the newest of the outbox, which may stand for what follows from the state, which the oracle says."""
     store = _recovered(world)
+    return [*_time(world, store), *_documents(world, store), *_rejects(world), *_late(world)]
+
+
+def _time(world: World, store: MemoryStore) -> Iterator[str]:
+    """By events' time it is as late as the last watermark says; a wall clock may be slow."""
+    end = -1 if store.mark is None else store.mark.watermark
+    if world.settings.clock == "events" and end < world.broker.now_ms:
+        yield f"time: the watermark is {end}, must be {world.broker.now_ms}"
+
+
+def _documents(world: World, store: MemoryStore) -> Iterator[str]:
+    """Redis has the newest of the outbox, which may stand for what follows from the state, which the oracle says."""
     end = -1 if store.mark is None else store.mark.watermark
     erased = _erased(world)
     events = [sent.what for sent in world.sent if not isinstance(sent.what, bytes | Erasure)]
