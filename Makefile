@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SEEDS ?= 0:2000
 # Tests mostly wait, so several run at a time; each process that needs a Kafka or a Redis has its own.
 PROCESSES ?= 4
 PARALLEL = --numprocesses $(PROCESSES) --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system faults lint types bench bench-quick evaluate soak clean
+.PHONY: help demo test system faults lint types bench bench-quick evaluate simulate soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +41,9 @@ bench-quick: $(VENV)/.dev ## all benchmarks small and once, without Quix Streams
 
 evaluate: $(VENV)/.dev ## how good the lists are, beside other rules: two minutes; ARGS="--help" for more
 	$(BIN)/python -m lab evaluate $(ARGS)
+
+simulate: $(VENV)/.dev ## schedules of crashes, freezes and takeovers, each from a seed: some 25 ms each; SEEDS=0:20000
+	$(BIN)/python -m lab simulate --seeds $(SEEDS) $(ARGS)
 
 soak: $(VENV)/.dev ## ten minutes at full speed: is memory flat? ARGS="--minutes 2" for less
 	$(BIN)/python -m benchmarks.soak $(ARGS)

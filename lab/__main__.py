@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.evaluation import command as evaluation
+from lab.simulation import command as simulation
 from streamer.cli.app import ErrorsInWords
 from streamer.cli.options import Options
 
@@ -28,11 +29,12 @@ def _lab(
         Path | None, typer.Option(metavar="TOML", help="Settings file; default: the one that STREAMER_CONFIG names.")
     ] = None,
 ) -> None:
-    """Measures Streamer: how good its lists are."""
+    """Measures Streamer: how good its lists are, and that nothing makes them wrong."""
     ctx.obj = Options(config, ())
 
 
 evaluation.install(app)
+simulation.install(app)
 
 if __name__ == "__main__":
     app(prog_name="python -m lab")

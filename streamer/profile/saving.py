@@ -60,6 +60,7 @@ def _begin_epoch(state: State, parts: dict[str, bytes | None]) -> None:
     unsaved.head = True
     for number, session in enumerate(state.sessions):
         session.number = number
+        session.absorbed = []  # their numbers are another session's now, or its own
     unsaved.next_number = len(state.sessions)
     whole = codec.JOURNAL.encode(snapshot(unsaved.epoch, state.sessions)) if state.sessions else None
     if whole is not None or unsaved.has_snapshot:

@@ -11,6 +11,7 @@ from streamer.engine.kafka.records import Record
 from streamer.engine.partition import processor as partition
 from streamer.engine.state.changelog import deadline_of
 from streamer.engine.state.journal import Journal, epoch_of
+from streamer.engine.state.loading import load_profile
 from streamer.engine.state.recovery import JournalReplay
 from streamer.engine.state.store import ERASED, MARK_VERSION, Mark, MemoryStore, PartitionStore, decode_mark
 from streamer.events import DAY_MS, Erasure
@@ -94,6 +95,19 @@ def test_the_journal_begins_with_the_oldest_open_session_though_newer_ones_go_on
     assert journal.begin == 1
     journal.drop("busy")
     assert (journal.begin, len(journal), journal.size) == (None, 0, 0)
+
+
+def test_a_session_saved_whole_after_it_took_in_another_is_there_after_a_restart() -> None:
+    """A seal numbers open sessions anew: what they took in before went by other numbers, one of them now its own."""
+    job = MemoryJob(BY_EVENTS, NOW)
+    for minutes in (350, 0, 300, 325):  # the last makes one session of two, the third and the first
+        job.produce("impressions", impression("u", DAY0 + minutes * 60_000, f"c{minutes}"))
+    job.watermark(DAY0 + 350 * 60_000)
+    job.run()
+    job.checkpoint()
+    assert "s" in job.store.parts("u")
+    [session] = load_profile("u", Rules(BY_EVENTS), job.store.parts("u"), job.store.journal.records("u")).sessions
+    assert sorted(session.interactions) == ["c300", "c325", "c350"]
 
 
 # --- what is read -------------------------------------------------------------------------------------------------
