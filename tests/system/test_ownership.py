@@ -115,7 +115,7 @@ def test_a_renamed_group_takes_over_for_good(settings: Settings, spawn: Spawn) -
     heir = spawn(renamed)
     block(settings, "after")
     await_saved(renamed, heir)
-    assert "another worker has taken over" in await_end(former)
+    assert "another process has taken over" in await_end(former)
     assert "these topics belong to group" in await_end(spawn(settings))
     assert heir.running
     heir.stop(HANGS_AFTER_S)
