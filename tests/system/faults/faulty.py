@@ -158,16 +158,16 @@ def _after(fault: Fault) -> None:
 
 def poisoned_by(content_id: str) -> None:
     """Makes events that name this content raise, as those of a bug that nobody has met yet."""
-    original = Profile.apply
+    original = Profile.apply_all
 
     @functools.wraps(original)
-    def apply(self: Profile, event: Any, watermark: int) -> Any:
-        result = original(self, event, watermark)
-        if event.content_id == content_id:
+    def apply_all(self: Profile, events: Sequence[Any], watermark: int) -> Any:
+        result = original(self, events, watermark)
+        if any(event.content_id == content_id for event in events):
             raise ZeroDivisionError(f"an event of {content_id}")
         return result
 
-    Profile.apply = apply  # type: ignore[method-assign]
+    Profile.apply_all = apply_all  # type: ignore[method-assign]
 
 
 def main(kind: str, fault: str, *arguments: str) -> int:
