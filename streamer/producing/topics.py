@@ -122,6 +122,7 @@ def _create_in_time(settings: Settings, cluster: Cluster, missing: dict[str, dic
             raise TopicsError(refused)
         left = {topic: left[topic] for topic in failed}
         time.sleep(_BACKOFF_S if left else 0)
+    deadline = time.monotonic() + settings.broker_timeout
     while not cluster.known_everywhere(list(missing)):
         if time.monotonic() > deadline:
             raise TopicsError([f"topics are made, but not all brokers know of {', '.join(missing)} yet: try again"])
