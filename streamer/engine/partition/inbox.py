@@ -9,8 +9,10 @@ passed over), and leave from the front only.
 from __future__ import annotations
 
 import traceback
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from streamer.engine.kafka.records import Record
@@ -89,3 +91,26 @@ class Inbox:
         self.received_to, self.lane.buffered_to = received_to, buffered_to
         self.lane.waiting = len(self.waiting)
         return rejects
+
+
+def slice_end(inboxes: Sequence[Inbox], aligned_to: int, limit: int) -> int:
+    """T, or about the time at which a slice is full, if more than that waits up to T: one time for all topics.
+
+    Else the topic taken first would fill a slice alone, and a session be gone through again for each of the others.
+
+    Args:
+        inboxes: of all source topics.
+        aligned_to: T, ms.
+        limit: most events of a slice.
+    """
+    if sum(len(inbox.waiting) for inbox in inboxes) <= limit:
+        return aligned_to
+    waiting = [(inbox.waiting, bisect_right(inbox.waiting, aligned_to, key=_ts_of)) for inbox in inboxes]
+    total = sum(count for _, count in waiting)
+    if total <= limit:
+        return aligned_to
+    end = min(lane[count * limit // total][0] for lane, count in waiting if count)
+    return max(end, min(lane[0][0] for lane, count in waiting if count))  # out of order or not, one can be taken
+
+
+_ts_of: Final[Callable[[Arrival], int]] = itemgetter(0)

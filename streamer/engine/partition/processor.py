@@ -17,13 +17,12 @@ What must hold for it to be right:
 from __future__ import annotations
 
 import secrets
-from bisect import bisect_right
 from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
 from streamer.engine.kafka.records import Record
-from streamer.engine.partition.inbox import Arrival, Inbox
+from streamer.engine.partition.inbox import Arrival, Inbox, slice_end
 from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.users import Users
 from streamer.engine.partition.watermark import PartitionClock
@@ -153,7 +152,7 @@ class PartitionProcessor:
 
     def _take(self, limit: int, out: Output) -> tuple[dict[str, list[Arrival]], bool]:
         aligned_to = self.clock.aligned_to()
-        end = self._slice_end(aligned_to, limit)
+        end = slice_end(self._sources, aligned_to, limit)
         by_user: dict[str, list[Arrival]] = {}
         erased = self.store.erased
         room = limit
@@ -188,20 +187,6 @@ class PartitionProcessor:
             return None
         return self._placement.misplaced(inbox.topic, record, user)
 
-    def _slice_end(self, aligned_to: int, limit: int) -> int:
-        """T, or about the time at which a slice is full, if more than that waits up to T: one time for all topics.
-
-        Else the topic taken first would fill a slice alone, and a session be gone through again for each of the others.
-        """
-        if self.buffered <= limit:
-            return aligned_to
-        waiting = [(inbox.waiting, bisect_right(inbox.waiting, aligned_to, key=_ts_of)) for inbox in self._sources]
-        total = sum(count for _, count in waiting)
-        if total <= limit:
-            return aligned_to
-        end = min(lane[count * limit // total][0] for lane, count in waiting if count)
-        return max(end, min(lane[0][0] for lane, count in waiting if count))  # out of order or not, one can be taken
-
     def _step(self, user: str, arrivals: Sequence[Arrival], before: int, after: int, out: Output) -> None:
         done = self.users.step(user, Step(before, list(map(_event_of, arrivals)), after))
         for position, why in done.poisoned.items():
@@ -234,6 +219,8 @@ class PartitionProcessor:
         user = erasure.user_id
         gone = self._erased_parts.setdefault(user, {})
         gone.update(dict.fromkeys(self.store.parts(user)))
+        if user in self.store.unsaved:  # gone here, as the outbox has its tombstone, but not from the changelog
+            gone[WRITTEN] = None
         is_known = user in self.users or not gone.keys() <= {ERASED}
         for name in gone:
             self.store.put(user, name, None)
@@ -292,9 +279,11 @@ class PartitionProcessor:
 
     def progress(self) -> dict[str, int]:
         """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""
-        return {topic: inbox.processed_to for topic, inbox in self._inboxes.items()}
+        told = {topic: inbox.processed_to for topic, inbox in self._inboxes.items()}
+        for reject in self._rejects:  # received, and written by the next slice only
+            told[reject.topic] = min(told[reject.topic], reject.record.offset - 1)
+        return told
 
 
-_ts_of: Final[Callable[[Arrival], int]] = itemgetter(0)
 _event_of: Final[Callable[[Arrival], Event]] = itemgetter(1)
 """Of an arrival that is no watermark and no erasure."""

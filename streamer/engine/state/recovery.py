@@ -219,6 +219,9 @@ async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionSto
     begin = {}
     for partition, store in stores.items():
         needed = 0 if store.mark is None else store.mark.journal_begin
+        if needed > (store.journal.end or 0):  # what is kept may be void, by tombstones not read any more
+            for user in list(store.journal):
+                store.journal.drop(user)
         begin[partition] = max(needed, store.journal.end or 0)
         if needed > extents[partition].end:
             log.warning(
