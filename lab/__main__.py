@@ -9,17 +9,10 @@ import typer
 
 from lab.evaluation import command as evaluation
 from lab.simulation import command as simulation
-from streamer.cli.app import ErrorsInWords
+from streamer.cli.app import command_line
 from streamer.cli.options import Options
 
-app = typer.Typer(
-    cls=ErrorsInWords,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = command_line()
 
 
 @app.callback()

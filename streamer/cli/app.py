@@ -24,14 +24,19 @@ class ErrorsInWords(TyperGroup):
             raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from None
 
 
-app = typer.Typer(
-    cls=ErrorsInWords,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+def command_line() -> typer.Typer:
+    """A command line without commands yet, whose errors end in words."""
+    return typer.Typer(
+        cls=ErrorsInWords,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+app = command_line()
 
 
 @app.callback()
