@@ -78,7 +78,8 @@ class Pair:
 
     def emitted(self) -> Deltas:
         deltas = Deltas()
-        self.profile.take_population(deltas)
+        if (delta := self.profile.take_delta()) is not None:
+            delta.add_to(deltas)
         return deltas
 
     def restart(self) -> None:

@@ -46,14 +46,12 @@ class Users:
         rules: the compiled settings.
         store: the partition's encoded state.
         capacity: users kept decoded; those with unsaved changes are kept in any case.
-        deltas: where to add what seals change in the population's sums.
     """
 
-    def __init__(self, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas) -> None:
+    def __init__(self, rules: Rules, store: PartitionStore, capacity: int) -> None:
         self._rules = rules
         self._store = store
         self._capacity = capacity
-        self._deltas = deltas
         self._hot: OrderedDict[str, HotUser] = OrderedDict()
         self._dirty: dict[str, HotUser] = {}
         self.deadlines = Deadlines(store.deadlines.items())
@@ -98,10 +96,10 @@ class Users:
 
     def take_changes(self) -> list[UserChange]:
         """What the users changed since the last call; it is in the store when this returns."""
-        changes = []
+        changes, deltas = [], Deltas()
         for user, hot in self._dirty.items():
             try:
-                change = self._change(user, hot)
+                change = self._change(user, hot, deltas)
                 is_gone = hot.profile.empty and hot.last_written is None
             except (StoreFailed, MemoryError):
                 raise
@@ -119,16 +117,22 @@ class Users:
                 self._hot.pop(user, None)
         self._dirty = {}
         self._shrink()
+        if any(change.delta is not None for change in changes):
+            self._store.untold.add_checkpoint(deltas)
         return changes
 
-    def _change(self, user: str, hot: HotUser) -> UserChange:
-        """What the user changed since it was last taken."""
+    def _change(self, user: str, hot: HotUser, deltas: Deltas) -> UserChange:
+        """What the user changed since it was last taken; what it changes in the sums over all users is added, too."""
         parts, journal, fresh = hot.profile.changes()
+        delta = hot.profile.take_delta() if parts else None
+        saved = None if delta is None else self._store.untold.encoded(delta)
         if hot.last_written_changed:
             parts[WRITTEN] = _encoded(hot)
         hot.dirty = hot.last_written_changed = False
         hot.steps = []
-        return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None)
+        if delta is not None:
+            delta.add_to(deltas)
+        return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None, saved)
 
     def _lose(self, user: str, hot: HotUser) -> UserChange:
         """What the user changed cannot be saved: they stay as last saved, but for the document that is written."""
@@ -186,7 +190,6 @@ class Users:
         return Result(outcomes, document, writes, raw, deadline, labels)
 
     def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:
-        hot.profile.take_population(self._deltas)
         hot.steps.append(step)
         hot.dirty = True
         self._dirty[user] = hot
@@ -240,8 +243,7 @@ class Users:
         if known is not None:
             for step in known.steps:
                 self._replay(hot.profile, step)
-            hot.profile.take_labels()  # those were written when the steps were done first,
-            hot.profile.take_population(Deltas())  # and these were told
+            hot.profile.take_labels()  # those were written when the steps were done first
             hot.steps = known.steps.copy()
             hot.last_written, hot.last_written_changed, hot.dirty = (
                 known.last_written,

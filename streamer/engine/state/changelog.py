@@ -4,8 +4,9 @@ Faust seam: none. Replaces ``faust.Table``'s changelog, one produced record a se
 some thousands).
 
 Changelog: key ``part|user``, or ``@`` for a checkpoint's mark. The last record of a user's group carries the user's
-deadline in header ``d`` (8 bytes, none: empty), so that recovery need not decode a user to know it. Journal: key user,
-the same header; a tombstone voids the user's records before it.
+deadline in header ``d`` (8 bytes, none: empty), so that recovery need not decode a user to know it, and in header ``p``
+what the group changes in the sums over all users, if it does (``engine/state/untold.py``). Journal: key user, header
+``d``; a tombstone voids the user's records before it.
 
 What must hold for it to be right: all parts of a user that change together are one group, which the broker appends
 whole or not at all: a tile is never saved without the frontier that says it is counted.
@@ -25,6 +26,7 @@ from streamer.events import CLAIM
 MARK_KEY: Final = b"@"
 _CLAIM_KEY: Final = CLAIM.encode()
 _DEADLINE: Final = "d"
+_DELTA: Final = "p"
 _SEPARATOR: Final = b"|"
 
 
@@ -85,11 +87,14 @@ def journal_of(change: UserChange) -> list[NewRecord]:
 
 
 def group_of(change: UserChange) -> list[NewRecord]:
-    """The records of one user's change, the deadline at the last one that is no tombstone, if there is one."""
+    """The records of one user's change, headers at the last one, which is no tombstone if there is one that is not."""
     user = _SEPARATOR + change.user.encode()
     parts = sorted(change.parts.items(), key=lambda part: (part[1] is not None, part[0]))
     entries = [NewRecord(name.encode() + user, value) for name, value in parts]
-    entries[-1] = entries[-1]._replace(headers=[(_DEADLINE, _packed(change.deadline))])
+    headers = [(_DEADLINE, _packed(change.deadline))]
+    if change.delta is not None:
+        headers.append((_DELTA, change.delta))
+    entries[-1] = entries[-1]._replace(headers=headers)
     return entries
 
 
@@ -97,13 +102,14 @@ def apply_record(store: PartitionStore, record: Record) -> bool:
     """Brings one changelog record into the store; False: a stranger's record, which is passed over.
 
     Raises:
-        StateCorrupt: the mark does not decode.
+        StateCorrupt: the mark or a user's delta does not decode.
         StateTooNew: a newer Streamer wrote it.
     """
     key = record.key or b""
     if key == MARK_KEY:
         if record.value is not None:
             store.mark = decode_mark(record.value)
+            store.untold.told_to(store.mark.told)
         return True
     if key == _CLAIM_KEY:
         return True
@@ -117,6 +123,8 @@ def apply_record(store: PartitionStore, record: Record) -> bool:
     for header, value in record.headers:
         if header == _DEADLINE:
             store.set_deadline(user, _unpacked(value))
+        elif header == _DELTA:
+            store.untold.found(value)
     return True
 
 

@@ -60,7 +60,8 @@ def truth_of(story: Story, settings: Settings) -> Counts:
         for event in events:
             profile.apply(event, 0)
         profile.advance(story.end)
-        profile.take_population(totals)
+        if (delta := profile.take_delta()) is not None:
+            delta.add_to(totals)
     return counts(totals)
 
 
