@@ -31,9 +31,7 @@ class Untouchable:
 def test_a_partition_that_has_gone_is_neither_processed_nor_saved_nor_written_again() -> None:
     settings = Settings()
     never = Untouchable()
-    context = WorkerContext(
-        settings, Rules(settings), Metrics(), never, never, never, never, never, *[lambda: 0] * 2
-    )  # type: ignore[arg-type]
+    context = WorkerContext(settings, Rules(settings), Metrics(), never, never, never, never, never, *[lambda: 0] * 2)  # type: ignore[arg-type]
     assigned = AssignedPartition(0, context)
     assigned.recovered(MemoryStore(), 100)
 
