@@ -19,7 +19,7 @@ from streamer.population.sums import COHORT, CohortSums, CreatorSums, EveryoneSu
 def wrong_sums(world: World, store: MemoryStore) -> Iterator[str]:
     """What is counted too often or not at all.
 
-    Not looked at with somebody tardy or erased: how much of them has sealed, and so is counted, depends on the schedule.
+    Not looked at with somebody tardy or erased: how much of them has sealed, and is counted, depends on the schedule.
 
     Args:
         world: healed.

@@ -23,7 +23,7 @@ from streamer.population.sums import CohortSums, CreatorSums, EveryoneSums, TagS
 
 VERSION: Final = 2
 """Leads every record's value. Version 1, one key a record and nothing that says which, is ``population/deltas.py``."""
-PART_KEYS: Final = 200
+PART_KEYS: Final = 100
 """Keys of a part."""
 
 

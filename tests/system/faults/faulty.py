@@ -101,7 +101,9 @@ BOUNDARIES: Final = {
     "deltas committed": Boundary("population", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
     "lists announced": Boundary("population", CompactedTopic, "replace"),
     "snapshot announced": Boundary("population", Aggregator, "_append", lambda topic, e: topic.endswith("snapshots")),
-    "half of the figures in Redis": Boundary("population", PopulationWriter, "_run", lambda c: len(c) > 1, halves=0),
+    "half of the figures in Redis": Boundary(
+        "population", PopulationWriter, "_run", lambda c, at: len(c) > 1, halves=0
+    ),
 }
 
 
