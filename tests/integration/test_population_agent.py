@@ -156,7 +156,9 @@ def test_redis_that_is_away_gets_the_newest_figures_when_it_is_back(
 def test_another_group_s_agent_refuses_and_touches_nothing(settings: Settings, tmp_path: Path) -> None:
     tell(settings, (Key("tag", "gore"), PASSED_OVER))
     with running("population", settings, tmp_path / "population.log") as child:
-        wait_for("totals are saved", lambda: "recovered" in child.tail(200) and told(settings).priors.version > 0, child)
+        wait_for(
+            "totals are saved", lambda: "recovered" in child.tail(200) and told(settings).priors.version > 0, child
+        )
     before = totals_of(settings)
     stranger = settings.model_copy(update={"group": "strangers", "population_group": "strangers-population"})
     with running("population", stranger, tmp_path / "stranger.log") as child:
@@ -164,7 +166,9 @@ def test_another_group_s_agent_refuses_and_touches_nothing(settings: Settings, t
     assert child.exit_code != 0
     assert f"belong to group {settings.group!r}" in child.tail(500)
     assert totals_of(settings) == before
-    with running("population", stranger.model_copy(update={"former_group": settings.group}), tmp_path / "h.log") as child:
+    with running(
+        "population", stranger.model_copy(update={"former_group": settings.group}), tmp_path / "h.log"
+    ) as child:
         wait_for("it takes them over", lambda: totals_of(settings) != before, child)
 
 

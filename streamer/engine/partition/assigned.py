@@ -77,7 +77,7 @@ class WorkerContext(NamedTuple):
             ChangelogWriter(producer, topics.state),
             JournalWriter(producer, topics.journal),
             OutputWriter(producer, topics, metrics),
-            DeltaWriter(producer, topics.population, metrics),
+            DeltaWriter(producer, topics.population if settings.population else None, metrics),
             consumer,
             now_ms,
             now_ms if latest_ms is None else latest_ms,

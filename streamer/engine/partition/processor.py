@@ -27,7 +27,7 @@ from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.users import Users
 from streamer.engine.partition.watermark import PartitionClock
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Step, Write
-from streamer.engine.state.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
+from streamer.engine.state.store import ERASED, HEAD, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
 from streamer.events import DAY_MS, Erasure, Event, EventDecoder, Watermark
 from streamer.profile import EventFate, Rules
 from streamer.settings import Settings
@@ -256,6 +256,9 @@ class PartitionProcessor:
             self.store.put(user, ERASED, None)
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
             changes[user] = change._replace(parts={**change.parts, ERASED: None})
+        for user in self.store.untold.forgetting:
+            change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
+            changes[user] = change._replace(parts={HEAD: self.store.part(user, HEAD), **change.parts})
         for change in changes.values():
             self.store.set_deadline(change.user, change.deadline)
         return [*changes.values(), *self._carried(changes)]

@@ -25,7 +25,7 @@ from streamer.engine.partition.deadlines import Deadlines
 from streamer.engine.partition.work import HotUser, LabelWrite, Result, Step, Stepped
 from streamer.engine.state import last_written as codec
 from streamer.engine.state.loading import load_profile
-from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore, UserChange
+from streamer.engine.state.store import HEAD, TILE, WRITTEN, PartitionStore, UserChange
 from streamer.errors import StateTooNew, StoreFailed
 from streamer.population import Deltas
 from streamer.profile import EventFate, Profile, Rules
@@ -117,14 +117,15 @@ class Users:
                 self._hot.pop(user, None)
         self._dirty = {}
         self._shrink()
-        if any(change.delta is not None for change in changes):
-            self._store.untold.add_checkpoint(deltas)
+        told = [change for change in changes if change.delta is not None]
+        if told:
+            self._store.untold.add_checkpoint(deltas, [change.user for change in told if _forgets(change)])
         return changes
 
     def _change(self, user: str, hot: HotUser, deltas: Deltas) -> UserChange:
         """What the user changed since it was last taken; what it changes in the sums over all users is added, too."""
         parts, journal, fresh = hot.profile.changes()
-        delta = hot.profile.take_delta() if parts else None
+        delta = hot.profile.take_delta() if HEAD in parts else None
         saved = None if delta is None else self._store.untold.encoded(delta)
         if hot.last_written_changed:
             parts[WRITTEN] = _encoded(hot)
@@ -276,6 +277,11 @@ class Users:
             if hot.dirty:
                 self._dirty[user] = hot
         return Stepped([], False, None, poisoned)
+
+
+def _forgets(change: UserChange) -> bool:
+    """Whether a day of the user has left the window, or the user has."""
+    return any(value is None and (name == HEAD or name.startswith(TILE)) for name, value in change.parts.items())
 
 
 def _encoded(hot: HotUser) -> bytes | None:

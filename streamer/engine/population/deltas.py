@@ -28,20 +28,22 @@ class DeltaWriter:
 
     Args:
         producer: started.
-        topic: ``population``, its full name.
+        topic: ``population``, its full name; None: the population is off, and nobody is told.
         metrics: where records and bytes are counted.
     """
 
-    def __init__(self, producer: Producer, topic: str, metrics: Metrics) -> None:
+    def __init__(self, producer: Producer, topic: str | None, metrics: Metrics) -> None:
         self._producer = producer
         self._topic: Final = topic
         self._metrics = metrics
 
     async def tell(self, source: Source, untold: Iterable[tuple[int, Deltas]]) -> None:
         """Tells what checkpoints changed, oldest first, and waits for the broker's acks."""
+        if self._topic is None:
+            return
         records = [record for number, deltas in untold for record in tell(source, number, deltas)]
         if records:
-            await self._write([NewRecord(key, value) for key, value in records])
+            await self._write(self._topic, [NewRecord(key, value) for key, value in records])
             self._metrics.delta_records.inc(len(records))
             self._metrics.delta_bytes.inc(sum(len(key) + len(value) for key, value in records))
 
@@ -49,6 +51,6 @@ class DeltaWriter:
         """Tells all that there is to tell of a partition, before its records in the changelog are replaced."""
         await self.tell(Source(partition, untold.lineage), untold)
 
-    async def _write(self, entries: Sequence[NewRecord]) -> None:
-        for sent in await self._producer.send(self._topic, PARTITION, [[entry] for entry in entries]):
+    async def _write(self, topic: str, entries: Sequence[NewRecord]) -> None:
+        for sent in await self._producer.send(topic, PARTITION, [[entry] for entry in entries]):
             await sent.done

@@ -9,16 +9,21 @@ import pytest
 
 from streamer.engine.kafka.compacted import CompactedTopic
 from streamer.engine.kafka.producer import NewRecord, Sent
+from streamer.engine.kafka.records import Record
 from streamer.engine.metrics import Metrics
 from streamer.engine.population.deltas import DeltaWriter
 from streamer.engine.population.totals import TotalsTable
 from streamer.engine.state.untold import Untold
 from streamer.errors import StateCorrupt, StateTooNew
+from streamer.events import DAY_MS, Impression
 from streamer.population import Deltas, Key
 from streamer.population.sums import TagSums
 from streamer.population.telling import Source
 from streamer.population.user_delta import UserDelta
+from streamer.settings import Settings
 from streamer.testing.broker import MemoryBroker, MemoryProducer
+from tests.unit.engine.test_partition import NOW
+from tests.unit.memory_job import MemoryJob
 
 GORE = Key("tag", "gore")
 
@@ -80,7 +85,7 @@ def checkpoint(untold: Untold, users: int) -> list[bytes]:
     for _ in range(users):
         saved.append(untold.encoded(one_user()))
         one_user().add_to(deltas)
-    untold.add_checkpoint(deltas)
+    untold.add_checkpoint(deltas, [])
     return saved
 
 
@@ -106,15 +111,44 @@ def test_recovery_finds_what_no_mark_says_is_told_and_numbers_go_on(kept_on_disk
     before.take()
     second = checkpoint(before, 2)
     for raw in first:
-        after.found(raw)
+        after.found("u", raw)
     after.told_to(before.told)
     for raw in second:
-        after.found(raw)
+        after.found("u", raw)
     if kept_on_disk:
         after, kept = Untold(), after
         after.load(kept.dump())
         after.told_to(kept.told)
     assert (after.lineage, told_users(after), after.next_number) == ("lineage", {2: 2}, 3)
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_i7_what_has_left_the_window_is_not_named_in_the_changelog_once_it_is_told(crashes: bool) -> None:
+    """Neither beside the head of who stays nor beside the deletion of that of who goes."""
+    settings = Settings(clock="events", population=True, population_share=1.0, window_days=30, half_life_days=15)
+    job, begin = MemoryJob(settings, NOW), NOW - 50 * DAY_MS
+    for user, day in (("stays", 0), ("goes", 0), ("stays", 20), ("stays", 40)):
+        for second in (0, 10):
+            ts, tags = begin + day * DAY_MS + 1000 * second, (f"tag-{day}",)
+            shown = Impression(user_id=user, ts=ts, content_id=f"c{second}", visible_ms=5000, tags=tags)
+            job.produce("impressions", shown)
+    for day in (1, 21, 42):
+        job.watermark(begin + day * DAY_MS)
+        job.run()
+        job.checkpoint()
+    if crashes:
+        job.start()
+    assert {record.key for record in naming("tag-0", job)} == {b"h|stays", b"h|goes"}
+    job.checkpoint()
+    assert naming("tag-0", job) == []
+    users = {tag: sums.users for tag, sums in job.population.tags.items() if sums.users}
+    assert users == {"tag-20": 1, "tag-40": 1}
+
+
+def naming(tag: str, job: MemoryJob) -> list[Record]:
+    """The records of the changelog, compacted, that have a header in which a tag stands."""
+    newest = {record.key: record for record in job.changelog}
+    return [record for record in newest.values() if any(tag.encode() in value for _, value in record.headers)]
 
 
 def test_nothing_is_dumped_where_there_is_nothing_and_rubbish_is_refused() -> None:
@@ -124,9 +158,9 @@ def test_nothing_is_dumped_where_there_is_nothing_and_rubbish_is_refused() -> No
     with pytest.raises(StateCorrupt):
         untold.load(b"?")
     with pytest.raises(StateCorrupt):
-        untold.found(b"?")
+        untold.found("u", b"?")
     with pytest.raises(StateTooNew, match="upgrade"):
-        untold.found(b"\x94\x63\xa0\x01\x90")
+        untold.found("u", b"\x94\x63\xa0\x01\x90")
 
 
 def test_a_compacted_topic_is_sent_only_what_differs() -> None:

@@ -106,7 +106,7 @@ def test_a_population_that_counts_what_it_is_told_twice_is_caught(monkeypatch: p
 
 
 def test_deltas_that_are_not_looked_for_after_a_crash_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Untold, "found", lambda _self, _raw: None)
+    monkeypatch.setattr(Untold, "found", lambda _self, _user, _raw: None)
     assert caught() is not None
 
 
