@@ -112,7 +112,8 @@ class Living:
             profile.advance(after)
         for label in profile.take_labels():
             self._labels.update(encode_label(label))
-        profile.take_population(self._told)
+        if (delta := profile.take_delta()) is not None:
+            delta.add_to(self._told)
         if profile.stale:
             made = profile.document()
             if must_write(self._written, made, profile.rules.window_ms // 2):

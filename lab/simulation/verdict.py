@@ -8,6 +8,7 @@ from lab.oracle import oracle
 from lab.simulation.broker import Scanner
 from lab.simulation.member import PARTITION
 from lab.simulation.story import TARDY
+from lab.simulation.sums import wrong_sums
 from lab.simulation.world import World
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.recovery import recover_from
@@ -21,7 +22,8 @@ from streamer.testing.worker import finished
 def problems(world: World) -> list[str]:
     """What does not hold; empty: all does."""
     store = _recovered(world)
-    return [*_time(world, store), *_documents(world, store), *_rejects(world), *_late(world)]
+    found = [*_time(world, store), *_documents(world, store), *_rejects(world), *_late(world)]
+    return [*found, *wrong_sums(world, store)]
 
 
 def _time(world: World, store: MemoryStore) -> Iterator[str]:

@@ -25,7 +25,7 @@ _SETTLED_MS: Final = 240 * MINUTE_MS
 @cache
 def rules_of(clock: str) -> Rules:
     """The compiled rules of a simulated deployment; they take long to make, and no schedule changes them."""
-    return Rules(load(clock=clock, partitions=1))
+    return Rules(load(clock=clock, partitions=1, population=True, population_share=1.0))
 
 
 class World:

@@ -89,7 +89,8 @@ async def _rebuild_population(settings: Settings) -> str:
     if found.priors.version == 0:
         return "the population: nothing announced yet"
     async with PopulationWriter(settings.redis_url, timeout=settings.redis_timeout) as writer:
-        await writer.write(figures_of(*found))
+        if await writer.write(figures_of(*found)) is None:
+            return "the population: Redis has newer figures, which stay"
     return (
         f"the population: everybody's rates (snapshot {found.priors.version}), {len(found.lists)} default lists "
         f"and {len(found.health)} flagged creators written to Redis"

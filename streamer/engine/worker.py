@@ -230,6 +230,7 @@ class Engine(Member):
             stores = await self._stores.open(assigned)
             cut = await recover(self._settings, stores, self._metrics)
             for partition, begin in cut.items():
+                await self._ensure().deltas.tell_all(partition, stores[partition].untold)
                 await rewrite(partition, stores[partition], self._ensure().changelog, begin)
             capacity = max(_LEAST_HOT, self._settings.hot_users // len(assigned))
             for partition, store in stores.items():
@@ -265,7 +266,6 @@ class Engine(Member):
                     "partitions go unsaved, what was processed since the last checkpoint will be read again",
                     exc_info=failed,
                 )
-                self._ensure().deltas.forget()
             else:
                 if not await consumer.commit():
                     await consumer.commit()

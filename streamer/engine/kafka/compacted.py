@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from streamer.engine.kafka.ports import Producer
+from streamer.engine.kafka.ports import Producer, Reader
 from streamer.engine.kafka.producer import NewRecord
-from streamer.engine.kafka.scan import Scanner
 from streamer.events import CLAIM
 
 PARTITION: Final = 0
 _CLAIM_KEY: Final = CLAIM.encode()
 
 
-async def newest_values(topics: Scanner, topic: str) -> dict[bytes, bytes]:
+async def newest_values(topics: Reader, topic: str) -> dict[bytes, bytes]:
     """The newest value of every key that a topic of one partition has; keys that are no text are a stranger's."""
     found: dict[bytes, bytes] = {}
     async for scanned in topics.scan(topic, {PARTITION: 0}):

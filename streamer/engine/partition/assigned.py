@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Self
 
@@ -29,6 +29,8 @@ from streamer.engine.state.changelog import ChangelogWriter, JournalWriter
 from streamer.engine.state.checkpoint import Checkpoint, Taken
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import PartitionStore
+from streamer.population import Deltas
+from streamer.population.telling import Source
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -75,7 +77,7 @@ class WorkerContext(NamedTuple):
             ChangelogWriter(producer, topics.state),
             JournalWriter(producer, topics.journal),
             OutputWriter(producer, topics, metrics),
-            DeltaWriter(producer, topics.population, metrics),
+            DeltaWriter(producer, topics.population if settings.population else None, metrics),
             consumer,
             now_ms,
             now_ms if latest_ms is None else latest_ms,
@@ -110,9 +112,7 @@ class AssignedPartition:
         context = self._context
         settings = context.settings
         placement = Placement(self.partition, settings.partitions, settings.partitioner)
-        processor = PartitionProcessor(
-            self.partition, settings, context.rules, store, capacity, context.deltas.waiting, placement
-        )
+        processor = PartitionProcessor(self.partition, settings, context.rules, store, capacity, placement)
         if store.mark is not None:
             self._pending.outbox_end = store.mark.outbox_end
         self.store = store
@@ -207,18 +207,19 @@ class AssignedPartition:
             processor, store = self._processor, self.store
             if processor is None or store is None or self._torn:
                 return None
+            untold = store.untold.take()
             return Taken(
                 store,
                 processor.take_changes(),
                 processor.mark(),
                 store.journal.begin,
-                partial(self._settle, self._pending.take()),
+                partial(self._settle, self._pending.take(), store.untold.lineage, untold),
                 partial(self._saved, processor.progress()),
             )
 
-    async def _settle(self, written: Pending) -> int:
+    async def _settle(self, written: Pending, lineage: str, untold: Sequence[tuple[int, Deltas]]) -> int:
         self._pending.outbox_end = await self._context.output.settle(self.partition, written)
-        await self._context.deltas.flush()
+        await self._context.deltas.tell(Source(self.partition, lineage), untold)
         return self._pending.outbox_end
 
     def _saved(self, progress: Mapping[str, int]) -> None:
@@ -233,6 +234,7 @@ class AssignedPartition:
             if processor is None or store is None or self.is_leaving or begin <= store.changelog_begin:
                 return
             changelog = self._context.changelog
+            await self._context.deltas.tell_all(self.partition, store.untold)
             await rewrite(self.partition, store, changelog, begin, processor.erasing, lambda: self.is_leaving)
 
     # --- metrics --------------------------------------------------------------------------------------------

@@ -27,9 +27,8 @@ from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.users import Users
 from streamer.engine.partition.watermark import PartitionClock
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Step, Write
-from streamer.engine.state.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
+from streamer.engine.state.store import ERASED, HEAD, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
 from streamer.events import DAY_MS, Erasure, Event, EventDecoder, Watermark
-from streamer.population import Deltas
 from streamer.profile import EventFate, Rules
 from streamer.settings import Settings
 
@@ -48,18 +47,17 @@ class PartitionProcessor:
         rules: the compiled rules, shared by all partitions.
         store: the partition's state, recovered.
         capacity: users kept decoded.
-        deltas: where to add what seals change in the population's sums.
         placement: where users belong; None: whatever comes belongs here.
     """
 
     def __init__(
-        self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas,
+        self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int,
         placement: Placement | None = None,
     ) -> None:  # fmt: skip
         self.partition = partition
         self._placement = placement
         self.store = store
-        self.users = Users(rules, store, capacity, deltas)
+        self.users = Users(rules, store, capacity)
         max_future_ms = round(settings.max_future * 1000)
         self.clock = PartitionClock(
             _SOURCES, settings.clock, round(settings.allowed_lag * 1000), (_ERASURES,), max_future_ms
@@ -79,7 +77,8 @@ class PartitionProcessor:
         self._owner = settings.partitions, settings.group
         self._rejects: list[Reject] = []
         self._erased_parts: dict[str, dict[str, bytes | None]] = {}
-        self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
+        begun = store.untold.lineage or secrets.token_hex(8)
+        self._lineage = store.untold.lineage = begun if store.mark is None else store.mark.lineage
 
     # --- what arrives ---------------------------------------------------------------------------------------
 
@@ -257,6 +256,9 @@ class PartitionProcessor:
             self.store.put(user, ERASED, None)
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
             changes[user] = change._replace(parts={**change.parts, ERASED: None})
+        for user in self.store.untold.forgetting:
+            change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
+            changes[user] = change._replace(parts={HEAD: self.store.part(user, HEAD), **change.parts})
         for change in changes.values():
             self.store.set_deadline(change.user, change.deadline)
         return [*changes.values(), *self._carried(changes)]
@@ -275,7 +277,8 @@ class PartitionProcessor:
     def mark(self) -> Mark:
         """The mark of a checkpoint taken now, but for where outbox and journal stand then."""
         newest = {name: lane.newest for name, lane in self.clock.sources.items()}
-        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage, 0, *self._owner)
+        told = self.store.untold.told
+        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage, 0, *self._owner, told)
 
     def progress(self) -> dict[str, int]:
         """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""

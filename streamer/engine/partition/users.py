@@ -25,7 +25,7 @@ from streamer.engine.partition.deadlines import Deadlines
 from streamer.engine.partition.work import HotUser, LabelWrite, Result, Step, Stepped
 from streamer.engine.state import last_written as codec
 from streamer.engine.state.loading import load_profile
-from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore, UserChange
+from streamer.engine.state.store import HEAD, TILE, WRITTEN, PartitionStore, UserChange
 from streamer.errors import StateTooNew, StoreFailed
 from streamer.population import Deltas
 from streamer.profile import EventFate, Profile, Rules
@@ -46,14 +46,12 @@ class Users:
         rules: the compiled settings.
         store: the partition's encoded state.
         capacity: users kept decoded; those with unsaved changes are kept in any case.
-        deltas: where to add what seals change in the population's sums.
     """
 
-    def __init__(self, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas) -> None:
+    def __init__(self, rules: Rules, store: PartitionStore, capacity: int) -> None:
         self._rules = rules
         self._store = store
         self._capacity = capacity
-        self._deltas = deltas
         self._hot: OrderedDict[str, HotUser] = OrderedDict()
         self._dirty: dict[str, HotUser] = {}
         self.deadlines = Deadlines(store.deadlines.items())
@@ -98,10 +96,10 @@ class Users:
 
     def take_changes(self) -> list[UserChange]:
         """What the users changed since the last call; it is in the store when this returns."""
-        changes = []
+        changes, deltas = [], Deltas()
         for user, hot in self._dirty.items():
             try:
-                change = self._change(user, hot)
+                change = self._change(user, hot, deltas)
                 is_gone = hot.profile.empty and hot.last_written is None
             except (StoreFailed, MemoryError):
                 raise
@@ -119,16 +117,23 @@ class Users:
                 self._hot.pop(user, None)
         self._dirty = {}
         self._shrink()
+        told = [change for change in changes if change.delta is not None]
+        if told:
+            self._store.untold.add_checkpoint(deltas, [change.user for change in told if _forgets(change)])
         return changes
 
-    def _change(self, user: str, hot: HotUser) -> UserChange:
-        """What the user changed since it was last taken."""
+    def _change(self, user: str, hot: HotUser, deltas: Deltas) -> UserChange:
+        """What the user changed since it was last taken; what it changes in the sums over all users is added, too."""
         parts, journal, fresh = hot.profile.changes()
+        delta = hot.profile.take_delta() if HEAD in parts else None
+        saved = None if delta is None else self._store.untold.encoded(delta)
         if hot.last_written_changed:
             parts[WRITTEN] = _encoded(hot)
         hot.dirty = hot.last_written_changed = False
         hot.steps = []
-        return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None)
+        if delta is not None:
+            delta.add_to(deltas)
+        return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None, saved)
 
     def _lose(self, user: str, hot: HotUser) -> UserChange:
         """What the user changed cannot be saved: they stay as last saved, but for the document that is written."""
@@ -186,7 +191,6 @@ class Users:
         return Result(outcomes, document, writes, raw, deadline, labels)
 
     def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:
-        hot.profile.take_population(self._deltas)
         hot.steps.append(step)
         hot.dirty = True
         self._dirty[user] = hot
@@ -240,8 +244,7 @@ class Users:
         if known is not None:
             for step in known.steps:
                 self._replay(hot.profile, step)
-            hot.profile.take_labels()  # those were written when the steps were done first,
-            hot.profile.take_population(Deltas())  # and these were told
+            hot.profile.take_labels()  # those were written when the steps were done first
             hot.steps = known.steps.copy()
             hot.last_written, hot.last_written_changed, hot.dirty = (
                 known.last_written,
@@ -274,6 +277,11 @@ class Users:
             if hot.dirty:
                 self._dirty[user] = hot
         return Stepped([], False, None, poisoned)
+
+
+def _forgets(change: UserChange) -> bool:
+    """Whether a day of the user has left the window, or the user has."""
+    return any(value is None and (name == HEAD or name.startswith(TILE)) for name, value in change.parts.items())
 
 
 def _encoded(hot: HotUser) -> bytes | None:

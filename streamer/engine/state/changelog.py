@@ -4,8 +4,9 @@ Faust seam: none. Replaces ``faust.Table``'s changelog, one produced record a se
 some thousands).
 
 Changelog: key ``part|user``, or ``@`` for a checkpoint's mark. The last record of a user's group carries the user's
-deadline in header ``d`` (8 bytes, none: empty), so that recovery need not decode a user to know it. Journal: key user,
-the same header; a tombstone voids the user's records before it.
+deadline in header ``d`` (8 bytes, none: empty), so that recovery need not decode a user to know it; that of the head in
+header ``p`` what the group changes in the sums over all users, if it does (``engine/state/untold.py``). Journal: key
+user, header ``d``; a tombstone voids the user's records before it.
 
 What must hold for it to be right: all parts of a user that change together are one group, which the broker appends
 whole or not at all: a tile is never saved without the frontier that says it is counted.
@@ -19,12 +20,13 @@ from typing import Final, NamedTuple
 from streamer.engine.kafka.ports import Producer
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.kafka.records import Record
-from streamer.engine.state.store import Mark, PartitionStore, UserChange, decode_mark, encode_mark
+from streamer.engine.state.store import HEAD, Mark, PartitionStore, UserChange, decode_mark, encode_mark
 from streamer.events import CLAIM
 
 MARK_KEY: Final = b"@"
 _CLAIM_KEY: Final = CLAIM.encode()
 _DEADLINE: Final = "d"
+_DELTA: Final = "p"
 _SEPARATOR: Final = b"|"
 
 
@@ -85,11 +87,14 @@ def journal_of(change: UserChange) -> list[NewRecord]:
 
 
 def group_of(change: UserChange) -> list[NewRecord]:
-    """The records of one user's change, the deadline at the last one that is no tombstone, if there is one."""
+    """The records of one user's change: the deadline at the last one, no tombstone if there is any other, the delta at
+    the head's.
+    """
     user = _SEPARATOR + change.user.encode()
+    delta = [] if change.delta is None else [(_DELTA, change.delta)]
     parts = sorted(change.parts.items(), key=lambda part: (part[1] is not None, part[0]))
-    entries = [NewRecord(name.encode() + user, value) for name, value in parts]
-    entries[-1] = entries[-1]._replace(headers=[(_DEADLINE, _packed(change.deadline))])
+    entries = [NewRecord(name.encode() + user, value, delta if name == HEAD else ()) for name, value in parts]
+    entries[-1] = entries[-1]._replace(headers=[(_DEADLINE, _packed(change.deadline)), *entries[-1].headers])
     return entries
 
 
@@ -97,13 +102,14 @@ def apply_record(store: PartitionStore, record: Record) -> bool:
     """Brings one changelog record into the store; False: a stranger's record, which is passed over.
 
     Raises:
-        StateCorrupt: the mark does not decode.
+        StateCorrupt: the mark or a user's delta does not decode.
         StateTooNew: a newer Streamer wrote it.
     """
     key = record.key or b""
     if key == MARK_KEY:
         if record.value is not None:
             store.mark = decode_mark(record.value)
+            store.untold.told_to(store.mark.told)
         return True
     if key == _CLAIM_KEY:
         return True
@@ -117,6 +123,8 @@ def apply_record(store: PartitionStore, record: Record) -> bool:
     for header, value in record.headers:
         if header == _DEADLINE:
             store.set_deadline(user, _unpacked(value))
+        elif header == _DELTA:
+            store.untold.found(user, value)
     return True
 
 

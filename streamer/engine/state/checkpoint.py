@@ -6,7 +6,8 @@ A checkpoint, after Quix Streams' ``checkpointing/checkpoint.py``; a crash betwe
 
     1. take what changed and how far the source is processed      (in memory, at one instant)
     2. wait for the broker's acks of all output written before,   (before 4: what the state takes for written would be
-       and of what it changes in the population's sums             lost in a crash)
+       and tell the population what the checkpoint before          lost in a crash, and what users change in its sums
+       changed in its sums                                         is in the records that 4 replaces)
     3. append to the journal what changed in open sessions, and   (before 4: an erasure is never saved before what voids
        tombstones of users whose earlier records are void; wait    the user's records, which would live again)
     4. write the changes, all parts of a user in one batch; wait  (a tile never without its frontier)

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from streamer.engine.state.journal import Journal
+from streamer.engine.state.untold import Untold
 from streamer.errors import StateCorrupt, StateTooNew
 
 HEAD: Final = "h"
@@ -28,7 +29,8 @@ TILE: Final = "t"
 """Followed by the day."""
 WRITTEN: Final = "w"
 ERASED: Final = "e"
-MARK_VERSION: Final = 2
+MARK_VERSION: Final = 3
+"""Since version 3 a mark says what the population has been told; an older worker would drop that."""
 DAMAGED: Final = "DAMAGED"
 """A file of this name in a store's directory says that it was found corrupt while it was in use."""
 
@@ -46,6 +48,7 @@ class Mark(Struct, array_like=True, frozen=True):
             deleted records (``engine/state/rewriting.py``).
         partitions: how many there were; 0: not known, it is from before this was saved.
         group: whose it is (``engine/state/ownership.py``); empty: not known.
+        told: number of the last checkpoint whose deltas the population has been told (``engine/state/untold.py``).
     """
 
     version: int
@@ -57,6 +60,7 @@ class Mark(Struct, array_like=True, frozen=True):
     changelog_begin: int = 0
     partitions: int = 0
     group: str = ""
+    told: int = 0
 
 
 class UserChange(NamedTuple):
@@ -69,6 +73,7 @@ class UserChange(NamedTuple):
         journal: what is added to the user's journal; None: nothing.
         fresh: ``parts`` begin a new epoch, so the journal's earlier records of this user are outdated.
         voids: epochs begin anew (the head went), so the journal must say that its earlier records are void.
+        delta: what ``parts`` change in the sums over all users, encoded; None: nothing.
     """
 
     user: str
@@ -77,6 +82,7 @@ class UserChange(NamedTuple):
     journal: bytes | None = None
     fresh: bool = False
     voids: bool = False
+    delta: bytes | None = None
 
 
 class PartitionStore(Protocol):
@@ -90,6 +96,7 @@ class PartitionStore(Protocol):
         erased: erasure marks by user, ms.
         unsaved: last written documents found in the outbox and not yet in the changelog, by user.
         journal: what is journalled of open sessions, by user.
+        untold: what the population has yet to be told.
     """
 
     changelog_begin: int
@@ -99,6 +106,7 @@ class PartitionStore(Protocol):
     erased: dict[str, int]
     unsaved: dict[str, bytes | None]
     journal: Journal
+    untold: Untold
 
     @property
     def size(self) -> int:
@@ -138,7 +146,7 @@ class PartitionStore(Protocol):
 class StoreIndexes:
     """What every kind of store has in memory beside the parts; see ``PartitionStore`` for the attributes."""
 
-    __slots__ = ("changelog_begin", "changelog_end", "deadlines", "erased", "journal", "mark", "unsaved")
+    __slots__ = ("changelog_begin", "changelog_end", "deadlines", "erased", "journal", "mark", "unsaved", "untold")
 
     def reset_indexes(self) -> None:
         """Nothing is known of anybody."""
@@ -149,6 +157,7 @@ class StoreIndexes:
         self.deadlines: dict[str, int] = {}
         self.unsaved: dict[str, bytes | None] = {}
         self.journal = Journal()
+        self.untold = Untold()
 
     def set_deadline(self, user: str, deadline: int | None) -> None:
         """Takes a user's deadline; None: there is none."""

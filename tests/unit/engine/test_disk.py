@@ -24,7 +24,6 @@ from streamer.engine.state.store import DAMAGED, ERASED, WRITTEN, Mark, MemorySt
 from streamer.engine.state.stores import KEPT_MS, DiskStores, MemoryStores, open_stores
 from streamer.errors import DependencyMissing, StoreFailed
 from streamer.events import DAY_MS, Erasure
-from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import Settings
 from tests.unit.engine.test_partition import BY_EVENTS, HOUR, NOW, WALL, dislike, filled
@@ -363,7 +362,7 @@ def test_a_disk_that_fails_stops_the_worker_and_blames_no_event(folder: Path) ->
     saved(store, 1, UserChange("u", {"h": b"1"}, None))
     store.close()
     with pytest.raises(StoreFailed, match="restart the worker"):
-        Users(Rules(WALL), store, 10, Deltas()).step("u", Step(0, [dislike("u", NOW)], 0))
+        Users(Rules(WALL), store, 10).step("u", Step(0, [dislike("u", NOW)], 0))
 
 
 def test_every_partition_has_a_directory_under_the_group_and_the_topics_it_belongs_to(tmp_path: Path) -> None:

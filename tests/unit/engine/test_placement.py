@@ -17,7 +17,6 @@ from streamer.engine.partition.work import Output
 from streamer.engine.state.store import MemoryStore
 from streamer.events import Dislike, Erasure, encode
 from streamer.partitioning import Partitioner, murmur2, partition_of
-from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -38,7 +37,7 @@ def test_crc32_is_that_of_librdkafka(user: str, partitions: int) -> None:
 def processed(partition: int, records: list[tuple[str, bytes | None]], partitioner: Partitioner, count: int) -> Output:
     settings = Settings(partitions=count, partitioner=partitioner)
     processor = PartitionProcessor(
-        partition, settings, Rules(settings), MemoryStore(), 100, Deltas(), Placement(partition, count, partitioner)
+        partition, settings, Rules(settings), MemoryStore(), 100, Placement(partition, count, partitioner)
     )
     value = [encode(Dislike(user_id=user, ts=NOW, action="block", content_id="c")) for user, _ in records]
     log = [Record(n, key, value[n], NOW) for n, (_, key) in enumerate(records)]
@@ -75,9 +74,7 @@ def test_an_erasure_deletes_a_document_only_where_one_may_be(home: bool, known: 
     store = MemoryStore()
     if known:
         store.put("ann", "w", b"x")
-    processor = PartitionProcessor(
-        partition, settings, Rules(settings), store, 10, Deltas(), Placement(partition, 4, "murmur2")
-    )
+    processor = PartitionProcessor(partition, settings, Rules(settings), store, 10, Placement(partition, 4, "murmur2"))
     processor.receive("erasures", [Record(0, b"ann", encode(Erasure("ann", 5)), 5)], 10)
     out = processor.process(10, {}, 100)
     assert [write.user for write in out.writes] == (["ann"] if home or known else [])

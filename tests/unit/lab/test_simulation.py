@@ -17,6 +17,8 @@ from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.partition import assigned
 from streamer.engine.state.checkpoint import Checkpoint, Taken
 from streamer.engine.state.store import StoreIndexes
+from streamer.engine.state.untold import Untold
+from streamer.population.telling import Place
 from streamer.sinks import Update
 
 CHUNK: Final = 100
@@ -95,6 +97,16 @@ def test_an_erasure_whose_mark_is_forgotten_is_caught(monkeypatch: pytest.Monkey
     def forgets(_self: StoreIndexes, _user: str, _value: bytes | None) -> None: ...
 
     monkeypatch.setattr(StoreIndexes, "set_erased", forgets)
+    assert caught() is not None
+
+
+def test_a_population_that_counts_what_it_is_told_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Place, "is_newer", lambda _self, _before: True)
+    assert caught() is not None
+
+
+def test_deltas_that_are_not_looked_for_after_a_crash_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Untold, "found", lambda _self, _user, _raw: None)
     assert caught() is not None
 
 
