@@ -233,7 +233,7 @@ class AssignedPartition:
             if processor is None or store is None or self.is_leaving or begin <= store.changelog_begin:
                 return
             changelog = self._context.changelog
-            await rewrite(self.partition, store, changelog, begin, processor.erasing, lambda: self.is_leaving)
+            await rewrite(self.partition, store, changelog, begin, processor.erasures.unsaved, lambda: self.is_leaving)
 
     # --- metrics --------------------------------------------------------------------------------------------
 

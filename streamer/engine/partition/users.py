@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -96,10 +96,24 @@ class Users:
         self.stuck.pop(user, None)
         self.deadlines.set(user, None)
 
-    def take_changes(self) -> list[UserChange]:
-        """What the users changed since the last call; it is in the store when this returns."""
+    def profile(self, user: str) -> Profile:
+        """The profile as it is now, unsaved changes included.
+
+        Raises:
+            StateCorrupt, StateTooNew: it cannot be read.
+            StoreFailed: the local state on disk failed.
+        """
+        return self._get(user).profile
+
+    def take_changes(self, whole: Container[str] = ()) -> list[UserChange]:
+        """What the users changed since the last call; it is in the store when this returns.
+
+        Args:
+            whole: users whose open sessions are to be saved whole, if they have changed.
+        """
         changes = []
         for user, hot in self._dirty.items():
+            hot.profile.unsaved.new_epoch |= user in whole
             try:
                 change = self._change(user, hot)
                 is_gone = hot.profile.empty and hot.last_written is None
