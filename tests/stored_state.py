@@ -2,9 +2,9 @@
 
     python -m tests.stored_state file
 
-writes such a file by the code as it is. That is for a new version of the format, under a new name, and for nothing else:
-a change that needs ``tests/fixtures/state-v1.json`` or ``tests/fixtures/state-v2.json`` made anew cannot read what
-workers have stored.
+writes such a file by the code as it is. That is for a new version of the format, under a new name, and for nothing
+else: a change that needs ``tests/fixtures/state-v1.json`` or ``tests/fixtures/state-v2.json`` made anew cannot read
+what workers have stored.
 
 A file holds, for some users in the middle of their life, the stored parts (head, open sessions, tiles, the document
 last written) and journal entries, the steps that follow, and what these gave: documents, labels, what the population

@@ -11,7 +11,7 @@ from lab.simulation.story import TARDY
 from lab.simulation.world import World
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.recovery import recover_from
-from streamer.engine.state.store import ERASED, WRITTEN, MemoryStore
+from streamer.engine.state.store import ERASED, MemoryStore
 from streamer.events import Erasure, Event
 from streamer.scoring import document
 from streamer.scoring.document import Document
@@ -78,12 +78,8 @@ def _erased(world: World) -> dict[str, int]:
 
 
 def _left(store: MemoryStore, user: str) -> Iterator[str]:
-    """State of an erased user.
-
-    Not looked for: the document last written, which stays in the changelog if the worker ended after the outbox had the
-    erasure's tombstone and before the checkpoint.
-    """
-    if store.parts(user).keys() - {ERASED, WRITTEN} or user in store.journal:
+    """State of an erased user."""
+    if store.parts(user).keys() - {ERASED} or user in store.journal:
         yield f"{user}: erased, but there is state: {sorted(store.parts(user))}, {len(store.journal.records(user))}"
 
 

@@ -2,9 +2,9 @@
 
 Faust seam: none; for a tool outside any consumer group.
 
-What must hold for it to be right: an erasure is asked for in every partition, and whoever owns one saves the erasure's
-time with the tombstones of all parts, and what is left of the user written anew, in one batch (``Erasures``), whether it
-knew the user or not; the user's records in the journal are tombstoned, or void by the head's new epoch; the document is
+What must hold for it to be right: an erasure is asked for in every partition, and whoever owns one saves its time with
+the tombstones of all parts, and what is left of the user written anew, in one batch (``Erasures``), whether it knew the
+user or not; the user's records in the journal are tombstoned, or void by the head's new epoch; the document is
 tombstoned where the user belongs, and wherever else one may be.
 """
 
