@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamer.events import DAY_MS
 from streamer.profile.explicit.erasing import newer_record
+from streamer.profile.explicit.records import RecordKey, SessionRecord
 from streamer.profile.lateness import add_late
 from streamer.profile.state import State
 
@@ -18,7 +19,7 @@ def erase(state: State, until: int) -> None:
         state: the user's.
         until: the erasure's time, ms.
     """
-    said_late = []
+    said_late: list[tuple[RecordKey, SessionRecord]] = []
     for session in [session for session in state.sessions if session.start <= until]:
         if session.last <= until:
             state.sessions.remove(session)

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from lab.oracle.oracle import Oracle, UserOracle, same
 from streamer.events import DAY_MS, Dislike, Erasure, Event, Feedback, Impression
+from streamer.population import Deltas
+from streamer.population.sums import TagSums
 from streamer.profile import Profile, Rules
 from streamer.settings import Settings
 from tests.property.driving import Saved, contexts_in, reloaded, state_of, tiles_of, watermark_at
@@ -184,3 +186,21 @@ def test_i7_an_older_erasure_than_one_before_takes_nothing() -> None:
     both.take(Erasure("u", NOON - DAY_MS))
     assert state_of(both.profile) == known
     both.assert_agree("after both")
+
+
+def test_an_erasure_takes_nothing_out_of_everybody_s_sums_and_what_is_left_counts_in_the_cohort_that_is() -> None:
+    profile = Profile("u", Rules(SMALL.model_copy(update={"population": True, "population_share": 1.0})))
+    for ts, cohort in ((NOON, "k"), (NOON + DAY_MS, None)):
+        profile.apply(replace(shown(ts, f"c{ts}", "x"), cohort=cohort), -1)
+        profile.apply(shown(ts + 6_000, f"d{ts}", "x"), -1)
+    profile.advance(NOON + 2 * DAY_MS)
+    before, after = Deltas(), Deltas()
+    profile.take_population(before)
+    profile.erase(NOON + 6_000)
+    profile.take_population(after)
+    (day,) = profile.rollup.tiles
+    left = profile.rollup.tiles[day].tag_totals()["x"].e
+    assert 0 < left < before.cohorts["k"]["x"].e
+    assert after.tags == {"x": TagSums(e=left)}
+    assert after.cohorts["k"]["x"].e == -left
+    assert after.everyone.empty
