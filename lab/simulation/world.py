@@ -24,8 +24,11 @@ _SETTLED_MS: Final = 240 * MINUTE_MS
 
 @cache
 def rules_of(clock: str) -> Rules:
-    """The compiled rules of a simulated deployment; they take long to make, and no schedule changes them."""
-    return Rules(load(clock=clock, partitions=1, population=True, population_share=1.0))
+    """The compiled rules of a simulated deployment; they take long to make, and no schedule changes them.
+
+    A session of any length counts: of one that an erasure has cut nobody knows when what is left of it began.
+    """
+    return Rules(load(clock=clock, partitions=1, min_session=0, population=True, population_share=1.0))
 
 
 class World:
@@ -108,13 +111,10 @@ class World:
             self._fenced(who)
 
     def _fetch(self, who: Member, step: Step) -> None:
-        """Fetches, and erasures with whatever else is fetched.
-
-        Not simulated: an erasure that is fetched after events that were sent after it. It erases them, too.
-        """
+        """Fetches; by events' time erasures with whatever else: a day that seals before one is fetched goes whole."""
         but = step.topic.removeprefix("but ") if step.topic.startswith("but ") else ""
         for topic in who.topics:
-            if topic == self.settings.topics.erasures:
+            if topic == self.settings.topics.erasures and self.settings.clock == "events":
                 who.fetch(topic, TO_THE_END)
             elif step.topic in ("", topic) or (but and topic != but):
                 who.fetch(topic, step.n)

@@ -34,6 +34,15 @@ class CreatorOutcomes(Struct, array_like=True, gc=False):
     expected_starts: int = 0
     expected_abandoned: int = 0
 
+    def add(self, later: CreatorOutcomes) -> None:
+        """Adds what the same user changed afterwards."""
+        self.bin = later.bin
+        self.plays += later.plays
+        self.abandoned += later.abandoned
+        self.starts += later.starts
+        self.expected_starts += later.expected_starts
+        self.expected_abandoned += later.expected_abandoned
+
     def add_to(self, sums: CreatorSums) -> None:
         """Adds it to the sums over all users."""
         if self.bin_before != self.bin:
@@ -79,6 +88,20 @@ class UserDelta(Struct, array_like=True):
     def empty(self) -> bool:
         changes = self.counts or self.first or self.users or self.said or self.outcomes
         return not changes and self.everyone.empty
+
+    def followed_by(self, later: UserDelta) -> UserDelta:
+        """This one, with what the same user changed afterwards."""
+        self.counts += later.counts
+        self.first += later.first
+        self.users += later.users
+        self.said += later.said
+        for creator, outcomes in later.outcomes.items():
+            if creator in self.outcomes:
+                self.outcomes[creator].add(outcomes)
+            else:
+                self.outcomes[creator] = outcomes
+        self.everyone.add(later.everyone)
+        return self
 
     def add_to(self, into: Deltas) -> None:
         """Adds everything to sums by key."""

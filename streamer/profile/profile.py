@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from streamer.events import DAY_MS, Event
 from streamer.population.user_delta import UserDelta
+from streamer.profile.erasing import erase
 from streamer.profile.explicit.standing import Standing
 from streamer.profile.forgetting import forget, outlived
 from streamer.profile.labels import Label
@@ -215,6 +216,12 @@ class Profile(State):
         if self.past_window:
             self._raise_doubt(EVERYTHING)
             forget(self)
+
+    def erase(self, until: int) -> None:
+        """Takes what is not newer than a time (ms), and must be kept from taking it in again (spec §5, Erasure)."""
+        erase(self, until)
+        self._baseline = self._ready = self._view = None
+        self._raise_doubt(EVERYTHING)
 
     def take_labels(self) -> list[Label]:
         """The labels of the sessions sealed since the last call, in seal order."""

@@ -235,7 +235,7 @@ class AssignedPartition:
                 return
             changelog = self._context.changelog
             await self._context.deltas.tell_all(self.partition, store.untold)
-            await rewrite(self.partition, store, changelog, begin, processor.erasing, lambda: self.is_leaving)
+            await rewrite(self.partition, store, changelog, begin, processor.erasures.unsaved, lambda: self.is_leaving)
 
     # --- metrics --------------------------------------------------------------------------------------------
 

@@ -17,17 +17,18 @@ What must hold for it to be right:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
 from streamer.engine.kafka.records import Record
+from streamer.engine.partition.erasures import Erasures
 from streamer.engine.partition.inbox import Arrival, Inbox, slice_end
 from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.users import Users
 from streamer.engine.partition.watermark import PartitionClock
-from streamer.engine.partition.work import LabelWrite, Output, Reject, Step, Write
-from streamer.engine.state.store import ERASED, HEAD, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
+from streamer.engine.partition.work import Output, Reject, Step, Write
+from streamer.engine.state.store import ERASED, HEAD, MARK_VERSION, TILE, WRITTEN, Mark, PartitionStore, UserChange
 from streamer.events import DAY_MS, Erasure, Event, EventDecoder, Watermark
 from streamer.profile import EventFate, Rules
 from streamer.settings import Settings
@@ -58,6 +59,7 @@ class PartitionProcessor:
         self._placement = placement
         self.store = store
         self.users = Users(rules, store, capacity)
+        self.erasures = Erasures(self.users, store, placement, settings.labels)
         max_future_ms = round(settings.max_future * 1000)
         self.clock = PartitionClock(
             _SOURCES, settings.clock, round(settings.allowed_lag * 1000), (_ERASURES,), max_future_ms
@@ -70,13 +72,11 @@ class PartitionProcessor:
             for name, lane in self.clock.lanes.items()
         }
         self._sources = [self._inboxes[prefix + name] for name in _SOURCES]
-        self._erasures = self._inboxes[prefix + _ERASURES]
+        self._erasures_inbox = self._inboxes[prefix + _ERASURES]
         self._buffer_events = settings.buffer_events
-        self._labels = settings.labels
         self._erased_kept_ms = settings.retention_days * DAY_MS  # events from before may be sent or read again so long
         self._owner = settings.partitions, settings.group
         self._rejects: list[Reject] = []
-        self._erased_parts: dict[str, dict[str, bytes | None]] = {}
         begun = store.untold.lineage or secrets.token_hex(8)
         self._lineage = store.untold.lineage = begun if store.mark is None else store.mark.lineage
 
@@ -135,14 +135,14 @@ class PartitionProcessor:
             inbox.lane.caught_up_ms = caught_up.get(inbox.topic)
         out = Output(rejects=self._rejects)
         self._rejects = []
-        self._erase_arrived(out)
+        erased = self._erase_arrived(out)
         before = self.clock.watermark
         by_user, out.more = self._take(limit, out)
         after = self.clock.advance(now_ms)
         for user, arrivals in by_user.items():
             self._step(user, arrivals, before, after, out)
             yield
-        for user in self.users.deadlines.due(after):
+        for user in dict.fromkeys([*erased, *self.users.deadlines.due(after)]):
             if user not in by_user:
                 self._step(user, (), before, after, out)
                 yield
@@ -202,51 +202,28 @@ class PartitionProcessor:
             newest = max((a[1].ts for a in applied), default=None)  # type: ignore[union-attr]
             out.writes.append(Write(user, done.document, newest))
 
-    # --- erasure ----------------------------------------------------------------------------------------------
-
-    def _erase_arrived(self, out: Output) -> None:
-        inbox = self._erasures
+    def _erase_arrived(self, out: Output) -> list[str]:
+        """Does the erasures that have arrived; returns of whom something newer is left, and no document."""
+        inbox, partly = self._erasures_inbox, []
         while inbox.waiting:
             event = inbox.waiting.popleft()[1]
             if isinstance(event, Erasure):
                 out.events[_ERASURES] += 1
-                if event.ts > self.store.erased.get(event.user_id, -1):
-                    self._erase(event, out)
+                if self.erasures.erase(event, out):
+                    partly.append(event.user_id)
         inbox.lane.waiting = 0
-
-    def _erase(self, erasure: Erasure, out: Output) -> None:
-        user = erasure.user_id
-        gone = self._erased_parts.setdefault(user, {})
-        gone.update(dict.fromkeys(self.store.parts(user)))
-        if user in self.store.unsaved:  # gone here, as the outbox has its tombstone, but not from the changelog
-            gone[WRITTEN] = None
-        is_known = user in self.users or not gone.keys() <= {ERASED}
-        for name in gone:
-            self.store.put(user, name, None)
-        gone[ERASED] = erasure.ts.to_bytes(8)
-        self.store.put(user, ERASED, gone[ERASED])
-        self.store.unsaved.pop(user, None)
-        self.store.journal.drop(user)
-        self.users.forget(user)
-        if is_known or self._placement is None or self._placement.is_home(user):  # else Redis would go by its offset
-            out.writes.append(Write(user, None, None))
-        if self._labels:
-            out.labels.append(LabelWrite(user, "", None))
-
-    @property
-    def erasing(self) -> Container[str]:
-        """Users whose erasure is not among changes taken yet, so not saved; follows what is erased until then."""
-        return self._erased_parts.keys()
+        return partly
 
     # --- checkpoint -------------------------------------------------------------------------------------------
 
     def take_changes(self) -> list[UserChange]:
         """What changed since the last call, each user once; it is in the store when this returns."""
-        changes = {change.user: change for change in self.users.take_changes()}
-        for user, gone in self._erased_parts.items():
-            change = changes.get(user, UserChange(user, {}, None))
-            changes[user] = change._replace(parts={**gone, **change.parts}, voids=True)
-        self._erased_parts = {}
+        deltas = self.erasures.owed
+        changes = {change.user: change for change in self.users.take_changes(deltas, self.erasures.partly)}
+        self.erasures.take_into(changes)
+        forgetting = [user for user in deltas if _forgets(changes[user])]
+        for user, saved in self.store.untold.save(deltas, forgetting):
+            changes[user] = changes[user]._replace(delta=saved)
         for user, raw in self.store.unsaved.items():
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
             changes[user] = change._replace(parts={WRITTEN: raw, **change.parts})
@@ -290,3 +267,8 @@ class PartitionProcessor:
 
 _event_of: Final[Callable[[Arrival], Event]] = itemgetter(1)
 """Of an arrival that is no watermark and no erasure."""
+
+
+def _forgets(change: UserChange) -> bool:
+    """Whether a day of the user has left the window, or was erased, or the user is gone."""
+    return any(value is None and (name == HEAD or name.startswith(TILE)) for name, value in change.parts.items())

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -25,9 +25,9 @@ from streamer.engine.partition.deadlines import Deadlines
 from streamer.engine.partition.work import HotUser, LabelWrite, Result, Step, Stepped
 from streamer.engine.state import last_written as codec
 from streamer.engine.state.loading import load_profile
-from streamer.engine.state.store import HEAD, TILE, WRITTEN, PartitionStore, UserChange
+from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore, UserChange
 from streamer.errors import StateTooNew, StoreFailed
-from streamer.population import Deltas
+from streamer.population.user_delta import UserDelta
 from streamer.profile import EventFate, Profile, Rules
 from streamer.profile.labels import encode as encode_label
 from streamer.scoring.document import encode, must_write
@@ -94,10 +94,25 @@ class Users:
         self.stuck.pop(user, None)
         self.deadlines.set(user, None)
 
-    def take_changes(self) -> list[UserChange]:
-        """What the users changed since the last call; it is in the store when this returns."""
-        changes, deltas = [], Deltas()
+    def profile(self, user: str) -> Profile:
+        """The profile as it is now, unsaved changes included.
+
+        Raises:
+            StateCorrupt, StateTooNew: it cannot be read.
+            StoreFailed: the local state on disk failed.
+        """
+        return self._get(user).profile
+
+    def take_changes(self, deltas: dict[str, UserDelta], whole: Container[str] = ()) -> list[UserChange]:
+        """What the users changed since the last call; it is in the store when this returns.
+
+        Args:
+            deltas: by user, what it changes in the sums over all users is added to these.
+            whole: users whose open sessions are to be saved whole, if they have changed.
+        """
+        changes = []
         for user, hot in self._dirty.items():
+            hot.profile.unsaved.new_epoch |= user in whole
             try:
                 change = self._change(user, hot, deltas)
                 is_gone = hot.profile.empty and hot.last_written is None
@@ -117,23 +132,21 @@ class Users:
                 self._hot.pop(user, None)
         self._dirty = {}
         self._shrink()
-        told = [change for change in changes if change.delta is not None]
-        if told:
-            self._store.untold.add_checkpoint(deltas, [change.user for change in told if _forgets(change)])
         return changes
 
-    def _change(self, user: str, hot: HotUser, deltas: Deltas) -> UserChange:
-        """What the user changed since it was last taken; what it changes in the sums over all users is added, too."""
+    def _change(self, user: str, hot: HotUser, deltas: dict[str, UserDelta]) -> UserChange:
+        """What the user changed since it was last taken."""
         parts, journal, fresh = hot.profile.changes()
-        delta = hot.profile.take_delta() if HEAD in parts else None
-        saved = None if delta is None else self._store.untold.encoded(delta)
         if hot.last_written_changed:
             parts[WRITTEN] = _encoded(hot)
         hot.dirty = hot.last_written_changed = False
         hot.steps = []
+        delta = hot.profile.take_delta() if HEAD in parts else None
         if delta is not None:
-            delta.add_to(deltas)
-        return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None, saved)
+            if user in deltas:
+                delta = deltas[user].followed_by(delta)
+            deltas[user] = delta
+        return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None)
 
     def _lose(self, user: str, hot: HotUser) -> UserChange:
         """What the user changed cannot be saved: they stay as last saved, but for the document that is written."""
@@ -277,11 +290,6 @@ class Users:
             if hot.dirty:
                 self._dirty[user] = hot
         return Stepped([], False, None, poisoned)
-
-
-def _forgets(change: UserChange) -> bool:
-    """Whether a day of the user has left the window, or the user has."""
-    return any(value is None and (name == HEAD or name.startswith(TILE)) for name, value in change.parts.items())
 
 
 def _encoded(hot: HotUser) -> bytes | None:

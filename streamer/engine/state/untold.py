@@ -17,7 +17,7 @@ What must hold for it to be right:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -66,14 +66,20 @@ class Untold:
         self.told_to(self.next_number - 1)
         return taken
 
-    def encoded(self, delta: UserDelta) -> bytes:
-        """A user's delta as it is saved by the checkpoint that begins."""
-        return encode_saved(Saved(self.lineage, self.next_number, delta))
+    def save(self, deltas: Mapping[str, UserDelta], forgetting: list[str]) -> list[tuple[str, bytes]]:
+        """All deltas of the checkpoint that begins, by user; returns each as it is saved with the user.
 
-    def add_checkpoint(self, deltas: Deltas, forgetting: list[str]) -> None:
-        """All deltas of the checkpoint that begins, at least one, and of which users they name what is forgotten."""
-        self._forgetting[self.next_number] = forgetting
-        self._by_number[self.next_number] = deltas
+        Args:
+            deltas: they are told by the checkpoint after.
+            forgetting: users whose deltas name what is forgotten.
+        """
+        if not deltas:
+            return []
+        number, added = self.next_number, Deltas()
+        for delta in deltas.values():
+            delta.add_to(added)
+        self._forgetting[number], self._by_number[number] = forgetting, added
+        return [(user, encode_saved(Saved(self.lineage, number, delta))) for user, delta in deltas.items()]
 
     # --- recovery ---------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ class NoChanges:
     def before_caps(self, day: int) -> None: ...
     def evict(self, kind: str, value: str, cell: Cell) -> None: ...
     def leave(self, records: Collection[ExplicitRecord]) -> None: ...
+    def erase(self, day: int) -> None: ...
     def settle(self) -> None: ...
     def take(self) -> UserDelta | None: ...
 
@@ -124,6 +125,11 @@ class PopulationChanges(NoChanges):
             self._count(tile, -1)
         for record in records:
             self.drop(record)
+
+    def erase(self, day: int) -> None:
+        """The counts of all days up to this one are about to be erased."""
+        for tile in self._rollup.leaving(day + self._rules.window_days):
+            self._count(tile, -1)
 
     def settle(self) -> None:
         """The change is done. After every change."""

@@ -81,12 +81,7 @@ def test_what_is_told_again_after_it_failed_counts_once() -> None:
 
 def checkpoint(untold: Untold, users: int) -> list[bytes]:
     """Saves so many users' deltas; gives what the changelog has of them."""
-    deltas, saved = Deltas(), []
-    for _ in range(users):
-        saved.append(untold.encoded(one_user()))
-        one_user().add_to(deltas)
-    untold.add_checkpoint(deltas, [])
-    return saved
+    return [saved for _, saved in untold.save({f"user {n}": one_user() for n in range(users)}, [])]
 
 
 def told_users(taken: Iterable[tuple[int, Deltas]]) -> dict[int, int]:

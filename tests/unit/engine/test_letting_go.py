@@ -66,6 +66,17 @@ def test_what_came_after_the_erasure_is_nothing_left(job: MemoryJob) -> None:
     assert "ann" in job.written()
 
 
+def test_what_is_newer_than_the_erasure_and_was_saved_before_it_is_nothing_left(job: MemoryJob) -> None:
+    live(job, NOW + 10)
+    letting_go = asked(job)
+    assert left(job, letting_go) == [WAITING, SESSIONS, DOCUMENT]
+    job.produce("erasures", Erasure("ann", NOW))
+    job.run()
+    job.checkpoint()
+    assert left(job, letting_go) == []
+    assert "ann" in job.written()
+
+
 def test_of_an_unknown_user_nothing_is_left_once_the_worker_says_so(job: MemoryJob) -> None:
     letting_go = asked(job, "bob")
     assert left(job, letting_go) == [WAITING]
