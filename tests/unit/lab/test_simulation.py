@@ -15,8 +15,10 @@ from lab.simulation.schedule import Schedule, schedule
 from lab.simulation.world import World
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.partition import assigned
+from streamer.engine.partition.erasures import Erasures
 from streamer.engine.state.checkpoint import Checkpoint, Taken
 from streamer.engine.state.store import StoreIndexes
+from streamer.profile.session import Session
 from streamer.sinks import Update
 
 CHUNK: Final = 100
@@ -95,6 +97,16 @@ def test_an_erasure_whose_mark_is_forgotten_is_caught(monkeypatch: pytest.Monkey
     def forgets(_self: StoreIndexes, _user: str, _value: bytes | None) -> None: ...
 
     monkeypatch.setattr(StoreIndexes, "set_erased", forgets)
+    assert caught() is not None
+
+
+def test_an_erasure_that_takes_what_is_newer_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Erasures, "_left", lambda *_: ({}, None))
+    assert caught() is not None
+
+
+def test_an_erasure_that_leaves_open_sessions_whole_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "erase", lambda *_: {})
     assert caught() is not None
 
 
