@@ -158,7 +158,8 @@ class Aggregator(Member):
             await self._producer.claim(
                 [PARTITION], (topics.totals, topics.snapshots, topics.default_lists, topics.creator_health)
             )
-            async with scanner(self._settings, "the population's totals") as reading:
+            count = self._metrics.count_unreadable
+            async with scanner(self._settings, "the population's totals", count_unreadable=count) as reading:
                 await self._recover_totals(reading, table)
                 await self._recover_announced(reading)
             self._count(table, self._early)

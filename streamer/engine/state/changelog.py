@@ -25,6 +25,7 @@ from streamer.events import CLAIM
 MARK_KEY: Final = b"@"
 _CLAIM_KEY: Final = CLAIM.encode()
 _DEADLINE: Final = "d"
+_DEADLINE_BYTES: Final = 8
 _SEPARATOR: Final = b"|"
 
 
@@ -126,8 +127,8 @@ def deadline_of(record: Record) -> int | None:
 
 
 def _packed(deadline: int | None) -> bytes:
-    return b"" if deadline is None else deadline.to_bytes(8, signed=True)
+    return b"" if deadline is None else deadline.to_bytes(_DEADLINE_BYTES, signed=True)
 
 
 def _unpacked(raw: bytes) -> int | None:
-    return int.from_bytes(raw, signed=True) if raw else None
+    return int.from_bytes(raw, signed=True) if len(raw) == _DEADLINE_BYTES else None  # else it is a stranger's, or none
