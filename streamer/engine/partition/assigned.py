@@ -27,9 +27,11 @@ from streamer.engine.partition.work import Output
 from streamer.engine.population.deltas import DeltaWriter
 from streamer.engine.state.changelog import ChangelogWriter, JournalWriter
 from streamer.engine.state.checkpoint import Checkpoint, Taken
+from streamer.engine.state.lookup import profile_in
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import PartitionStore
 from streamer.profile import Rules
+from streamer.scoring.document import Document
 from streamer.settings import Settings
 
 _SLICE_EVENTS: Final = 5_000
@@ -72,8 +74,8 @@ class WorkerContext(NamedTuple):
             settings,
             rules,
             metrics,
-            ChangelogWriter(producer, topics.state),
-            JournalWriter(producer, topics.journal),
+            ChangelogWriter(producer, topics.state, metrics),
+            JournalWriter(producer, topics.journal, metrics),
             OutputWriter(producer, topics, metrics),
             DeltaWriter(producer, topics.population, metrics),
             consumer,
@@ -212,12 +214,17 @@ class AssignedPartition:
                 processor.take_changes(),
                 processor.mark(),
                 store.journal.begin,
-                partial(self._settle, self._pending.take()),
+                partial(self._settle, store, self._pending.take()),
                 partial(self._saved, processor.progress()),
+                processor.users.refuse,
             )
 
-    async def _settle(self, written: Pending) -> int:
-        self._pending.outbox_end = await self._context.output.settle(self.partition, written)
+    async def _settle(self, store: PartitionStore, written: Pending) -> int:
+        def newest(user: str) -> Document | None:
+            return profile_in(store, user, self._context.rules).document()
+
+        output = self._context.output
+        self._pending.outbox_end = await output.settle(self.partition, written, self._pending, newest)
         await self._context.deltas.flush()
         return self._pending.outbox_end
 

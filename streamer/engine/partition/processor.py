@@ -246,7 +246,8 @@ class PartitionProcessor:
         changes = {change.user: change for change in self.users.take_changes()}
         for user, gone in self._erased_parts.items():
             change = changes.get(user, UserChange(user, {}, None))
-            changes[user] = change._replace(parts={**gone, **change.parts}, voids=True)
+            lacking = dict.fromkeys(self.users.refused.pop(user, ()))
+            changes[user] = change._replace(parts={**lacking, **gone, **change.parts}, voids=True)
         self._erased_parts = {}
         for user, raw in self.store.unsaved.items():
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))

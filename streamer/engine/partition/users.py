@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -47,6 +47,9 @@ class Users:
         store: the partition's encoded state.
         capacity: users kept decoded; those with unsaved changes are kept in any case.
         deltas: where to add what seals change in the population's sums.
+
+    Attributes:
+        refused: by user, names of parts that the changelog lacks, as it did not take them.
     """
 
     def __init__(self, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas) -> None:
@@ -58,6 +61,7 @@ class Users:
         self._dirty: dict[str, HotUser] = {}
         self.deadlines = Deadlines(store.deadlines.items())
         self.stuck: dict[str, str] = {}
+        self.refused: dict[str, set[str]] = {}
 
     def __contains__(self, user: str) -> bool:
         """Whether a user is decoded."""
@@ -96,6 +100,15 @@ class Users:
         self.stuck.pop(user, None)
         self.deadlines.set(user, None)
 
+    def refuse(self, changes: Iterable[UserChange]) -> None:
+        """The changelog does not take these, for their size: they go with the user's next change, or never.
+
+        Until then a restart finds the user as last saved, never half of a change; everybody else is saved.
+        """
+        for change in changes:
+            self.refused.setdefault(change.user, set()).update(change.parts)
+            self.stuck[change.user] = "the changelog does not take what changed"
+
     def take_changes(self) -> list[UserChange]:
         """What the users changed since the last call; it is in the store when this returns."""
         changes = []
@@ -126,6 +139,8 @@ class Users:
         parts, journal, fresh = hot.profile.changes()
         if hot.last_written_changed:
             parts[WRITTEN] = _encoded(hot)
+        if user in self.refused:
+            parts = {name: self._store.part(user, name) for name in self.refused.pop(user)} | parts
         hot.dirty = hot.last_written_changed = False
         hot.steps = []
         return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None)

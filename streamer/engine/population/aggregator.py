@@ -26,6 +26,7 @@ import msgspec
 from faust.types import TP
 
 from streamer.clock import wall_ms
+from streamer.engine.kafka.appending import append
 from streamer.engine.kafka.compacted import PARTITION, CompactedTopic, newest_values
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.kafka.records import Batch, Record
@@ -126,8 +127,7 @@ class Aggregator(Member):
         self._announced = made
 
     async def _append(self, topic: str, entries: Sequence[NewRecord]) -> None:
-        for sent in await self._producer.send(topic, PARTITION, [[entry] for entry in entries]):
-            await sent.done
+        await append(self._producer, topic, PARTITION, [[entry] for entry in entries], "total_bytes", self._metrics)
 
     def _measure(self, table: TotalsTable, took_s: float) -> None:
         self._measure_clock()

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from streamer.engine.kafka.appending import append
 from streamer.engine.kafka.compacted import PARTITION
 from streamer.engine.kafka.ports import Producer
 from streamer.engine.kafka.producer import NewRecord
@@ -62,5 +63,5 @@ class DeltaWriter:
                 self._unacked = []
 
     async def _write(self, entries: Sequence[NewRecord]) -> None:
-        for sent in await self._producer.send(self._topic, PARTITION, [[entry] for entry in entries]):
-            await sent.done
+        groups = [[entry] for entry in entries]
+        await append(self._producer, self._topic, PARTITION, groups, "delta_bytes", self._metrics)
