@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Self
 from faust.types import TP
 
 from streamer.engine.kafka.ports import Consumer, Producer
-from streamer.engine.kafka.records import Batch
+from streamer.engine.kafka.records import Batch, size_of
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.output import OutputWriter, Pending
 from streamer.engine.partition.placement import Placement
@@ -101,6 +101,7 @@ class AssignedPartition:
         self._topics = (*context.settings.topics.sources, context.settings.topics.erasures)
         self._processor: PartitionProcessor | None = None
         self._early: list[tuple[str, Batch]] = []
+        self._early_bytes = 0
         self._held: set[str] = set()
         self._pending = Pending(0)
         self._slicing = asyncio.Lock()
@@ -139,7 +140,10 @@ class AssignedPartition:
             self._hold(self._processor.too_far_ahead())
         else:
             self._early.append((topic, batch))
-            if sum(len(early) for _, early in self._early) > self._context.settings.buffer_events:
+            self._early_bytes += sum(map(size_of, batch))
+            settings = self._context.settings
+            many = sum(len(early) for _, early in self._early) > settings.buffer_events
+            if many or self._early_bytes > settings.buffer_bytes:
                 self._hold(self._topics)
 
     def _hold(self, topics: Iterable[str]) -> None:
@@ -191,8 +195,10 @@ class AssignedPartition:
 
     @property
     def crowded(self) -> bool:
-        """So many users have changed that they should be saved now."""
-        return self._processor is not None and self._processor.users.crowded
+        """So many users have changed, or so much waits for the broker's ack, that all should be saved now."""
+        if self._processor is None:
+            return False
+        return self._processor.users.crowded or self._pending.size > self._context.settings.buffer_bytes
 
     # --- checkpoints ----------------------------------------------------------------------------------------
 

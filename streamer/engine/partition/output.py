@@ -19,6 +19,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from streamer.engine.kafka.identities import TOO_LARGE
 from streamer.engine.kafka.ports import Producer
 from streamer.engine.kafka.producer import NewRecord, Sent
+from streamer.engine.kafka.records import size_of
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Write
 from streamer.scoring.cutting import strongest_half
@@ -59,10 +60,12 @@ class Pending:
 
     Attributes:
         outbox_end: offset after the last document known to be in the outbox.
+        size: bytes of rejects and labels, which are kept until they are acked.
     """
 
     def __init__(self, outbox_end: int = 0) -> None:
         self.outbox_end = outbox_end
+        self.size = 0
         self.documents: list[_Written[str]] = []
         self.rejects: list[_Written[Reject]] = []
         self.labels: list[_Written[LabelWrite]] = []
@@ -71,7 +74,7 @@ class Pending:
         """Everything written so far, to be settled; what is written from now on is not in it."""
         taken = Pending(self.outbox_end)
         taken.documents, taken.rejects, taken.labels = self.documents, self.rejects, self.labels
-        self.documents, self.rejects, self.labels = [], [], []
+        self.documents, self.rejects, self.labels, self.size = [], [], [], 0
         return taken
 
 
@@ -94,10 +97,12 @@ class OutputWriter:
         if out.labels:
             sent = await self._send_labels(partition, out.labels)
             pending.labels.append(_Written(sent, out.labels))
+            pending.size += sum(len(label.value or b"") for label in out.labels)
             self._metrics.labels.inc(len(out.labels))
         if out.rejects:
             sent = await self._send_rejects(partition, out.rejects, _LARGEST)
             pending.rejects.append(_Written(sent, out.rejects))
+            pending.size += sum(size_of(reject.record) for reject in out.rejects)
             for reject in out.rejects:
                 self._metrics.rejected.labels(reject.topic, reject.code).inc()
 

@@ -21,8 +21,8 @@ from collections.abc import Callable, Container, Generator, Iterable, Mapping, S
 from operator import itemgetter
 from typing import Final
 
-from streamer.engine.kafka.records import Record
-from streamer.engine.partition.inbox import Arrival, Inbox, slice_end
+from streamer.engine.kafka.records import Record, size_of
+from streamer.engine.partition.inbox import Arrival, Buffer, Inbox, slice_end
 from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.users import Users
 from streamer.engine.partition.watermark import PartitionClock
@@ -73,11 +73,12 @@ class PartitionProcessor:
         }
         self._sources = [self._inboxes[prefix + name] for name in _SOURCES]
         self._erasures = self._inboxes[prefix + _ERASURES]
-        self._buffer_events = settings.buffer_events
+        self._buffer = Buffer(settings.buffer_events, settings.buffer_bytes)
         self._labels = settings.labels
         self._erased_kept_ms = settings.retention_days * DAY_MS  # events from before may be sent or read again so long
         self._owner = settings.partitions, settings.group
         self._rejects: list[Reject] = []
+        self._rejected_bytes = 0
         self._erased_parts: dict[str, dict[str, bytes | None]] = {}
         self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
 
@@ -91,15 +92,23 @@ class PartitionProcessor:
             records: in offset order.
             now_ms: the wall clock, for events from the future.
         """
-        self._rejects += self._inboxes[topic].receive(records, now_ms)
+        rejects = self._inboxes[topic].receive(records, now_ms)
+        if rejects:
+            self._rejects += rejects
+            self._rejected_bytes += sum(size_of(reject.record) for reject in rejects)
 
     def too_far_ahead(self) -> list[str]:
-        """Full names of the topics that have more buffered than ``buffer_events``: not to be fetched."""
-        return [inbox.topic for inbox in self._sources if len(inbox.waiting) > self._buffer_events]
+        """Full names of the topics beyond ``buffer_events`` or ``buffer_bytes``, all if rejects are: not to be fetched."""
+        if self._rejected_bytes > self._buffer.size:
+            return list(self._inboxes)
+        return [inbox.topic for inbox in self._sources if self._buffer.is_exceeded(inbox)]
 
     def wants_more(self) -> list[str]:
-        """Full names of the topics with less than half of ``buffer_events`` buffered: to be fetched again."""
-        return [inbox.topic for inbox in self._inboxes.values() if len(inbox.waiting) <= self._buffer_events // 2]
+        """Full names of the topics with less than half of that buffered: to be fetched again."""
+        if self._rejected_bytes > self._buffer.size:
+            return []
+        half = Buffer(self._buffer.events // 2, self._buffer.size // 2)
+        return [inbox.topic for inbox in self._inboxes.values() if not half.is_exceeded(inbox)]
 
     @property
     def buffered(self) -> int:
@@ -135,7 +144,7 @@ class PartitionProcessor:
         for inbox in self._inboxes.values():
             inbox.lane.caught_up_ms = caught_up.get(inbox.topic)
         out = Output(rejects=self._rejects)
-        self._rejects = []
+        self._rejects, self._rejected_bytes = [], 0
         self._erase_arrived(out)
         before = self.clock.watermark
         by_user, out.more = self._take(limit, out)
@@ -179,7 +188,8 @@ class PartitionProcessor:
                 else:
                     by_user.setdefault(user, []).append(arrival)
             out.events[inbox.name] += before - room
-            inbox.lane.newest, inbox.lane.waiting = newest, len(waiting)
+            inbox.lane.newest = newest
+            inbox.taken()
         return by_user, any(inbox.waiting and inbox.waiting[0][0] <= aligned_to for inbox in self._sources)
 
     def _misplaced(self, inbox: Inbox, record: Record, user: str) -> Reject | None:
@@ -213,7 +223,7 @@ class PartitionProcessor:
                 out.events[_ERASURES] += 1
                 if event.ts > self.store.erased.get(event.user_id, -1):
                     self._erase(event, out)
-        inbox.lane.waiting = 0
+        inbox.taken()
 
     def _erase(self, erasure: Erasure, out: Output) -> None:
         user = erasure.user_id
