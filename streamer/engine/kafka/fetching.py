@@ -37,20 +37,19 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.protocol.fetch import FetchRequest
-from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from streamer.clock import wall_ms
 from streamer.engine.kafka.fetch_sessions import FetchSessions, SessionRequest
 from streamer.engine.kafka.positions import OutOfRange
-from streamer.engine.kafka.records import Fetched, Record
-from streamer.engine.kafka.unpacking import unpacked
+from streamer.engine.kafka.records import Fetched
+from streamer.engine.kafka.unpacking import unpack_plainly
 
 log: Final = logging.getLogger(__name__)
 
@@ -61,7 +60,6 @@ FETCH_INTERVAL_S: Final = 0.01
 """Least time between two fetches of a broker, s: what an event may wait, at most, for others to come with it. Every
 fetch that brings anything costs about 1 ms of CPU, of several threads and tasks woken, however little it brings."""
 READ_COMMITTED: Final = "read_committed"
-_LOG_APPEND_TIME: Final = 1
 
 
 class Pace:
@@ -119,7 +117,7 @@ def install(
         needs_wakeup: bool = await ask(assignment, node_id, asked)
         sessions.answered(node_id, asked, asked_ms)
         _date_from_asking(assignment, asked, asked_ms)
-        _unpack_plainly(fetcher, asked, count_unreadable)
+        _unpack(fetcher, asked, count_unreadable)
         if out_of_range is not None:
             for key in asked.out_of_range:
                 out_of_range.note(key, asked.wanted[key])
@@ -136,13 +134,12 @@ def _date_from_asking(assignment: Assignment, asked: SessionRequest, asked_ms: i
             state.timestamp = asked_ms
 
 
-def _unpack_plainly(fetcher: Fetcher, asked: SessionRequest, count: Callable[[str, int], None] | None) -> None:
+def _unpack(fetcher: Fetcher, asked: SessionRequest, count: Callable[[str, int], None] | None) -> None:
     for key, raw in asked.raw.items():
         result = fetcher._records.get(key)
         records = result._partition_records if isinstance(result, FetchResult) else None
-        if records is not None and records._consumer_record is not _record:  # else it is of an earlier answer
-            records._consumer_record = _record
-            records._records_iterator = unpacked(records, raw, partial(_stepped_over, key, count))
+        if records is not None:
+            unpack_plainly(records, raw, partial(_stepped_over, key, count))
 
 
 def _stepped_over(
@@ -153,18 +150,6 @@ def _stepped_over(
     log.error("%s[%d]@%d%s cannot be read, and is stepped over: %s", topic, partition, begin, last, why)
     if count is not None:
         count(topic, end - begin)
-
-
-def _record(_tp: TopicPartition, record: Any) -> Record:
-    headers = record.headers
-    return Record(
-        record.offset,
-        record.key,
-        record.value,
-        record.timestamp,
-        tuple([(name, value or b"") for name, value in headers]) if headers else (),
-        record.timestamp_type == _LOG_APPEND_TIME,
-    )
 
 
 def how_far(consumer: AIOKafkaConsumer) -> dict[TP, Fetched]:

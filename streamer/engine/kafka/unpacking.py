@@ -24,6 +24,9 @@ from aiokafka.errors import UnsupportedCodecError
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import decode_varint
+from aiokafka.structs import TopicPartition
+
+from streamer.engine.kafka.records import Record
 
 _HEAD: Final = Struct(">qiibIhi")
 """Offset of the first record, length of what follows it, leader epoch, format, checksum, attributes, offset of the last
@@ -39,7 +42,7 @@ SteppedOver = Callable[[int, int, str], None]
 """Told of offsets without a readable record: the first, the one after the last, and why."""
 
 
-class ReadRecord(NamedTuple):
+class _ReadRecord(NamedTuple):
     """A record as aiokafka's own are."""
 
     offset: int
@@ -51,18 +54,36 @@ class ReadRecord(NamedTuple):
     checksum: None = None
 
 
-def unpacked(records: PartitionRecords, raw: bytes, stepped_over: SteppedOver) -> Iterator[Any]:
-    """What ``records`` gives, and goes on where it fails.
+def unpack_plainly(records: PartitionRecords, raw: bytes, stepped_over: SteppedOver) -> None:
+    """Makes an answer give :class:`Record` after record, and go on where aiokafka's own unpacking fails.
 
-    Args:
-        records: an answer's, of which nothing is taken yet.
-        raw: its bytes.
-        stepped_over: told of what cannot be read.
-
-    Raises:
+    Iterating over it raises:
         CorruptRecordException: a checksum is wrong.
         UnsupportedCodecError: there is no such compression here.
+
+    Args:
+        records: an answer's; if this was done before, it stays so.
+        raw: its bytes.
+        stepped_over: told of what cannot be read.
     """
+    if records._consumer_record is not _plain:
+        records._consumer_record = _plain
+        records._records_iterator = _unpacked(records, raw, stepped_over)
+
+
+def _plain(_tp: TopicPartition, record: Any) -> Record:
+    headers = record.headers
+    return Record(
+        record.offset,
+        record.key,
+        record.value,
+        record.timestamp,
+        tuple([(name, value or b"") for name, value in headers]) if headers else (),
+        record.timestamp_type == _LOG_APPEND_TIME,
+    )
+
+
+def _unpacked(records: PartitionRecords, raw: bytes, stepped_over: SteppedOver) -> Iterator[Record]:
     try:
         yield from records._unpack_records()
     except (MemoryError, UnsupportedCodecError):
@@ -127,7 +148,7 @@ def _guarded(batch: Any, stepped_over: SteppedOver) -> Iterator[Any]:
         stepped_over(batch.base_offset, batch.next_offset, repr(error))
 
 
-def _read(batch: Any, raw: bytes, stepped_over: SteppedOver) -> Iterator[ReadRecord]:
+def _read(batch: Any, raw: bytes, stepped_over: SteppedOver) -> Iterator[_ReadRecord]:
     """The records of a batch that can be read."""
     expected, (left,) = batch.base_offset, _COUNT.unpack_from(raw, _BEFORE_RECORDS - _COUNT.size)
     try:
@@ -172,7 +193,7 @@ def _uncompressed(data: bytes, codec: int) -> bytes:
     return found
 
 
-def _record(batch: Any, found: _Cursor) -> ReadRecord:
+def _record(batch: Any, found: _Cursor) -> _ReadRecord:
     """A record in the order of the format's fields."""
     found.at += 1  # attributes, none of which mean anything yet
     since_first_ms = found.varint()
@@ -184,7 +205,7 @@ def _record(batch: Any, found: _Cursor) -> ReadRecord:
     for _ in range(found.varint()):
         name = found.bytes() or b""
         headers.append((name.decode(errors="backslashreplace"), found.bytes()))
-    return ReadRecord(offset, timestamp, batch.timestamp_type, key, value, headers)
+    return _ReadRecord(offset, timestamp, batch.timestamp_type, key, value, headers)
 
 
 class _Cursor:

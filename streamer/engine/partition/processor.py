@@ -98,7 +98,7 @@ class PartitionProcessor:
             self._rejected_bytes += sum(size_of(reject.record) for reject in rejects)
 
     def too_far_ahead(self) -> list[str]:
-        """Full names of the topics beyond ``buffer_events`` or ``buffer_bytes``, all if rejects are: not to be fetched."""
+        """Full names of the topics beyond ``buffer_events`` or ``buffer_bytes``, or all if rejects are: to be held."""
         if self._rejected_bytes > self._buffer.size:
             return list(self._inboxes)
         return [inbox.topic for inbox in self._sources if self._buffer.is_exceeded(inbox)]
