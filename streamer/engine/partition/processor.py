@@ -219,10 +219,9 @@ class PartitionProcessor:
         inbox = self._erasures
         while inbox.waiting:
             event = inbox.waiting.popleft()[1]
-            if isinstance(event, Erasure):
-                out.events[_ERASURES] += 1
-                if event.ts > self.store.erased.get(event.user_id, -1):
-                    self._erase(event, out)
+            out.events[_ERASURES] += 1
+            if isinstance(event, Erasure) and event.ts > self.store.erased.get(event.user_id, -1):
+                self._erase(event, out)
         inbox.taken()
 
     def _erase(self, erasure: Erasure, out: Output) -> None:
