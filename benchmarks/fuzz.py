@@ -38,7 +38,7 @@ from streamer.engine.state.lookup import profile_in
 from streamer.engine.state.recovery import recover_from
 from streamer.engine.state.store import MemoryStore
 from streamer.errors import InvalidEvent
-from streamer.events import DAY_MS, Erasure, EventDecoder, Watermark
+from streamer.events import CLAIM, DAY_MS, Erasure, EventDecoder, Watermark
 from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import Settings
@@ -58,6 +58,9 @@ _MISPLACED: Final = ("missing_key", "wrong_partition")
 """What the decoder alone does not see."""
 _DAMAGED: Final = 0.1
 """Share of batches in which a record is."""
+
+
+_DELETED: Final = Record(0, CLAIM.encode(), None, 0)
 
 
 class Ledger:
@@ -226,6 +229,19 @@ class Fuzzed:
         worker.store.journal.end = end
         finished(self._changelog.write(0, changes))
         finished(self._changelog.write_mark(0, worker.mark()))
+        self._compact()
+
+    def _compact(self) -> None:
+        """Keeps of every topic what a recovery needs, and counts on: a million rejects are gigabytes."""
+        names, logs = self._settings.topics, self._broker.logs
+        needed = self._worker.store.journal.begin
+        for topic in (names.rejects, names.labels, names.avoid_lists, names.journal, names.state):
+            log = logs[topic]
+            newest = {record.key: record.offset for record in log} if topic == names.state else {}
+            first = len(log) if needed is None or topic != names.journal else needed
+            for at, record in enumerate(log):
+                if record is not _DELETED and newest.get(record.key) != at and at < first:
+                    log[at] = _DELETED
 
     def _newest(self, user: str) -> Any:
         return profile_in(self._worker.store, user, self._rules).document()
