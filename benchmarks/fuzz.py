@@ -27,7 +27,7 @@ from aiokafka.structs import TopicPartition
 
 from benchmarks.mutation import PARTITIONS, Producer, Sent, strangely_named
 from streamer.engine.kafka.records import Record
-from streamer.engine.kafka.unpacking import unpack_plainly
+from streamer.engine.kafka.unpacking import Unpacked
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.output import OutputWriter, Pending
 from streamer.engine.partition.placement import Placement
@@ -168,8 +168,7 @@ class Fuzzed:
         raw[:8] = begin.to_bytes(8)
         self._ends[topic] += len(together)
         answer = PartitionRecords(TopicPartition(topic, 0), MemoryRecords(bytes(raw)), [], begin, None, None, False, 0)
-        unpack_plainly(answer, bytes(raw), self._stepped_over)
-        return list(answer)
+        return list(Unpacked(answer, bytes(raw), self._stepped_over))
 
     def _damage(self, raw: bytearray, begin: int, number: int) -> None:
         """Turns a bit of a record, but not so that it has another one's offset: to Kafka these are one."""

@@ -40,7 +40,7 @@ from functools import partial
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import Fetcher, FetchResult
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.protocol.fetch import FetchRequest
 from faust.types import TP
@@ -49,7 +49,7 @@ from streamer.clock import wall_ms
 from streamer.engine.kafka.fetch_sessions import FetchSessions, SessionRequest
 from streamer.engine.kafka.positions import OutOfRange
 from streamer.engine.kafka.records import Fetched
-from streamer.engine.kafka.unpacking import unpack_plainly
+from streamer.engine.kafka.unpacking import Unpacked
 
 log: Final = logging.getLogger(__name__)
 
@@ -138,8 +138,8 @@ def _unpack(fetcher: Fetcher, asked: SessionRequest, count: Callable[[str, int],
     for key, raw in asked.raw.items():
         result = fetcher._records.get(key)
         records = result._partition_records if isinstance(result, FetchResult) else None
-        if records is not None:
-            unpack_plainly(records, raw, partial(_stepped_over, key, count))
+        if isinstance(records, PartitionRecords):  # else it is of an earlier answer
+            result._partition_records = Unpacked(records, raw, partial(_stepped_over, key, count))
 
 
 def _stepped_over(

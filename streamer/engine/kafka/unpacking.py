@@ -54,21 +54,36 @@ class _ReadRecord(NamedTuple):
     checksum: None = None
 
 
-def unpack_plainly(records: PartitionRecords, raw: bytes, stepped_over: SteppedOver) -> None:
-    """Makes an answer give :class:`Record` after record, and go on where aiokafka's own unpacking fails.
+class Unpacked:
+    """An answer that gives :class:`Record` after record, and goes on where aiokafka's own unpacking fails.
 
     Iterating over it raises:
         CorruptRecordException: a checksum is wrong.
         UnsupportedCodecError: there is no such compression here.
 
     Args:
-        records: an answer's; if this was done before, it stays so.
+        records: the answer as aiokafka takes it, of which nothing is taken yet.
         raw: its bytes.
         stepped_over: told of what cannot be read.
     """
-    if records._consumer_record is not _plain:
+
+    def __init__(self, records: PartitionRecords, raw: bytes, stepped_over: SteppedOver) -> None:
         records._consumer_record = _plain
-        records._records_iterator = _unpacked(records, raw, stepped_over)
+        self._records = records
+        self._found = _unpacked(records, raw, stepped_over)
+
+    def __iter__(self) -> Iterator[Record]:
+        """What is left; by itself, as one call more for each record would be felt."""
+        return self._found
+
+    def __next__(self) -> Record:
+        return next(self._found)
+
+    @property
+    def next_fetch_offset(self) -> int:
+        """Where to go on when this is given up or used up."""
+        offset: int = self._records.next_fetch_offset
+        return offset
 
 
 def _plain(_tp: TopicPartition, record: Any) -> Record:

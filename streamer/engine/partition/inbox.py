@@ -79,7 +79,8 @@ class Inbox:
                 continue
             received_to = record.offset
             try:
-                event = decode(record.key, record.value, record.timestamp if record.appended else now_ms)
+                value = record.value
+                event = decode(record.key, value, record.timestamp if record.appended else now_ms)
             except InvalidEvent as error:
                 rejects.append(Reject(self.topic, self._partition, record, error.code, error.detail))
                 continue
@@ -93,7 +94,7 @@ class Inbox:
                 if LEAST_TS_MS <= record.timestamp < ts:
                     ts = record.timestamp
             append((ts, event, record, self))
-            size += len(record.value or b"")
+            size += len(value or b"")
             if ts > buffered_to:
                 buffered_to = ts
         self.received_to, self.lane.buffered_to = received_to, buffered_to
