@@ -9,7 +9,7 @@ PROCESSES ?= 4
 PARALLEL = --numprocesses $(PROCESSES) --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system faults lint types bench bench-quick evaluate simulate soak clean
+.PHONY: help demo test system faults lint types bench bench-quick evaluate simulate fuzz soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ evaluate: $(VENV)/.dev ## how good the lists are, beside other rules: two minute
 
 simulate: $(VENV)/.dev ## schedules of crashes, freezes and takeovers, each from a seed: some 25 ms each; SEEDS=0:20000
 	$(BIN)/python -m lab simulate --seeds $(SEEDS) $(ARGS)
+
+fuzz: $(VENV)/.dev ## a million odd records through decoder and worker: where did each go? ARGS="--records 50000"
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 soak: $(VENV)/.dev ## ten minutes at full speed: is memory flat? ARGS="--minutes 2" for less
 	$(BIN)/python -m benchmarks.soak $(ARGS)

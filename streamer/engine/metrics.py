@@ -76,6 +76,7 @@ class Metrics:
         "clock_off_seconds", "wall clock minus the time that brokers and the clock's own past confirm"
     )
     foreign: Counter = _counter("foreign_records", "records of our topics that are not ours, passed over", "topic")
+    unreadable: Counter = _counter("unreadable_records", "records that cannot be unpacked, stepped over", "topic")
     offset_resets: Counter = _counter(
         "offset_resets",
         "partitions read from their beginning, as what they were read to is lost or rewritten",
@@ -93,6 +94,10 @@ class Metrics:
         for name, declared in vars(Metrics).items():
             if isinstance(declared, partial):
                 setattr(self, name, declared(registry=self.registry))
+
+    def count_unreadable(self, topic: str, count: int) -> None:
+        """Records of a topic cannot be unpacked, and were stepped over."""
+        self.unreadable.labels(topic).inc(count)
 
     def processed(self) -> int:
         """Records of all topics processed since the start."""

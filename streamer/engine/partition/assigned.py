@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Self
 from faust.types import TP
 
 from streamer.engine.kafka.ports import Consumer, Producer
-from streamer.engine.kafka.records import Batch
+from streamer.engine.kafka.records import Batch, size_of
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.output import OutputWriter, Pending
 from streamer.engine.partition.placement import Placement
@@ -27,11 +27,13 @@ from streamer.engine.partition.work import Output
 from streamer.engine.population.deltas import DeltaWriter
 from streamer.engine.state.changelog import ChangelogWriter, JournalWriter
 from streamer.engine.state.checkpoint import Checkpoint, Taken
+from streamer.engine.state.lookup import profile_in
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import PartitionStore
 from streamer.population import Deltas
 from streamer.population.telling import Source
 from streamer.profile import Rules
+from streamer.scoring.document import Document
 from streamer.settings import Settings
 
 _SLICE_EVENTS: Final = 5_000
@@ -74,8 +76,8 @@ class WorkerContext(NamedTuple):
             settings,
             rules,
             metrics,
-            ChangelogWriter(producer, topics.state),
-            JournalWriter(producer, topics.journal),
+            ChangelogWriter(producer, topics.state, metrics),
+            JournalWriter(producer, topics.journal, metrics),
             OutputWriter(producer, topics, metrics),
             DeltaWriter(producer, topics.population if settings.population else None, metrics),
             consumer,
@@ -101,6 +103,7 @@ class AssignedPartition:
         self._topics = (*context.settings.topics.sources, context.settings.topics.erasures)
         self._processor: PartitionProcessor | None = None
         self._early: list[tuple[str, Batch]] = []
+        self._early_bytes = 0
         self._held: set[str] = set()
         self._pending = Pending(0)
         self._slicing = asyncio.Lock()
@@ -137,7 +140,10 @@ class AssignedPartition:
             self._hold(self._processor.too_far_ahead())
         else:
             self._early.append((topic, batch))
-            if sum(len(early) for _, early in self._early) > self._context.settings.buffer_events:
+            self._early_bytes += sum(map(size_of, batch))
+            settings = self._context.settings
+            many = sum(len(early) for _, early in self._early) > settings.buffer_events
+            if many or self._early_bytes > settings.buffer_bytes:
                 self._hold(self._topics)
 
     def _hold(self, topics: Iterable[str]) -> None:
@@ -189,8 +195,10 @@ class AssignedPartition:
 
     @property
     def crowded(self) -> bool:
-        """So many users have changed that they should be saved now."""
-        return self._processor is not None and self._processor.users.crowded
+        """So many users have changed, or so much waits for the broker's ack, that all should be saved now."""
+        if self._processor is None:
+            return False
+        return self._processor.users.crowded or self._pending.size > self._context.settings.buffer_bytes
 
     # --- checkpoints ----------------------------------------------------------------------------------------
 
@@ -213,13 +221,18 @@ class AssignedPartition:
                 processor.take_changes(),
                 processor.mark(),
                 store.journal.begin,
-                partial(self._settle, self._pending.take(), store.untold.lineage, untold),
+                partial(self._settle, store, self._pending.take(), untold),
                 partial(self._saved, processor.progress()),
+                processor.users.refuse,
             )
 
-    async def _settle(self, written: Pending, lineage: str, untold: Sequence[tuple[int, Deltas]]) -> int:
-        self._pending.outbox_end = await self._context.output.settle(self.partition, written)
-        await self._context.deltas.tell(Source(self.partition, lineage), untold)
+    async def _settle(self, store: PartitionStore, written: Pending, untold: Sequence[tuple[int, Deltas]]) -> int:
+        def newest(user: str) -> Document | None:
+            return profile_in(store, user, self._context.rules).document()
+
+        output = self._context.output
+        self._pending.outbox_end = await output.settle(self.partition, written, self._pending, newest)
+        await self._context.deltas.tell(Source(self.partition, store.untold.lineage), untold)
         return self._pending.outbox_end
 
     def _saved(self, progress: Mapping[str, int]) -> None:

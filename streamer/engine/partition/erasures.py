@@ -117,5 +117,6 @@ class Erasures:
         for user, parts in self._parts.items():
             change = changes.get(user, UserChange(user, {}, self._users.deadlines.get(user)))
             voids = change.voids or user in self._whole
-            changes[user] = change._replace(parts={**parts, **change.parts}, voids=voids)
+            lacking = dict.fromkeys(self._users.refused.pop(user, ()))
+            changes[user] = change._replace(parts={**lacking, **parts, **change.parts}, voids=voids)
         self._parts, self._whole, self.owed = {}, set(), {}

@@ -4,7 +4,8 @@ Faust seam: none (``engine/kafka/producer.py``).
 
 What must hold for it to be right: a checkpoint settles everything written before it, so that no output is lost that
 the saved state takes for written (I3, I9). Repeating an output is harmless: the newest document of a user wins, and
-a label says which one it is.
+a label says which one it is. So what its topic refuses for its size is sent again only after a look whether something
+newer of that user has been sent since.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from aiokafka.errors import MessageSizeTooLargeError
-
+from streamer.engine.kafka.identities import TOO_LARGE
 from streamer.engine.kafka.ports import Producer
 from streamer.engine.kafka.producer import NewRecord, Sent
+from streamer.engine.kafka.records import size_of
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Write
+from streamer.scoring.cutting import strongest_half
+from streamer.scoring.document import Document, encode
 from streamer.settings import Topics
 
 log: Final = logging.getLogger(__name__)
@@ -40,8 +43,13 @@ _CUTS: Final = (_Cut(64 << 10, 1 << 10), _Cut(1 << 10, 256), _Cut(0, 0))
 """What is tried, one after the other, if the topic does not take a reject as it is."""
 
 
+Newest = Callable[[str], Document | None]
+"""A user's document as it is saved; None: there is none."""
+
+
 class _Written(NamedTuple, Generic[_T]):
-    """What was sent together: the batches, and what is in them, should it have to be sent again."""
+    """What was sent together: the batches, and what is in them, should it have to be sent again. Of documents that is
+    whose they are: they are many, and can be had again."""
 
     sent: list[Sent]
     outputs: Sequence[_T]
@@ -52,11 +60,13 @@ class Pending:
 
     Attributes:
         outbox_end: offset after the last document known to be in the outbox.
+        size: bytes of rejects and labels, which are kept until they are acked.
     """
 
     def __init__(self, outbox_end: int = 0) -> None:
         self.outbox_end = outbox_end
-        self.documents: list[Sent] = []
+        self.size = 0
+        self.documents: list[_Written[str]] = []
         self.rejects: list[_Written[Reject]] = []
         self.labels: list[_Written[LabelWrite]] = []
 
@@ -64,7 +74,7 @@ class Pending:
         """Everything written so far, to be settled; what is written from now on is not in it."""
         taken = Pending(self.outbox_end)
         taken.documents, taken.rejects, taken.labels = self.documents, self.rejects, self.labels
-        self.documents, self.rejects, self.labels = [], [], []
+        self.documents, self.rejects, self.labels, self.size = [], [], [], 0
         return taken
 
 
@@ -80,27 +90,74 @@ class OutputWriter:
     async def write(self, partition: int, out: Output, pending: Pending) -> None:
         """Hands a slice's output to the producer; ``pending`` knows when it has arrived."""
         if out.writes:
-            groups = [[_document(write)] for write in out.writes]
-            pending.documents += await self._producer.send(self._topics.avoid_lists, partition, groups)
+            written = _Written[str]([], [write.user for write in out.writes])
+            pending.documents.append(written)  # before it is sent: who sends an older one again must know of it
+            written.sent.extend(await self._send_documents(partition, out.writes))
             self._metrics.lists.inc(len(out.writes))
         if out.labels:
             sent = await self._send_labels(partition, out.labels)
             pending.labels.append(_Written(sent, out.labels))
+            pending.size += sum(len(label.value or b"") for label in out.labels)
             self._metrics.labels.inc(len(out.labels))
         if out.rejects:
             sent = await self._send_rejects(partition, out.rejects, _LARGEST)
             pending.rejects.append(_Written(sent, out.rejects))
+            pending.size += sum(size_of(reject.record) for reject in out.rejects)
             for reject in out.rejects:
                 self._metrics.rejected.labels(reject.topic, reject.code).inc()
 
-    async def settle(self, partition: int, taken: Pending) -> int:
-        """Waits until the broker has acked all of ``taken``; returns the outbox's end."""
-        end = taken.outbox_end
-        for sent in taken.documents:
-            end = max(end, await sent.end())
+    async def settle(self, partition: int, taken: Pending, since: Pending, newest: Newest) -> int:
+        """Waits until the broker has acked all of ``taken``; returns the outbox's end.
+
+        Args:
+            partition: whose output it is.
+            taken: what was written until then.
+            since: what is written from then on.
+            newest: of ``taken``.
+        """
+        end, refused = taken.outbox_end, dict[str, None]()
+        for sent, users in taken.documents:
+            try:
+                for batch in sent:
+                    end = max(end, await batch.end())
+            except TOO_LARGE:
+                refused |= dict.fromkeys(users)
+        for user in refused:
+            if not any(user in written.outputs for written in since.documents):
+                end = max(end, await self._document_cut(partition, user, newest))
         await _settle(taken.labels, partial(self._label_alone, partition))
         await _settle(taken.rejects, partial(self._reject_cut, partition))
         return end
+
+    async def _send_documents(self, partition: int, writes: Iterable[Write]) -> list[Sent]:
+        groups = [[_document(write)] for write in writes]
+        return await self._producer.send(self._topics.avoid_lists, partition, groups)
+
+    async def _document_cut(self, partition: int, user: str, newest: Newest) -> int:
+        """A document of which the topic takes no entry is told in the log, and stops nobody (I9)."""
+        document = newest(user)
+        entries = 0 if document is None else len(document.entries)
+        while True:
+            value = None if document is None else encode(document)
+            try:
+                ends = [
+                    await batch.end() for batch in await self._send_documents(partition, [Write(user, value, None)])
+                ]
+            except TOO_LARGE:
+                if document is not None and document.entries:
+                    document = strongest_half(document)
+                    continue
+                ends = [0]
+            break
+        left = 0 if document is None else len(document.entries)
+        if left < entries:
+            self._metrics.dropped.labels("document_bytes").inc(entries - left)
+            log.error(
+                "%s does not take the document of %r, only the strongest %d of its %d entries: raise its "
+                "max.message.bytes",
+                self._topics.avoid_lists, user, left, entries,
+            )  # fmt: skip
+        return ends[0]
 
     async def _send_labels(self, partition: int, labels: Sequence[LabelWrite]) -> list[Sent]:
         return await self._producer.send(self._topics.labels, partition, [[_label(label)] for label in labels])
@@ -109,7 +166,7 @@ class OutputWriter:
         """A label that the topic does not take is metered, and stops nobody (I9)."""
         try:
             await _acked(await self._send_labels(partition, [label]))
-        except MessageSizeTooLargeError:
+        except TOO_LARGE:
             self._metrics.dropped.labels("label_bytes").inc()
 
     async def _reject_cut(self, partition: int, reject: Reject) -> None:
@@ -117,7 +174,7 @@ class OutputWriter:
         for cut in _CUTS:
             try:
                 return await _acked(await self._send_rejects(partition, [reject], cut))
-            except MessageSizeTooLargeError:
+            except TOO_LARGE:
                 continue
         self._metrics.dropped.labels("reject_bytes").inc()
         log.error(
@@ -148,7 +205,7 @@ async def _settle(written: Iterable[_Written[_T]], again: Callable[[_T], Awaitab
     for sent, outputs in written:
         try:
             await _acked(sent)
-        except MessageSizeTooLargeError:
+        except TOO_LARGE:
             for output in outputs:
                 await again(output)
 

@@ -21,9 +21,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
-from streamer.engine.kafka.records import Record
+from streamer.engine.kafka.records import Record, size_of
 from streamer.engine.partition.erasures import Erasures
-from streamer.engine.partition.inbox import Arrival, Inbox, slice_end
+from streamer.engine.partition.inbox import Arrival, Buffer, Inbox, slice_end
 from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.users import Users
 from streamer.engine.partition.watermark import PartitionClock
@@ -73,10 +73,11 @@ class PartitionProcessor:
         }
         self._sources = [self._inboxes[prefix + name] for name in _SOURCES]
         self._erasures_inbox = self._inboxes[prefix + _ERASURES]
-        self._buffer_events = settings.buffer_events
+        self._buffer = Buffer(settings.buffer_events, settings.buffer_bytes)
         self._erased_kept_ms = settings.retention_days * DAY_MS  # events from before may be sent or read again so long
         self._owner = settings.partitions, settings.group
         self._rejects: list[Reject] = []
+        self._rejected_bytes = 0
         begun = store.untold.lineage or secrets.token_hex(8)
         self._lineage = store.untold.lineage = begun if store.mark is None else store.mark.lineage
 
@@ -90,15 +91,23 @@ class PartitionProcessor:
             records: in offset order.
             now_ms: the wall clock, for events from the future.
         """
-        self._rejects += self._inboxes[topic].receive(records, now_ms)
+        rejects = self._inboxes[topic].receive(records, now_ms)
+        if rejects:
+            self._rejects += rejects
+            self._rejected_bytes += sum(size_of(reject.record) for reject in rejects)
 
     def too_far_ahead(self) -> list[str]:
-        """Full names of the topics that have more buffered than ``buffer_events``: not to be fetched."""
-        return [inbox.topic for inbox in self._sources if len(inbox.waiting) > self._buffer_events]
+        """Full names of the topics beyond ``buffer_events`` or ``buffer_bytes``, or all if rejects are: to be held."""
+        if self._rejected_bytes > self._buffer.size:
+            return list(self._inboxes)
+        return [inbox.topic for inbox in self._sources if self._buffer.is_exceeded(inbox)]
 
     def wants_more(self) -> list[str]:
-        """Full names of the topics with less than half of ``buffer_events`` buffered: to be fetched again."""
-        return [inbox.topic for inbox in self._inboxes.values() if len(inbox.waiting) <= self._buffer_events // 2]
+        """Full names of the topics with less than half of that buffered: to be fetched again."""
+        if self._rejected_bytes > self._buffer.size:
+            return []
+        half = Buffer(self._buffer.events // 2, self._buffer.size // 2)
+        return [inbox.topic for inbox in self._inboxes.values() if not half.is_exceeded(inbox)]
 
     @property
     def buffered(self) -> int:
@@ -134,7 +143,7 @@ class PartitionProcessor:
         for inbox in self._inboxes.values():
             inbox.lane.caught_up_ms = caught_up.get(inbox.topic)
         out = Output(rejects=self._rejects)
-        self._rejects = []
+        self._rejects, self._rejected_bytes = [], 0
         erased = self._erase_arrived(out)
         before = self.clock.watermark
         by_user, out.more = self._take(limit, out)
@@ -178,7 +187,8 @@ class PartitionProcessor:
                 else:
                     by_user.setdefault(user, []).append(arrival)
             out.events[inbox.name] += before - room
-            inbox.lane.newest, inbox.lane.waiting = newest, len(waiting)
+            inbox.lane.newest = newest
+            inbox.taken()
         return by_user, any(inbox.waiting and inbox.waiting[0][0] <= aligned_to for inbox in self._sources)
 
     def _misplaced(self, inbox: Inbox, record: Record, user: str) -> Reject | None:
@@ -207,11 +217,10 @@ class PartitionProcessor:
         inbox, partly = self._erasures_inbox, []
         while inbox.waiting:
             event = inbox.waiting.popleft()[1]
-            if isinstance(event, Erasure):
-                out.events[_ERASURES] += 1
-                if self.erasures.erase(event, out):
-                    partly.append(event.user_id)
-        inbox.lane.waiting = 0
+            out.events[_ERASURES] += 1
+            if isinstance(event, Erasure) and self.erasures.erase(event, out):
+                partly.append(event.user_id)
+        inbox.taken()
         return partly
 
     # --- checkpoint -------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ import msgspec
 from faust.types import TP
 
 from streamer.clock import wall_ms
+from streamer.engine.kafka.appending import append
 from streamer.engine.kafka.compacted import PARTITION, CompactedTopic, newest_values
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.kafka.records import Batch, Record
@@ -130,8 +131,7 @@ class Aggregator(Member):
         self._announced = made
 
     async def _append(self, topic: str, entries: Sequence[NewRecord]) -> None:
-        for sent in await self._producer.send(topic, PARTITION, [[entry] for entry in entries]):
-            await sent.done
+        await append(self._producer, topic, PARTITION, [[entry] for entry in entries], "total_bytes", self._metrics)
 
     def _measure(self, table: TotalsTable, took_s: float) -> None:
         self._measure_clock()
@@ -164,7 +164,8 @@ class Aggregator(Member):
             await self._producer.claim(
                 [PARTITION], (topics.totals, topics.snapshots, topics.default_lists, topics.creator_health)
             )
-            async with scanner(self._settings, "the population's totals") as reading:
+            count = self._metrics.count_unreadable
+            async with scanner(self._settings, "the population's totals", count_unreadable=count) as reading:
                 await self._recover_totals(reading, table)
                 await self._recover_announced(reading)
             self._count(table, self._early)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from streamer.engine.kafka.appending import append
 from streamer.engine.kafka.compacted import PARTITION
 from streamer.engine.kafka.ports import Producer
 from streamer.engine.kafka.producer import NewRecord
@@ -52,5 +53,5 @@ class DeltaWriter:
         await self.tell(Source(partition, untold.lineage), untold)
 
     async def _write(self, topic: str, entries: Sequence[NewRecord]) -> None:
-        for sent in await self._producer.send(topic, PARTITION, [[entry] for entry in entries]):
-            await sent.done
+        groups = [[entry] for entry in entries]
+        await append(self._producer, topic, PARTITION, groups, "delta_bytes", self._metrics)

@@ -17,43 +17,59 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from streamer.engine.kafka.appending import append
 from streamer.engine.kafka.ports import Producer
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.kafka.records import Record
+from streamer.engine.metrics import Metrics
 from streamer.engine.state.store import HEAD, Mark, PartitionStore, UserChange, decode_mark, encode_mark
 from streamer.events import CLAIM
 
 MARK_KEY: Final = b"@"
 _CLAIM_KEY: Final = CLAIM.encode()
 _DEADLINE: Final = "d"
+_DEADLINE_BYTES: Final = 8
 _DELTA: Final = "p"
 _SEPARATOR: Final = b"|"
+
+
+class Saved(NamedTuple):
+    """What a write to the changelog came to.
+
+    Attributes:
+        end: the changelog's end after it; None: nothing was appended.
+        refused: changes that the topic does not take, for their size.
+    """
+
+    end: int | None
+    refused: Sequence[UserChange] = ()
 
 
 class ChangelogWriter:
     """Writes to the changelog, of all partitions."""
 
-    def __init__(self, producer: Producer, topic: str) -> None:
+    def __init__(self, producer: Producer, topic: str, metrics: Metrics | None = None) -> None:
         self._producer = producer
         self._topic = topic
+        self._metrics = metrics
 
-    async def write(self, partition: int, changes: Iterable[UserChange]) -> int | None:
-        """Writes changes and waits for the broker. Returns the changelog's end after them, None if there were none."""
-        return await self._write(partition, [group_of(change) for change in changes if change.parts])
+    async def write(self, partition: int, changes: Iterable[UserChange]) -> Saved:
+        """Writes changes and waits for the broker."""
+        kept = [change for change in changes if change.parts]
+        ends = await self._append(partition, [group_of(change) for change in kept])
+        refused = [change for change, end in zip(kept, ends, strict=True) if end is None]
+        return Saved(max((end for end in ends if end is not None), default=None), refused)
 
     async def write_mark(self, partition: int, mark: Mark) -> int | None:
         """Writes a checkpoint's mark and waits for the broker. Returns the changelog's end after it."""
-        return await self._write(partition, [[NewRecord(MARK_KEY, encode_mark(mark))]])
+        return (await self._append(partition, [[NewRecord(MARK_KEY, encode_mark(mark))]]))[0]
 
-    async def _write(self, partition: int, groups: Sequence[Sequence[NewRecord]]) -> int | None:
-        end = None
-        for sent in await self._producer.send(self._topic, partition, groups):
-            end = await sent.end()
-        return end
+    async def _append(self, partition: int, groups: Sequence[Sequence[NewRecord]]) -> list[int | None]:
+        return await append(self._producer, self._topic, partition, groups, "state_bytes", self._metrics)
 
 
 class Placed(NamedTuple):
-    """A journal record that the broker has: whose, and where."""
+    """A journal record that the broker has: whose, and an offset that it is not before."""
 
     user: str
     offset: int
@@ -62,19 +78,28 @@ class Placed(NamedTuple):
 class JournalWriter:
     """Appends to the journal, of all partitions."""
 
-    def __init__(self, producer: Producer, topic: str) -> None:
+    def __init__(self, producer: Producer, topic: str, metrics: Metrics | None = None) -> None:
         self._producer = producer
         self._topic = topic
+        self._metrics = metrics
 
-    async def write(self, partition: int, changes: Sequence[UserChange]) -> list[Placed]:
-        """Appends what the changes have for the journal, and waits for the broker."""
-        groups = [(change.user, entries) for change in changes if (entries := journal_of(change))]
-        offsets: list[int] = []
-        for sent in await self._producer.send(self._topic, partition, [entries for _, entries in groups]):
-            end = await sent.end()
-            offsets += range(end - sent.size, end)
-        users = [user for user, entries in groups for _ in entries]
-        return [Placed(user, offset) for user, offset in zip(users, offsets, strict=True)]
+    async def write(self, partition: int, changes: Sequence[UserChange]) -> tuple[list[Placed], int | None]:
+        """Appends what the changes have for the journal, and waits for the broker.
+
+        Returns:
+            Where the records are, in the order of the changes; one that stands behind others though it comes before
+            them, or is too large for the topic, has the offset of the next, as offsets must not fall. And the
+            journal's end after them; None: nothing was appended.
+        """
+        entries = [(change.user, entry) for change in changes for entry in journal_of(change)]
+        groups = [[entry] for _, entry in entries]
+        ends = await append(self._producer, self._topic, partition, groups, "journal_bytes", self._metrics)
+        end = max((found for found in ends if found is not None), default=None)
+        placed, least = [], end or 0
+        for (user, _), found in zip(reversed(entries), reversed(ends), strict=True):
+            least = least if found is None else min(least, found - 1)
+            placed.append(Placed(user, least))
+        return placed[::-1], end
 
 
 def journal_of(change: UserChange) -> list[NewRecord]:
@@ -134,8 +159,8 @@ def deadline_of(record: Record) -> int | None:
 
 
 def _packed(deadline: int | None) -> bytes:
-    return b"" if deadline is None else deadline.to_bytes(8, signed=True)
+    return b"" if deadline is None else deadline.to_bytes(_DEADLINE_BYTES, signed=True)
 
 
 def _unpacked(raw: bytes) -> int | None:
-    return int.from_bytes(raw, signed=True) if raw else None
+    return int.from_bytes(raw, signed=True) if len(raw) == _DEADLINE_BYTES else None  # else it is a stranger's, or none

@@ -44,6 +44,7 @@ class Taken(NamedTuple):
         journal_begin: where the journal begins that is still needed; None: with what the changes append to it.
         outputs: waits for the broker's acks of what was written before; gives the outbox's end.
         saved: told that the source is saved as far as it was processed then.
+        refused: told of changes that the changelog does not take, for their size.
     """
 
     store: PartitionStore
@@ -52,6 +53,7 @@ class Taken(NamedTuple):
     journal_begin: int | None
     outputs: Callable[[], Awaitable[int]]
     saved: Callable[[], None]
+    refused: Callable[[Sequence[UserChange]], None]
 
 
 class Checkpoint:
@@ -101,17 +103,19 @@ class Checkpoint:
 
     async def _append_journal(self) -> None:
         journal, begin = self._store.journal, self._taken.journal_begin
-        placed = await self._journal.write(self._partition, self._taken.changes)
+        placed, end = await self._journal.write(self._partition, self._taken.changes)
         for user, offset in placed:
             journal.place(user, offset)
-        if placed:
-            journal.end = placed[-1].offset + 1
+        if end is not None:
+            journal.end = end
         if begin is None:
             begin = placed[0].offset if placed else journal.end or 0
         self._mark = msgspec.structs.replace(self._mark, journal_begin=begin)
 
     async def _append_changes(self) -> None:
-        self._changelog_end = await self._changelog.write(self._partition, self._taken.changes)
+        self._changelog_end, refused = await self._changelog.write(self._partition, self._taken.changes)
+        if refused:
+            self._taken.refused(refused)
 
     async def _append_mark(self) -> None:
         if self._mark != self._store.mark:

@@ -55,7 +55,8 @@ async def recover(
         StateCorrupt, StateTooNew: the changelog holds something this worker cannot read.
         StateForeign: it is not this deployment's.
     """
-    async with scanner(settings, "the state") as topics:
+    count = None if metrics is None else metrics.count_unreadable
+    async with scanner(settings, "the state", count_unreadable=count) as topics:
         cut = await recover_from(topics, settings.topics, stores, metrics)
     ownership.hold_to(settings, (store.mark for store in stores.values()))
     return cut
@@ -65,21 +66,22 @@ async def recover_from(
     topics: Reader, names: Topics, stores: Mapping[int, PartitionStore], metrics: Metrics | None = None
 ) -> dict[int, int]:
     """:func:`recover`, over a connection that there is."""
-    cut = await _changelog(topics, names.state, stores)
-    await _journal(topics, names.journal, stores)
+    cut, strange = await _changelog(topics, names.state, stores)
+    _tell_strange(names.state, strange, metrics)
+    _tell_strange(names.journal, await _journal(topics, names.journal, stores), metrics)
     begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
     strange = 0
     async for scanned in topics.scan(names.avoid_lists, begin):
         for record in scanned.records:
             strange += not apply_outbox_record(stores[scanned.partition], record)
         await asyncio.sleep(0)
-    _tell_strange(names.avoid_lists, strange)
-    if metrics is not None:
-        metrics.foreign.labels(names.avoid_lists).inc(strange)
+    _tell_strange(names.avoid_lists, strange, metrics)
     return cut
 
 
-def _tell_strange(topic: str, count: int) -> None:
+def _tell_strange(topic: str, count: int, metrics: Metrics | None) -> None:
+    if metrics is not None:
+        metrics.foreign.labels(topic).inc(count)
     if count:
         log.warning(
             "%s: %d records that no worker wrote are passed over: find out who does, only workers may", topic, count
@@ -89,16 +91,17 @@ def _tell_strange(topic: str, count: int) -> None:
 # --- the changelog ----------------------------------------------------------------------------------------------
 
 
-async def _changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
+async def _changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> tuple[dict[int, int], int]:
+    """By partition, where a changelog begins that lacks what the store has; and how many records are a stranger's."""
     extents = await topics.extents(topic, stores)
     for partition, store in stores.items():
         _given_up(partition, store, _gap(store.changelog_end, extents[partition]))
     began: dict[int, int] = {}
-    waiting = dict(stores)
+    waiting, strange = dict(stores), 0
     while waiting:
         began |= {partition: store.changelog_end for partition, store in waiting.items()}
         lineages = {partition: store.mark.lineage for partition, store in waiting.items() if store.mark is not None}
-        await _read_changelog(topics, topic, waiting)
+        strange += await _read_changelog(topics, topic, waiting)
         extents |= await topics.extents(topic, waiting)  # what was deleted meanwhile may not have been read
         unusable = {}
         for partition, store in waiting.items():
@@ -106,10 +109,11 @@ async def _changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionS
             if _given_up(partition, store, foreign or _gap(began[partition], extents[partition])):
                 unusable[partition] = store
         waiting = unusable
-    return {p: extents[p].first for p, store in stores.items() if _is_cut(p, store, began[p], extents[p].first)}
+    cut = {p: extents[p].first for p, store in stores.items() if _is_cut(p, store, began[p], extents[p].first)}
+    return cut, strange
 
 
-async def _read_changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> None:
+async def _read_changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> int:
     begin = {partition: store.changelog_end for partition, store in stores.items()}
     strange = 0
     async for scanned in topics.scan(topic, begin):
@@ -119,7 +123,7 @@ async def _read_changelog(topics: Reader, topic: str, stores: Mapping[int, Parti
         if scanned.records:
             store.applied(scanned.records[-1].offset + 1)
         await asyncio.sleep(0)
-    _tell_strange(topic, strange)
+    return strange
 
 
 def _given_up(partition: int, store: PartitionStore, why: str | None) -> bool:
@@ -214,7 +218,8 @@ class JournalReplay:
         return epoch == known.epoch or epoch is None or known.epoch is None
 
 
-async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> None:
+async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> int:
+    """Returns how many records are a stranger's."""
     extents = await topics.extents(topic, stores)
     begin = {}
     for partition, store in stores.items():
@@ -235,9 +240,9 @@ async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionSto
         for record in scanned.records:
             strange += not replays[scanned.partition].apply(record)
         await asyncio.sleep(0)
-    _tell_strange(topic, strange)
     for partition, extent in extents.items():
         stores[partition].journal.end = extent.end
+    return strange
 
 
 # --- the outbox -------------------------------------------------------------------------------------------------

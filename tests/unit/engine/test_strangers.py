@@ -100,7 +100,7 @@ def rejected(most: int, value: bytes, key: bytes = b"k") -> SmallTopic:
     async def write() -> None:
         pending = Pending()
         await writer.write(3, Output(rejects=[reject]), pending)
-        await writer.settle(3, pending.take())
+        await writer.settle(3, pending.take(), pending, lambda _: None)
 
     asyncio.run(write())
     return topic
