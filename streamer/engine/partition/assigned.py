@@ -25,10 +25,12 @@ from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import Output
 from streamer.engine.population.deltas import DeltaWriter
+from streamer.engine.state import outbox
 from streamer.engine.state.changelog import ChangelogWriter, JournalWriter
 from streamer.engine.state.checkpoint import Checkpoint, Taken
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import PartitionStore
+from streamer.errors import OutboxReplaced
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -100,7 +102,7 @@ class AssignedPartition:
         self._processor: PartitionProcessor | None = None
         self._early: list[tuple[str, Batch]] = []
         self._held: set[str] = set()
-        self._pending = Pending(0)
+        self._pending = Pending()
         self._slicing = asyncio.Lock()
         self._saving = asyncio.Lock()
         self._torn = False
@@ -113,8 +115,7 @@ class AssignedPartition:
         processor = PartitionProcessor(
             self.partition, settings, context.rules, store, capacity, context.deltas.waiting, placement
         )
-        if store.mark is not None:
-            self._pending.outbox_end = store.mark.outbox_end
+        self._pending.outbox = store.outbox
         self.store = store
         for topic, batch in self._early:
             processor.receive(topic, batch, context.latest_ms())
@@ -217,9 +218,15 @@ class AssignedPartition:
             )
 
     async def _settle(self, written: Pending) -> int:
-        self._pending.outbox_end = await self._context.output.settle(self.partition, written)
+        try:
+            end = await self._context.output.settle(self.partition, written)
+        except OutboxReplaced:
+            if self.store is not None:
+                await outbox.disown(self.partition, self.store, self._context.changelog)
+            raise
+        self._pending.outbox = self._pending.outbox._replace(end=end)
         await self._context.deltas.flush()
-        return self._pending.outbox_end
+        return end
 
     def _saved(self, progress: Mapping[str, int]) -> None:
         for topic, offset in progress.items():

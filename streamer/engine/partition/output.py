@@ -21,6 +21,9 @@ from streamer.engine.kafka.ports import Producer
 from streamer.engine.kafka.producer import NewRecord, Sent
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Write
+from streamer.engine.state.outbox import TERM
+from streamer.engine.state.store import Outbox
+from streamer.errors import OutboxReplaced
 from streamer.settings import Topics
 
 log: Final = logging.getLogger(__name__)
@@ -51,18 +54,18 @@ class Pending:
     """Outputs of one partition that the broker has not acked yet.
 
     Attributes:
-        outbox_end: offset after the last document known to be in the outbox.
+        outbox: in which term, and from where on, documents are written.
     """
 
-    def __init__(self, outbox_end: int = 0) -> None:
-        self.outbox_end = outbox_end
+    def __init__(self, outbox: Outbox | None = None) -> None:
+        self.outbox = Outbox() if outbox is None else outbox
         self.documents: list[Sent] = []
         self.rejects: list[_Written[Reject]] = []
         self.labels: list[_Written[LabelWrite]] = []
 
     def take(self) -> Pending:
         """Everything written so far, to be settled; what is written from now on is not in it."""
-        taken = Pending(self.outbox_end)
+        taken = Pending(self.outbox)
         taken.documents, taken.rejects, taken.labels = self.documents, self.rejects, self.labels
         self.documents, self.rejects, self.labels = [], [], []
         return taken
@@ -80,7 +83,7 @@ class OutputWriter:
     async def write(self, partition: int, out: Output, pending: Pending) -> None:
         """Hands a slice's output to the producer; ``pending`` knows when it has arrived."""
         if out.writes:
-            groups = [[_document(write)] for write in out.writes]
+            groups = [[_document(write, pending.outbox.term)] for write in out.writes]
             pending.documents += await self._producer.send(self._topics.avoid_lists, partition, groups)
             self._metrics.lists.inc(len(out.writes))
         if out.labels:
@@ -94,10 +97,20 @@ class OutputWriter:
                 self._metrics.rejected.labels(reject.topic, reject.code).inc()
 
     async def settle(self, partition: int, taken: Pending) -> int:
-        """Waits until the broker has acked all of ``taken``; returns the outbox's end."""
-        end = taken.outbox_end
+        """Waits until the broker has acked all of ``taken``; returns the outbox's end.
+
+        Raises:
+            OutboxReplaced: documents went to where others were known to be.
+        """
+        end = taken.outbox.end
         for sent in taken.documents:
-            end = max(end, await sent.end())
+            first = (await sent.done).offset
+            if 0 <= first < end:  # -1: repeated, and the broker no longer knows where it is
+                raise OutboxReplaced(
+                    f"{self._topics.avoid_lists}[{partition}] is another log than before: it ended at {end}, and a "
+                    f"document went to {first}. Restart this worker: it writes every document to it again"
+                )
+            end = max(end, first + sent.size)
         await _settle(taken.labels, partial(self._label_alone, partition))
         await _settle(taken.rejects, partial(self._reject_cut, partition))
         return end
@@ -153,8 +166,10 @@ async def _settle(written: Iterable[_Written[_T]], again: Callable[[_T], Awaitab
                 await again(output)
 
 
-def _document(write: Write) -> NewRecord:
-    headers = () if write.event_ts is None else (("event_ts", str(write.event_ts).encode()),)
+def _document(write: Write, term: int) -> NewRecord:
+    headers = [(TERM, str(term).encode())]
+    if write.event_ts is not None:
+        headers.append(("event_ts", str(write.event_ts).encode()))
     return NewRecord(write.user.encode(), write.value, headers)
 
 

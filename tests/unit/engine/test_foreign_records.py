@@ -15,7 +15,7 @@ from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import Scanned, Scanner
 from streamer.engine.metrics import Metrics
 from streamer.engine.population.totals import TotalsTable
-from streamer.engine.state.recovery import apply_outbox_record
+from streamer.engine.state.outbox import apply_record
 from streamer.engine.state.store import MemoryStore
 from streamer.settings import Settings
 
@@ -32,7 +32,7 @@ def foreign(request: pytest.FixtureRequest) -> Record:
 
 def test_the_publisher_passes_it_over(foreign: Record) -> None:
     publisher = Publisher(Settings(), Metrics())
-    list(publisher._updates([foreign]))
+    list(publisher._updates([(0, foreign)]))
     publisher._observe_freshness([foreign])
 
 
@@ -43,7 +43,7 @@ def test_so_do_the_sampler_of_rejects_and_the_population_s_totals(foreign: Recor
 
 
 def test_so_does_a_worker_that_recovers_the_outbox(foreign: Record) -> None:
-    apply_outbox_record(MemoryStore(), foreign)
+    apply_record(MemoryStore(), foreign)
 
 
 class Topic(Scanner):
