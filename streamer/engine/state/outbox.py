@@ -10,8 +10,8 @@ whatever was written before, in this log or in one that is gone, and whoever sti
 
 The tail from the end that the mark names holds the documents written after the checkpoint: they become the "last
 written" ones, so that a re-read event writes again exactly what differs, and a document that must go is known to be
-there. A log that ends before that is another one, which lacks what was written: every document is written again, also
-one that says that there is none any more.
+there. A log that ends before that, or a small one in which somebody's document is missing, is another one: every
+document is written to it again, also one that says that there is none any more.
 
 What must hold for it to be right:
 - That the log is another one is forgotten only when it is saved that all is to be written again (:func:`announce`).
@@ -44,6 +44,10 @@ _LARGEST: Final = (1 << 53) - 1
 _NEVER: Final = 1 << 62
 """No log ends so far on."""
 _USERS: Final = 500
+_DUE: Final = 0
+"""A deadline that every watermark is past."""
+_SMALL: Final = 2_000
+"""Offsets up to which it costs nothing to read the log whole."""
 
 
 def term_of(headers: Iterable[tuple[str, bytes]]) -> int:
@@ -67,18 +71,32 @@ async def read_tail(topics: Reader, topic: str, stores: Mapping[int, PartitionSt
     extents = await topics.extents(topic, stores)
     known = {p: Mark(0, 0, {}, 0) if store.mark is None else store.mark for p, store in stores.items()}
     anew = {partition for partition, mark in known.items() if extents[partition].end < mark.outbox_end}
-    begin = {partition: 0 if partition in anew else mark.outbox_end for partition, mark in known.items()}
-    seen = dict.fromkeys(stores, 0)
+    applied = {partition: 0 if partition in anew else mark.outbox_end for partition, mark in known.items()}
+    begin = {partition: 0 if offset <= _SMALL else offset for partition, offset in applied.items()}
+    terms = dict.fromkeys(stores, 0)
+    there: dict[int, set[bytes]] = {partition: set() for partition in stores if begin[partition] == 0}
     strange = 0
     async for scanned in topics.scan(topic, begin):
+        partition = scanned.partition
         for record in scanned.records:
-            strange += not apply_record(stores[scanned.partition], record)
-            seen[scanned.partition] = max(seen[scanned.partition], term_of(record.headers))
+            if record.offset >= applied[partition]:
+                strange += not apply_record(stores[partition], record)
+            terms[partition] = max(terms[partition], term_of(record.headers))
+        if partition in there:
+            there[partition] |= {record.key or b"" for record in scanned.records}
         await asyncio.sleep(0)
     for partition, store in stores.items():
-        term = max(now_ms, known[partition].term + 1, seen[partition] + 1)
-        store.outbox = Outbox(term, extents[partition].end, partition in anew)
+        term = max(now_ms, known[partition].term + 1, terms[partition] + 1)
+        lacks = partition in there and extents[partition].first == 0 and _lacks(store, there[partition])
+        store.outbox = Outbox(term, extents[partition].end, lacks or partition in anew)
     return strange
+
+
+def _lacks(store: PartitionStore, there: set[bytes]) -> bool:
+    """Whether somebody's document was written, and is not in the log, which was read whole."""
+    return any(
+        user.encode() not in there and store.part(user, WRITTEN) not in (None, last_written.NOWHERE) for user in store
+    )
 
 
 def apply_record(store: PartitionStore, record: Record) -> bool:
@@ -101,8 +119,7 @@ async def announce(partition: int, store: PartitionStore, changelog: ChangelogWr
 
     Nobody else may write to the partition, and nothing of it be processed yet.
     """
-    mark = store.mark
-    if not store.outbox.is_anew or mark is None:
+    if not store.outbox.is_anew:
         return
     log.warning(
         "partition %d: the outbox is another log than before (made anew, or cut in an unclean leader election): "
@@ -111,22 +128,24 @@ async def announce(partition: int, store: PartitionStore, changelog: ChangelogWr
     )
     written = [user for user in store if store.part(user, WRITTEN) is not None]
     gone = [user for user, raw in store.unsaved.items() if raw is None]
-    changes = [_unwritten(store, user, mark) for user in (*written, *gone)]
+    changes = [_unwritten(store, user) for user in (*written, *gone)]
     for at in range(0, len(changes), _USERS):
         await changelog.write(partition, changes[at : at + _USERS])
     store.outbox = store.outbox._replace(is_anew=False)
-    mark = msgspec.structs.replace(mark, term=store.outbox.term, outbox_end=store.outbox.end)
+    if store.mark is None:  # then the outbox is read whole until there is one
+        return
+    mark = msgspec.structs.replace(store.mark, term=store.outbox.term, outbox_end=store.outbox.end)
     end = await changelog.write_mark(partition, mark)
     if end is not None:
         store.saved(changes, end, mark)
 
 
-def _unwritten(store: PartitionStore, user: str, mark: Mark) -> UserChange:
+def _unwritten(store: PartitionStore, user: str) -> UserChange:
     """The user's document is written by their next step, which is due."""
     store.put(user, WRITTEN, last_written.NOWHERE)
     store.unsaved.pop(user, None)
-    store.set_deadline(user, mark.watermark)
-    return UserChange(user, {WRITTEN: last_written.NOWHERE}, mark.watermark)
+    store.set_deadline(user, _DUE)
+    return UserChange(user, {WRITTEN: last_written.NOWHERE}, _DUE)
 
 
 async def disown(partition: int, store: PartitionStore, changelog: ChangelogWriter) -> None:
