@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ _UNKNOWN_TOPIC: Final = 3
 _LATER: Final = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
 _COORDINATOR_S: Final = 10.0
 _BACKOFF_S: Final = 0.1
+_ESCAPED: Final = re.compile(rb"\\x([0-9a-f]{2})")
 _ASKED_MS: Final = 2_000
 """How long one broker may take to answer, where others may answer instead."""
 
@@ -120,7 +122,7 @@ class Cluster:
             members = described[group].get("members") or []
         finally:
             complaints.disabled = before
-        read = {topic for member in members for topic in _subscribed(member["member_metadata"])}
+        read = {topic for member in members for topic in subscribed(member["member_metadata"])}
         return Membership(len(members), frozenset(read))
 
     def committed(self, group: str, partitions: Iterable[tuple[str, int]] | None = None) -> dict[tuple[str, int], int]:
@@ -165,13 +167,21 @@ def _patiently(ask: Callable[[], Any]) -> Any:
             time.sleep(_BACKOFF_S)
 
 
-def _subscribed(metadata: bytes | Mapping[str, list[str]] | None) -> list[str]:
-    """The topics of a member's subscription, which the client may not have decoded: version, count, then each."""
-    if not isinstance(metadata, bytes):
+def subscribed(metadata: str | Mapping[str, list[str]] | None) -> list[str]:
+    """The topics of a member's subscription, as kafka-python gives it.
+
+    It does not decode Faust's, and gives bytes as text, with escapes for what is none: a version, the count of topics,
+    then of each its size and name.
+
+    >>> subscribed("\\x00\\x04\\x00\\x00\\x00\\x02\\x00\\x05plays\\x00\\x08feedback")
+    ['plays', 'feedback']
+    """
+    if not isinstance(metadata, str):
         return list(metadata["topics"]) if metadata else []
+    raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), metadata.encode())
     found: list[str] = []
-    rest = metadata[6:]
-    for _ in range(int.from_bytes(metadata[2:6])):
+    rest = raw[6:]
+    for _ in range(int.from_bytes(raw[2:6])):
         size = int.from_bytes(rest[:2])
         found.append(rest[2 : 2 + size].decode(errors="replace"))
         rest = rest[2 + size :]

@@ -80,7 +80,7 @@ def raised(before: int, settings: Settings) -> str:
     return (
         f"the state was written for {before} partitions, the topics have {settings.partitions} by the setting "
         "partitions: partitions cannot be raised afterwards, because users then belong in another partition than their "
-        "state is in. Set partitions back:  streamer repartition  brings the state to topics under another topic_prefix "
+        "state is in. Set partitions back:  streamer repartition  brings the state to topics of another topic_prefix "
         "(if the topics are raised already: make them anew under another topic_prefix, and read the sources again)"
     )
 
