@@ -13,6 +13,7 @@ from typing import Final
 from lab.simulation.broker import WAITS, Broker, Consumer, Producer, Scanner
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
+from streamer.engine.state import outbox
 from streamer.engine.state.recovery import recover_from
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import MemoryStore, PartitionStore
@@ -103,9 +104,11 @@ class Member:
     async def _recover(self) -> None:
         await self.producer.claim()
         store = self.process.take()
-        cut = await recover_from(Scanner(self._broker), self._settings.topics, {PARTITION: store})
+        topics, now_ms = self._settings.topics, self.process.clock()
+        cut = await recover_from(Scanner(self._broker), topics, {PARTITION: store}, now_ms=now_ms)
         for begin in cut.values():
             await rewrite(PARTITION, store, self._context.changelog, begin)
+        await outbox.announce(PARTITION, store, self._context.changelog)
         self._assigned.recovered(store, self._settings.hot_users)
 
     @property

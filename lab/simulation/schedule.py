@@ -11,7 +11,7 @@ from lab.simulation.story import MINUTE_MS, Sent, story
 Doing = Literal[
     "send", "wait", "leap", "fetch", "slice", "save", "commit", "truncate", "arrive", "crash", "move", "steal",
     "publish", "publish_part", "publish_uncommitted", "freeze_publisher", "thaw_publisher", "flush", "rebuild",
-    "compact",
+    "compact", "remake",
 ]  # fmt: skip
 
 _SOURCES: Final = ("impressions", "plays", "dislikes", "feedback")
@@ -20,9 +20,10 @@ _WEIGHTS: Final[dict[Doing, float]] = {
     "wait": 2, "leap": 0.3, "fetch": 12, "slice": 10, "save": 6, "commit": 2, "truncate": 1, "arrive": 4,
     "crash": 0.8, "move": 0.4, "steal": 0.6, "publish": 2, "publish_part": 0.5, "publish_uncommitted": 0.5,
     "freeze_publisher": 0.5, "thaw_publisher": 0.3, "flush": 0.1, "rebuild": 0.2, "compact": 0.5,
+    "remake": 0.15,
 }  # fmt: skip
 _ENDS: Final = frozenset({"crash", "steal"})
-_BREAKS: Final[tuple[Doing, ...]] = ("crash", "move", "steal", "leap")
+_BREAKS: Final[tuple[Doing, ...]] = ("crash", "move", "steal", "leap", "remake")
 
 
 class Step(NamedTuple):

@@ -84,7 +84,7 @@ class World:
                 self._work(who, step)
         elif step.sent is not None:
             self._send(step.sent)
-        elif step.do in ("crash", "move", "steal"):
+        elif step.do in ("crash", "move", "steal", "remake"):
             self._goes(step)
         elif step.do == "arrive":
             self._arrives(step.n)
@@ -172,7 +172,7 @@ class World:
             self._end(owner)
             self._restart()
             return
-        if step.do == "move":
+        if step.do in ("move", "remake"):
             try:
                 owner.let_go()
             except ProducerFenced:
@@ -181,7 +181,20 @@ class World:
         else:  # it is frozen, and will be woken without knowing
             self._zombies.append(owner)
             self._processes[self._at] = owner.process.restarted(self.broker)
+        if step.do == "remake":
+            self._remake_outbox()
         self._owner = self._joined(1 - self._at)
+
+    def _remake_outbox(self) -> None:
+        """Somebody makes the outbox anew, while no worker runs and all of it is published.
+
+        Not simulated: tombstones that are lost with it; and that a worker runs, or had no time to save. If the outbox
+        then had fewer records at the last checkpoint than the new one has when somebody looks, nobody notices that it
+        is another one.
+        """
+        self.publishers.publish(TO_THE_END)
+        self.broker.remake(self.settings.topics.avoid_lists)
+        self.publishers.begin_anew()
 
     def _restart(self) -> None:
         self._processes[self._at] = self._processes[self._at].restarted(self.broker)

@@ -106,9 +106,10 @@ async def _wait(settings: Settings, letting_go: LettingGo, left: Callable[[], li
 
 def _seen(client: SyncClient, user: str) -> _Seen:
     from streamer.sinks.keys import document_key, guard_key
+    from streamer.sinks.updates import Position
 
-    position = client.get(guard_key(user))
-    return _Seen(bool(client.exists(document_key(user))), -1 if position is None else int(position))
+    guard = client.get(guard_key(user))
+    return _Seen(bool(client.exists(document_key(user))), -1 if guard is None else Position.of_guard(guard).offset)
 
 
 def _left_in_redis(before: _Seen, now: _Seen, tombstone: int) -> list[str]:

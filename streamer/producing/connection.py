@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
 from kafka.protocol.metadata import MetadataRequest
 
 from streamer.engine.kafka import bootstrap
@@ -21,6 +29,10 @@ PROTOCOL: Final = (2, 3)
 
 _EMBEDDED_CLUSTER: Final = "mockCluster"
 _UNKNOWN_TOPIC: Final = 3
+_LATER: Final = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
+_COORDINATOR_S: Final = 10.0
+_BACKOFF_S: Final = 0.1
+_ESCAPED: Final = re.compile(rb"\\x([0-9a-f]{2})")
 _ASKED_MS: Final = 2_000
 """How long one broker may take to answer, where others may answer instead."""
 
@@ -31,6 +43,19 @@ class TopicError:
 
     code: int
     text: str
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Who is in a consumer group.
+
+    Attributes:
+        members: how many processes.
+        topics: what any of them reads.
+    """
+
+    members: int
+    topics: frozenset[str]
 
 
 class _PartitionMetadata(TypedDict):
@@ -88,6 +113,28 @@ class Cluster:
             if topic["error_code"] != 0
         }
 
+    def membership(self, group: str) -> Membership:
+        """Who is in a group; nobody, if there is none, or one may not know. The embedded broker cannot tell."""
+        complaints = logging.getLogger("kafka.admin._groups")  # of what Faust adds to a subscription
+        before, complaints.disabled = complaints.disabled, True
+        try:
+            described = _patiently(lambda: self._client.describe_groups([group]))
+            members = described[group].get("members") or []
+        finally:
+            complaints.disabled = before
+        read = {topic for member in members for topic in subscribed(member["member_metadata"])}
+        return Membership(len(members), frozenset(read))
+
+    def committed(self, group: str, partitions: Iterable[tuple[str, int]] | None = None) -> dict[tuple[str, int], int]:
+        """The offsets that a group goes on from, by topic and partition; those without one are left out.
+
+        Args:
+            partitions: of which; None: of all.
+        """
+        asked = None if partitions is None else [TopicPartition(*each) for each in partitions]
+        found = _patiently(lambda: self._client.list_group_offsets({group: asked}))[group]
+        return {(tp.topic, tp.partition): each.offset for tp, each in found.items() if each.offset >= 0}
+
     def known_everywhere(self, topics: list[str]) -> bool:
         """Whether every broker that answers knows these topics, and who leads them; else who asks it is misled."""
         brokers = [broker["broker_id"] for broker in self._client.describe_cluster()["brokers"]]
@@ -106,6 +153,41 @@ class Cluster:
             and all(each["error_code"] == 0 and each["leader_id"] >= 0 for each in topic["partitions"])
             for topic in found
         )
+
+
+def _patiently(ask: Callable[[], Any]) -> Any:
+    """The coordinator's answer: after a cluster's first start it takes a while until there is one."""
+    deadline = time.monotonic() + _COORDINATOR_S
+    while True:
+        try:
+            return ask()
+        except _LATER:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_BACKOFF_S)
+
+
+def subscribed(metadata: str | Mapping[str, list[str]] | None) -> list[str]:
+    """The topics of a member's subscription, as kafka-python gives it.
+
+    It does not decode Faust's, and gives bytes as text, with escapes for what is none: a version, the count of topics,
+    then of each its size and name.
+
+    >>> subscribed("\\x00\\x04\\x00\\x00\\x00\\x02\\x00\\x05plays\\x00\\x08feedback")
+    ['plays', 'feedback']
+    """
+    if not isinstance(metadata, str):
+        return list(metadata["topics"]) if metadata else []
+    raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), metadata.encode())
+    found: list[str] = []
+    rest = raw[6:]
+    for _ in range(int.from_bytes(raw[2:6])):
+        size = int.from_bytes(rest[:2])
+        found.append(rest[2 : 2 + size].decode(errors="replace"))
+        rest = rest[2 + size :]
+        if not rest:
+            break
+    return found
 
 
 @contextmanager

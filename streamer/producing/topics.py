@@ -22,7 +22,8 @@ _DATED: Final = "message.timestamp.type"
 _BY_BROKER: Final = "LogAppendTime"
 _RAISED: Final = (
     "once workers have written state, partitions must not be raised; new records of users whose partition is another "
-    "now are rejected (wrong_partition). If the setting is wrong, correct it; else make the topics anew under another "
+    "now are rejected (wrong_partition). If the setting is wrong, correct it:  streamer repartition  gives the state "
+    "other partitions, under another topic_prefix. If the topics were raised, make them anew under another "
     "topic_prefix and read the sources again"
 )
 _IN_SYNC: Final = "min.insync.replicas"

@@ -18,7 +18,7 @@ from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings, load
 from streamer.sinks import Update
 from streamer.sinks.keys import PREFIX, is_reserved
-from streamer.testing.broker import MemoryBroker
+from streamer.testing.broker import PARTITION, MemoryBroker
 from streamer.testing.reader import AsyncMemoryReader, MemoryReader
 from streamer.testing.worker import MemoryWorker
 
@@ -144,8 +144,8 @@ class StreamerJob:
         self._worker.checkpoint()
         outbox = self._broker.logs[self._names.avoid_lists]
         for record in outbox[self._published :]:
-            user = (record.key or b"").decode()
-            self._redis[user] = Update.of(user, record.value, record.offset, self._settings.window_days)
+            update = Update.of(record, PARTITION, self._settings.window_days)
+            self._redis[update.user_id] = update
         self._published = len(outbox)
 
     # --- what comes out ---------------------------------------------------------------------------------------

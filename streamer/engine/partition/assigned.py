@@ -25,11 +25,13 @@ from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import Output
 from streamer.engine.population.deltas import DeltaWriter
+from streamer.engine.state import outbox
 from streamer.engine.state.changelog import ChangelogWriter, JournalWriter
 from streamer.engine.state.checkpoint import Checkpoint, Taken
 from streamer.engine.state.lookup import profile_in
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import PartitionStore
+from streamer.errors import OutboxReplaced
 from streamer.population import Deltas
 from streamer.population.telling import Source
 from streamer.profile import Rules
@@ -105,7 +107,7 @@ class AssignedPartition:
         self._early: list[tuple[str, Batch]] = []
         self._early_bytes = 0
         self._held: set[str] = set()
-        self._pending = Pending(0)
+        self._pending = Pending()
         self._slicing = asyncio.Lock()
         self._saving = asyncio.Lock()
         self._torn = False
@@ -116,8 +118,7 @@ class AssignedPartition:
         settings = context.settings
         placement = Placement(self.partition, settings.partitions, settings.partitioner)
         processor = PartitionProcessor(self.partition, settings, context.rules, store, capacity, placement)
-        if store.mark is not None:
-            self._pending.outbox_end = store.mark.outbox_end
+        self._pending.outbox = store.outbox
         self.store = store
         for topic, batch in self._early:
             processor.receive(topic, batch, context.latest_ms())
@@ -230,10 +231,15 @@ class AssignedPartition:
         def newest(user: str) -> Document | None:
             return profile_in(store, user, self._context.rules).document()
 
-        output = self._context.output
-        self._pending.outbox_end = await output.settle(self.partition, written, self._pending, newest)
-        await self._context.deltas.tell(Source(self.partition, store.untold.lineage), untold)
-        return self._pending.outbox_end
+        context = self._context
+        try:
+            end = await context.output.settle(self.partition, written, self._pending, newest)
+        except OutboxReplaced:
+            await outbox.disown(self.partition, store, context.changelog)
+            raise
+        self._pending.outbox = self._pending.outbox._replace(end=end)
+        await context.deltas.tell(Source(self.partition, store.untold.lineage), untold)
+        return end
 
     def _saved(self, progress: Mapping[str, int]) -> None:
         for topic, offset in progress.items():

@@ -22,6 +22,9 @@ from streamer.engine.kafka.producer import NewRecord, Sent
 from streamer.engine.kafka.records import size_of
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Write
+from streamer.engine.state.outbox import TERM
+from streamer.engine.state.store import Outbox
+from streamer.errors import OutboxReplaced
 from streamer.scoring.cutting import strongest_half
 from streamer.scoring.document import Document, encode
 from streamer.settings import Topics
@@ -59,12 +62,12 @@ class Pending:
     """Outputs of one partition that the broker has not acked yet.
 
     Attributes:
-        outbox_end: offset after the last document known to be in the outbox.
+        outbox: in which term, and from where on, documents are written.
         size: bytes of rejects and labels, which are kept until they are acked.
     """
 
-    def __init__(self, outbox_end: int = 0) -> None:
-        self.outbox_end = outbox_end
+    def __init__(self, outbox: Outbox | None = None) -> None:
+        self.outbox = Outbox() if outbox is None else outbox
         self.size = 0
         self.documents: list[_Written[str]] = []
         self.rejects: list[_Written[Reject]] = []
@@ -72,7 +75,7 @@ class Pending:
 
     def take(self) -> Pending:
         """Everything written so far, to be settled; what is written from now on is not in it."""
-        taken = Pending(self.outbox_end)
+        taken = Pending(self.outbox)
         taken.documents, taken.rejects, taken.labels = self.documents, self.rejects, self.labels
         self.documents, self.rejects, self.labels, self.size = [], [], [], 0
         return taken
@@ -92,7 +95,7 @@ class OutputWriter:
         if out.writes:
             written = _Written[str]([], [write.user for write in out.writes])
             pending.documents.append(written)  # before it is sent: who sends an older one again must know of it
-            written.sent.extend(await self._send_documents(partition, out.writes))
+            written.sent.extend(await self._send_documents(partition, out.writes, pending.outbox.term))
             self._metrics.lists.inc(len(out.writes))
         if out.labels:
             sent = await self._send_labels(partition, out.labels)
@@ -107,47 +110,59 @@ class OutputWriter:
                 self._metrics.rejected.labels(reject.topic, reject.code).inc()
 
     async def settle(self, partition: int, taken: Pending, since: Pending, newest: Newest) -> int:
-        """Waits until the broker has acked all of ``taken``; returns the outbox's end.
+        """Waits until the broker has acked all of ``taken``; returns where the outbox ends at least.
 
         Args:
             partition: whose output it is.
             taken: what was written until then.
             since: what is written from then on.
             newest: of ``taken``.
+
+        Raises:
+            OutboxReplaced: documents went to where others were known to be.
         """
-        end, refused = taken.outbox_end, dict[str, None]()
+        end, refused = taken.outbox.end, dict[str, None]()
         for sent, users in taken.documents:
             try:
                 for batch in sent:
-                    end = max(end, await batch.end())
+                    end = self._end(partition, end, (await batch.done).offset, batch.size)
             except TOO_LARGE:
                 refused |= dict.fromkeys(users)
         for user in refused:
             if not any(user in written.outputs for written in since.documents):
-                end = max(end, await self._document_cut(partition, user, newest))
+                await self._document_cut(partition, user, newest, taken.outbox.term)
         await _settle(taken.labels, partial(self._label_alone, partition))
         await _settle(taken.rejects, partial(self._reject_cut, partition))
         return end
 
-    async def _send_documents(self, partition: int, writes: Iterable[Write]) -> list[Sent]:
-        groups = [[_document(write)] for write in writes]
+    def _end(self, partition: int, end: int, first: int, size: int) -> int:
+        """The outbox's end after documents that went to ``first`` (-1: repeated, and nobody knows where they are)."""
+        if 0 <= first < end:
+            raise OutboxReplaced(
+                f"{self._topics.avoid_lists}[{partition}] is another log than before: it ended at {end}, and a "
+                f"document went to {first}. Restart this worker: it writes every document to it again"
+            )
+        return max(end, first + size)
+
+    async def _send_documents(self, partition: int, writes: Iterable[Write], term: int) -> list[Sent]:
+        groups = [[_document(write, term)] for write in writes]
         return await self._producer.send(self._topics.avoid_lists, partition, groups)
 
-    async def _document_cut(self, partition: int, user: str, newest: Newest) -> int:
-        """A document of which the topic takes no entry is told in the log, and stops nobody (I9)."""
+    async def _document_cut(self, partition: int, user: str, newest: Newest, term: int) -> None:
+        """A document of which the topic takes no entry is told in the log, and stops nobody (I9).
+
+        Where it goes does not count as the outbox's end: what is written meanwhile may stand before it.
+        """
         document = newest(user)
         entries = 0 if document is None else len(document.entries)
         while True:
             value = None if document is None else encode(document)
             try:
-                ends = [
-                    await batch.end() for batch in await self._send_documents(partition, [Write(user, value, None)])
-                ]
+                await _acked(await self._send_documents(partition, [Write(user, value, None)], term))
             except TOO_LARGE:
                 if document is not None and document.entries:
                     document = strongest_half(document)
                     continue
-                ends = [0]
             break
         left = 0 if document is None else len(document.entries)
         if left < entries:
@@ -157,7 +172,6 @@ class OutputWriter:
                 "max.message.bytes",
                 self._topics.avoid_lists, user, left, entries,
             )  # fmt: skip
-        return ends[0]
 
     async def _send_labels(self, partition: int, labels: Sequence[LabelWrite]) -> list[Sent]:
         return await self._producer.send(self._topics.labels, partition, [[_label(label)] for label in labels])
@@ -210,8 +224,10 @@ async def _settle(written: Iterable[_Written[_T]], again: Callable[[_T], Awaitab
                 await again(output)
 
 
-def _document(write: Write) -> NewRecord:
-    headers = () if write.event_ts is None else (("event_ts", str(write.event_ts).encode()),)
+def _document(write: Write, term: int) -> NewRecord:
+    headers = [(TERM, str(term).encode())]
+    if write.event_ts is not None:
+        headers.append(("event_ts", str(write.event_ts).encode()))
     return NewRecord(write.user.encode(), write.value, headers)
 
 

@@ -99,7 +99,8 @@ class Checkpoint:
         self._mark = msgspec.structs.replace(taken.mark, changelog_begin=taken.store.changelog_begin)
 
     async def _settle_outputs(self) -> None:
-        self._mark = msgspec.structs.replace(self._mark, outbox_end=await self._taken.outputs())
+        end = await self._taken.outputs()
+        self._mark = msgspec.structs.replace(self._mark, outbox_end=end, term=self._store.outbox.term)
 
     async def _append_journal(self) -> None:
         journal, begin = self._store.journal, self._taken.journal_begin

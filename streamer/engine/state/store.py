@@ -41,7 +41,7 @@ class Mark(Struct, array_like=True, frozen=True):
     Attributes:
         watermark: the partition's watermark, ms.
         newest: newest event time processed, by source topic without prefix, ms.
-        outbox_end: offset after the last document written to the outbox before the checkpoint.
+        outbox_end: where the outbox ends at least: all documents before that are among the last written ones.
         journal_begin: offset of the oldest record of the journal that is still needed.
         lineage: drawn when a changelog is begun: a changelog made anew under the same name has another one.
         changelog_begin: offset from which on the changelog has the whole state; if it begins later now, somebody has
@@ -49,6 +49,7 @@ class Mark(Struct, array_like=True, frozen=True):
         partitions: how many there were; 0: not known, it is from before this was saved.
         group: whose it is (``engine/state/ownership.py``); empty: not known.
         told: number of the last checkpoint whose deltas the population has been told (``engine/state/untold.py``).
+        term: in which documents were written (``engine/state/outbox.py``); 0: not known.
     """
 
     version: int
@@ -61,6 +62,21 @@ class Mark(Struct, array_like=True, frozen=True):
     partitions: int = 0
     group: str = ""
     told: int = 0
+    term: int = 0
+
+
+class Outbox(NamedTuple):
+    """A partition of the outbox, as its owner has found it.
+
+    Attributes:
+        term: the owner's: greater than that of every document there.
+        end: where the next document goes at the earliest.
+        is_anew: it is another than the state's last mark knew, and what was written then is to be written again.
+    """
+
+    term: int = 0
+    end: int = 0
+    is_anew: bool = False
 
 
 class UserChange(NamedTuple):
@@ -97,6 +113,7 @@ class PartitionStore(Protocol):
         unsaved: last written documents found in the outbox and not yet in the changelog, by user.
         journal: what is journalled of open sessions, by user.
         untold: what the population has yet to be told.
+        outbox: what it is written on.
     """
 
     changelog_begin: int
@@ -107,6 +124,7 @@ class PartitionStore(Protocol):
     unsaved: dict[str, bytes | None]
     journal: Journal
     untold: Untold
+    outbox: Outbox
 
     @property
     def size(self) -> int:
@@ -146,7 +164,9 @@ class PartitionStore(Protocol):
 class StoreIndexes:
     """What every kind of store has in memory beside the parts; see ``PartitionStore`` for the attributes."""
 
-    __slots__ = ("changelog_begin", "changelog_end", "deadlines", "erased", "journal", "mark", "unsaved", "untold")
+    __slots__ = (
+        "changelog_begin", "changelog_end", "deadlines", "erased", "journal", "mark", "outbox", "unsaved", "untold",
+    )  # fmt: skip
 
     def reset_indexes(self) -> None:
         """Nothing is known of anybody."""
@@ -158,6 +178,7 @@ class StoreIndexes:
         self.unsaved: dict[str, bytes | None] = {}
         self.journal = Journal()
         self.untold = Untold()
+        self.outbox = Outbox()
 
     def set_deadline(self, user: str, deadline: int | None) -> None:
         """Takes a user's deadline; None: there is none."""

@@ -16,7 +16,8 @@ from streamer.engine.kafka.scan import Extent, Scanned, Scanner
 from streamer.engine.metrics import Metrics
 from streamer.engine.population.totals import TotalsTable
 from streamer.engine.state.changelog import apply_record
-from streamer.engine.state.recovery import apply_outbox_record, recover_from
+from streamer.engine.state.outbox import apply_record as apply_outbox_record
+from streamer.engine.state.recovery import recover_from
 from streamer.engine.state.store import MemoryStore
 from streamer.settings import Settings
 
@@ -33,7 +34,7 @@ def foreign(request: pytest.FixtureRequest) -> Record:
 
 def test_the_publisher_passes_it_over(foreign: Record) -> None:
     publisher = Publisher(Settings(), Metrics())
-    list(publisher._updates([foreign]))
+    list(publisher._updates([(0, foreign)]))
     publisher._observe_freshness([foreign])
 
 
