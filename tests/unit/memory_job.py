@@ -215,10 +215,13 @@ class MemoryJob:
     def population(self) -> Totals:
         """What the sums over all users are, once the population is told what is saved and not told yet."""
         self.settle()
-        table = TotalsTable()
-        records = list(self._deltas)
         recovered = MemoryStore()
         self.bring_up_to_date(recovered)
+        return self.population_with(recovered)
+
+    def population_with(self, recovered: PartitionStore) -> Totals:
+        """The same, of a store that is recovered already."""
+        table, records = TotalsTable(), list(self._deltas)
         for number, deltas in recovered.untold:
             for key, value in tell(Source(0, recovered.untold.lineage), number, deltas):
                 records.append(Record(len(records), key, value, 0))

@@ -135,7 +135,7 @@ class Telling:
             (-1 if recovered.mark is None else recovered.mark.watermark, job.documents_in(recovered)),
             {label for label in job.labels() if label.user != ERASED[0]},  # sealed before it, or not, if read again
             job.rejects,
-            {key: sums for key, sums in job.population.items() if not sums.empty},
+            {key: sums for key, sums in job.population_with(recovered).items() if not sums.empty},
         )
 
 
