@@ -106,7 +106,7 @@ class Repartition:
             StateForeign: the old state, or the new topics, are another deployment's; nothing was written.
             StateCorrupt: what was written reads otherwise.
         """
-        if await self._is_done(_origin(self._old, await self._old_marks())):
+        if await self._is_done(await self._old_marks()):
             return None
         for settings in (self._old, self._new):
             names = settings.topics
@@ -134,16 +134,25 @@ class Repartition:
             raise StateForeign(f"{names.state} holds no state yet: just make the topics with other partitions")
         return marks
 
-    async def _is_done(self, origin: str) -> bool:
+    async def _is_done(self, old_marks: Mapping[int, Mark]) -> bool:
         """Whether the new topics hold what comes from the old ones.
 
         Raises:
-            StateForeign: they hold something else.
+            StateForeign: they hold something else, or what came from them before they went on.
         """
         names, partitions = self._new.topics, range(self._new.partitions)
         marks = await ownership.newest_marks(self._topics, names.state, partitions)
-        if all(mark.lineage == origin for mark in marks.values()) and marks:
-            return all(mark.group != ownership.UNFINISHED for mark in marks.values()) and len(marks) == len(partitions)
+        origin = _origin(self._old, old_marks)
+        if marks and all(mark.lineage.startswith(origin) for mark in marks.values()):
+            if len(marks) < len(partitions) or ownership.UNFINISHED in {mark.group for mark in marks.values()}:
+                return False
+            written = min(int(mark.lineage.removeprefix(origin)) for mark in marks.values())
+            if any(mark.term > written for mark in old_marks.values()):
+                raise StateForeign(
+                    f"{names.state} was made of {self._old.topics.state}, whose workers have gone on since: choose "
+                    "another prefix"
+                )
+            return True
         if marks or any([await self._has_records(topic) for topic in (names.state, names.journal, names.avoid_lists)]):
             raise StateForeign(
                 f"{names.state} already belongs to a deployment, and not to one made of this state by repartition: "
@@ -163,7 +172,8 @@ class Repartition:
         """Says that the new topics' state is unfinished; gives the marks, but for the outbox's end."""
         term = max(self._now_ms, *(mark.term + 1 for mark in marks.values()))
         origin, count = _origin(self._old, marks), self._new.partitions
-        base = merged(marks.values(), Mark(MARK_VERSION, 0, {}, 0, 0, origin, 0, count, ownership.UNFINISHED, term))
+        blank = Mark(MARK_VERSION, 0, {}, 0, 0, f"{origin}{term}", 0, count, ownership.UNFINISHED, term=term)
+        base = merged(marks.values(), blank)
         ends = await self._ends(self._new.topics.journal)
         begun = {partition: replace(base, journal_begin=end) for partition, end in ends.items()}
         await self._write_marks(begun)
@@ -192,7 +202,7 @@ class Repartition:
             await self._write(at_home, term, there)
         self._told("partitions copied", old.partitions, old.partitions)
         left: list[str] = []
-        for each in strays:
+        for each in sorted(strays, key=lambda each: each.is_erasure_alone):
             if each.user not in self._digests:
                 await self._write([each], term, there)
             elif not each.is_erasure_alone:
@@ -285,6 +295,6 @@ class Repartition:
 
 
 def _origin(old: Settings, marks: Mapping[int, Mark]) -> str:
-    """The lineage of state that is made of this one."""
+    """How the lineage of state begins that is made of this one; then comes the term."""
     lineages = [marks[partition].lineage for partition in sorted(marks)]
-    return hashlib.blake2b("/".join([old.topics.state, *lineages]).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b("/".join([old.topics.state, *lineages]).encode(), digest_size=8).hexdigest() + "-"
