@@ -39,7 +39,6 @@ from streamer.engine.state.recovery import recover_from
 from streamer.engine.state.store import MemoryStore
 from streamer.errors import InvalidEvent
 from streamer.events import CLAIM, DAY_MS, Erasure, EventDecoder, Watermark
-from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import Settings
 from streamer.testing.broker import MemoryBroker, MemoryProducer, MemoryScanner
@@ -109,9 +108,9 @@ class Fuzzed:
         self._random = Random(seed)
         self._producer = Producer(seed, _BEGIN_MS)
         self._settings = settings = Settings(partitions=PARTITIONS, labels=True, population=True, population_share=1.0)
-        self._rules, self._broker, deltas = Rules(settings), MemoryBroker(), Deltas()
+        self._rules, self._broker = Rules(settings), MemoryBroker()
         placement = Placement(0, PARTITIONS, settings.partitioner)
-        self._worker = PartitionProcessor(0, settings, self._rules, MemoryStore(), 1_000, deltas, placement)
+        self._worker = PartitionProcessor(0, settings, self._rules, MemoryStore(), 1_000, placement)
         self._step, self._worker.users.step = self._worker.users.step, self._counted  # type: ignore[method-assign]
         names = settings.topics
         topics = (*names.sources, names.erasures)

@@ -174,6 +174,8 @@ class World:
             return
         if step.do in ("move", "remake"):
             try:
+                if step.do == "remake":
+                    owner.save(TO_THE_END)
                 owner.let_go()
             except ProducerFenced:
                 owner.process.park(None)

@@ -57,8 +57,8 @@ class Belongings(NamedTuple):
 
     @property
     def is_erasure_alone(self) -> bool:
-        """There is nothing but the mark of an erasure, which stands in every partition."""
-        return self.parts.keys() == {ERASED} and not self.journal and not any(self.documents)
+        """There is nothing but what an erasure leaves, which it does in every partition."""
+        return self.parts.keys() <= {ERASED} and not self.journal and not any(self.documents)
 
     def change(self, before: Collection[str] = ()) -> UserChange:
         """What makes this of a user's state in the changelog.

@@ -30,8 +30,10 @@ from streamer.engine.kafka.producer import BatchProducer, NewRecord
 from streamer.engine.state import ownership
 from streamer.engine.state.belongings import Belongings, belongings_in, merged
 from streamer.engine.state.changelog import ChangelogWriter
+from streamer.engine.state.leftovers import Leftovers, leftovers_in
 from streamer.engine.state.recovery import recover_from
 from streamer.engine.state.store import MARK_VERSION, Mark, MemoryStore
+from streamer.engine.state.untold import Untold
 from streamer.errors import StateCorrupt, StateForeign
 from streamer.events import CLAIM
 from streamer.partitioning import partition_of
@@ -58,13 +60,6 @@ class Done(NamedTuple):
     left: int
 
 
-class _There(NamedTuple):
-    """What an earlier run has written, by user: names of parts, and whether there is a document."""
-
-    parts: defaultdict[str, set[str]]
-    documents: set[str]
-
-
 class Repartition:
     """One run.
 
@@ -75,7 +70,8 @@ class Repartition:
         new: as it is to be; its topics exist.
         now_ms: the time, ms since 1970.
         told: of what is being done, and how many partitions of how many are.
-        also: what else is to be done before workers may begin.
+        also: what else is to be done before workers may begin, given what of each old partition the population may
+            not have been told.
     """
 
     def __init__(
@@ -86,7 +82,7 @@ class Repartition:
         new: Settings,
         now_ms: int,
         told: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
-        also: Callable[[], Awaitable[object]] | None = None,
+        also: Callable[[Mapping[int, Untold]], Awaitable[object]] | None = None,
     ) -> None:
         self._topics = topics
         self._producer = producer
@@ -98,6 +94,7 @@ class Repartition:
         self._also = also
         self._digests: dict[str, bytes] = {}
         self._documents = 0
+        self._untold: dict[int, Untold] = {}
 
     async def run(self) -> Done | None:
         """Does it; None: it was done before.
@@ -106,21 +103,21 @@ class Repartition:
             StateForeign: the old state, or the new topics, are another deployment's; nothing was written.
             StateCorrupt: what was written reads otherwise.
         """
-        if await self._is_done(_origin(self._old, await self._old_marks())):
+        if await self._is_done(await self._old_marks()):
             return None
         for settings in (self._old, self._new):
             names = settings.topics
             await self._producer.claim(range(settings.partitions), (names.state, names.journal, names.avoid_lists))
         marks = await self._old_marks()  # nobody changes them any more
         begun = await self._begin(marks)
-        left = await self._copy(begun[0].term, await self._there())
+        left = await self._copy(begun[0].term, await leftovers_in(self._topics, self._new))
         ends = await self._ends(self._new.topics.avoid_lists)
         ready = {p: replace(mark, outbox_end=ends[p]) for p, mark in begun.items()}
         await self._write_marks(ready)
         users = len(self._digests)
         await self._verify()
         if self._also is not None:
-            await self._also()
+            await self._also(self._untold)
         await self._write_marks({p: replace(mark, group=self._new.group) for p, mark in ready.items()})
         return Done(users, self._documents, left)
 
@@ -134,16 +131,25 @@ class Repartition:
             raise StateForeign(f"{names.state} holds no state yet: just make the topics with other partitions")
         return marks
 
-    async def _is_done(self, origin: str) -> bool:
+    async def _is_done(self, old_marks: Mapping[int, Mark]) -> bool:
         """Whether the new topics hold what comes from the old ones.
 
         Raises:
-            StateForeign: they hold something else.
+            StateForeign: they hold something else, or what came from them before they went on.
         """
         names, partitions = self._new.topics, range(self._new.partitions)
         marks = await ownership.newest_marks(self._topics, names.state, partitions)
-        if all(mark.lineage == origin for mark in marks.values()) and marks:
-            return all(mark.group != ownership.UNFINISHED for mark in marks.values()) and len(marks) == len(partitions)
+        origin = _origin(self._old, old_marks)
+        if marks and all(mark.lineage.startswith(origin) for mark in marks.values()):
+            if len(marks) < len(partitions) or ownership.UNFINISHED in {mark.group for mark in marks.values()}:
+                return False
+            written = min(int(mark.lineage.removeprefix(origin)) for mark in marks.values())
+            if any(mark.term > written for mark in old_marks.values()):
+                raise StateForeign(
+                    f"{names.state} was made of {self._old.topics.state}, whose workers have gone on since: choose "
+                    "another prefix"
+                )
+            return True
         if marks or any([await self._has_records(topic) for topic in (names.state, names.journal, names.avoid_lists)]):
             raise StateForeign(
                 f"{names.state} already belongs to a deployment, and not to one made of this state by repartition: "
@@ -163,7 +169,8 @@ class Repartition:
         """Says that the new topics' state is unfinished; gives the marks, but for the outbox's end."""
         term = max(self._now_ms, *(mark.term + 1 for mark in marks.values()))
         origin, count = _origin(self._old, marks), self._new.partitions
-        base = merged(marks.values(), Mark(MARK_VERSION, 0, {}, 0, 0, origin, 0, count, ownership.UNFINISHED, term=term))
+        blank = Mark(MARK_VERSION, 0, {}, 0, 0, f"{origin}{term}", 0, count, ownership.UNFINISHED, term=term)
+        base = merged(marks.values(), blank)
         ends = await self._ends(self._new.topics.journal)
         begun = {partition: replace(base, journal_begin=end) for partition, end in ends.items()}
         await self._write_marks(begun)
@@ -179,20 +186,21 @@ class Repartition:
 
     # --- users ----------------------------------------------------------------------------------------------------
 
-    async def _copy(self, term: int, there: _There) -> int:
+    async def _copy(self, term: int, there: Leftovers) -> int:
         """Writes everybody; returns how many users' strays were left behind."""
         old = self._old
         strays: list[Belongings] = []
         for partition in range(old.partitions):
             self._told("partitions copied", partition, old.partitions)
             at_home: list[Belongings] = []
-            for each in await self._read(old.topics, partition):
+            users, self._untold[partition] = await self._read(old.topics, partition)
+            for each in users:
                 is_home = partition_of(each.user, old.partitions, old.partitioner) == partition
                 (at_home if is_home else strays).append(each)
             await self._write(at_home, term, there)
         self._told("partitions copied", old.partitions, old.partitions)
         left: list[str] = []
-        for each in strays:
+        for each in sorted(strays, key=lambda each: each.is_erasure_alone):
             if each.user not in self._digests:
                 await self._write([each], term, there)
             elif not each.is_erasure_alone:
@@ -207,8 +215,8 @@ class Repartition:
         await self._delete(there)
         return len(left)
 
-    async def _read(self, names: Topics, partition: int) -> list[Belongings]:
-        """Everybody in a partition, as a worker would know them."""
+    async def _read(self, names: Topics, partition: int) -> tuple[list[Belongings], Untold]:
+        """Everybody in a partition, as a worker would know them, and what the population may not have been told."""
         store = MemoryStore()
         await recover_from(self._topics, names, {partition: store})
         outbox: dict[str, bytes | None] = {}
@@ -217,9 +225,9 @@ class Repartition:
                 user = (record.key or b"").decode(errors="replace")
                 if user not in ("", CLAIM):
                     outbox[user] = record.value
-        return list(belongings_in(store, outbox))
+        return list(belongings_in(store, outbox)), store.untold
 
-    async def _write(self, users: Sequence[Belongings], term: int, there: _There) -> None:
+    async def _write(self, users: Sequence[Belongings], term: int, there: Leftovers) -> None:
         by_partition: defaultdict[int, list[Belongings]] = defaultdict(list)
         for each in users:
             by_partition[self._home(each.user)].append(each)
@@ -244,20 +252,7 @@ class Repartition:
 
     # --- what an earlier run wrote ------------------------------------------------------------------------------
 
-    async def _there(self) -> _There:
-        names, begin = self._new.topics, dict.fromkeys(range(self._new.partitions), 0)
-        found = _There(defaultdict(set), set())
-        async for scanned in self._topics.scan(names.state, begin):
-            for record in scanned.records:
-                name, separator, user = (record.key or b"").decode(errors="replace").partition("|")
-                if separator and record.value is not None:
-                    found.parts[user].add(name)
-        async for scanned in self._topics.scan(names.avoid_lists, begin):
-            found.documents.update((record.key or b"").decode(errors="replace") for record in scanned.records)
-        found.documents.discard(CLAIM)
-        return found
-
-    async def _delete(self, there: _There) -> None:
+    async def _delete(self, there: Leftovers) -> None:
         """What an earlier run has written and is no longer so."""
         for user, names in there.parts.items():
             gone = Belongings(user, {}, None, [], [])
@@ -271,7 +266,8 @@ class Repartition:
         new, wrong = self._new, []
         for partition in range(new.partitions):
             self._told("partitions read back", partition, new.partitions)
-            for each in await self._read(new.topics, partition):
+            users, _ = await self._read(new.topics, partition)
+            for each in users:
                 expected = self._digests.pop(each.user, None)
                 if each.digest != expected and not (expected is None and each.is_gone):
                     wrong.append(each.user)
@@ -285,6 +281,6 @@ class Repartition:
 
 
 def _origin(old: Settings, marks: Mapping[int, Mark]) -> str:
-    """The lineage of state that is made of this one."""
+    """How the lineage of state begins that is made of this one; then comes the term."""
     lineages = [marks[partition].lineage for partition in sorted(marks)]
-    return hashlib.blake2b("/".join([old.topics.state, *lineages]).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b("/".join([old.topics.state, *lineages]).encode(), digest_size=8).hexdigest() + "-"
