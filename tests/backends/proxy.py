@@ -43,10 +43,14 @@ class Proxy(Opened):
         """Every piece of data waits so long, either way; 0: none does."""
         self._delay_s = seconds
 
+    def reset(self) -> None:
+        """Every connection is reset; new ones are accepted."""
+        self._loop.call_soon_threadsafe(self._reset)
+
     def cut(self) -> None:
         """Every connection is reset, and new ones are, too, until `mend`."""
         self._refuses = True
-        self._loop.call_soon_threadsafe(self._reset)
+        self.reset()
 
     def mend(self) -> None:
         """Connections are accepted again, and nothing is delayed."""

@@ -60,15 +60,13 @@ class RedisPair(Opened):
         self._primary.flush()
 
     def fail_over(self) -> None:
-        """The replica is promoted and the address leads to it; the old primary follows it.
-
-        Connections to the old one stay open, as they do where the address is a name or moves with the machine.
-        """
+        """The replica is promoted and the address leads to it; the old primary loses its clients and follows it."""
         self.losses += 1  # what had not reached the replica
         self._primary, self._replica = self._replica, self._primary
         with Redis.from_url(self._primary.url) as client:
             client.replicaof("NO", "ONE")
         self.proxy.lead_to(self._primary.port)
+        self.proxy.reset()
         _follow(self._replica, self._primary)
 
     def close(self) -> None:
