@@ -9,8 +9,9 @@ from typing import Final, TypedDict
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
 from kafka.protocol.metadata import MetadataRequest
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from streamer.engine.kafka import bootstrap
 from streamer.errors import BrokerUnavailable
@@ -21,6 +22,7 @@ PROTOCOL: Final = (2, 3)
 
 _EMBEDDED_CLUSTER: Final = "mockCluster"
 _UNKNOWN_TOPIC: Final = 3
+_AGAIN_S: Final = 0.2
 _ASKED_MS: Final = 2_000
 """How long one broker may take to answer, where others may answer instead."""
 
@@ -44,25 +46,39 @@ class _TopicMetadata(TypedDict):
 
 
 class Cluster:
-    """What Streamer asks of a Kafka cluster. Opened by :func:`connect`."""
+    """What Streamer asks of a Kafka cluster. Opened by :func:`connect`.
 
-    def __init__(self, client: KafkaAdminClient) -> None:
+    A broker that has just gone is named by the others for some seconds, so it may be asked: then it is another's turn.
+
+    Args:
+        client: connected.
+        timeout: s until brokers that cannot be reached are an error.
+    """
+
+    def __init__(self, client: KafkaAdminClient, timeout: float) -> None:
         self._client = client
-        self.embedded: Final[bool] = str(client.describe_cluster()["cluster_id"]).startswith(_EMBEDDED_CLUSTER)
+        self._again = Retrying(
+            retry=retry_if_exception_type((KafkaConnectionError, NodeNotReadyError)),
+            stop=stop_after_delay(timeout),
+            wait=wait_fixed(_AGAIN_S),
+            reraise=True,
+        )
+        about = self._again(client.describe_cluster)
+        self.embedded: Final[bool] = str(about["cluster_id"]).startswith(_EMBEDDED_CLUSTER)
 
     def partitions(self, topics: list[str]) -> dict[str, int]:
         """Partition counts of those topics that exist."""
-        found: list[_TopicMetadata] = self._client.describe_topics(topics)
+        found: list[_TopicMetadata] = self._again(self._client.describe_topics, topics)
         return {topic["name"]: len(topic["partitions"]) for topic in found if topic["error_code"] != _UNKNOWN_TOPIC}
 
     def is_written(self, topic: str, partitions: int) -> bool:
         """Whether a topic has, or had, a record in one of its partitions."""
         asked = {TopicPartition(topic, partition): OffsetSpec.LATEST for partition in range(partitions)}
-        return any(found.offset > 0 for found in self._client.list_partition_offsets(asked).values())
+        return any(found.offset > 0 for found in self._again(self._client.list_partition_offsets, asked).values())
 
     def replicas(self, topics: list[str]) -> dict[str, int]:
         """How many replicas those topics have that exist: of each its partition with the fewest."""
-        found: list[_TopicMetadata] = self._client.describe_topics(topics)
+        found: list[_TopicMetadata] = self._again(self._client.describe_topics, topics)
         return {
             topic["name"]: min(len(partition["replica_nodes"]) for partition in topic["partitions"])
             for topic in found
@@ -72,7 +88,8 @@ class Cluster:
     def configs(self, topics: list[str], names: list[str]) -> dict[str, dict[str, str]]:
         """Values in force of some configs of topics that exist. The embedded broker cannot tell."""
         asked = [ConfigResource(ConfigResourceType.TOPIC, topic, dict.fromkeys(names)) for topic in topics]
-        found: dict[str, dict[str, dict[str, str]]] = self._client.describe_configs(asked, config_filter="all")["topic"]
+        told = self._again(self._client.describe_configs, asked, config_filter="all")
+        found: dict[str, dict[str, dict[str, str]]] = told["topic"]
         return {topic: {name: config["value"] for name, config in configs.items()} for topic, configs in found.items()}
 
     def create(self, topics: dict[str, dict[str, str]], partitions: int, replication: int) -> dict[str, TopicError]:
@@ -81,7 +98,7 @@ class Cluster:
             topic: {"num_partitions": partitions, "replication_factor": replication, "configs": configs}
             for topic, configs in topics.items()
         }
-        answer = self._client.create_topics(asked, raise_errors=False)["topics"]
+        answer = self._again(self._client.create_topics, asked, raise_errors=False)["topics"]
         return {
             topic["name"]: TopicError(topic["error_code"], str(topic["error_message"]))
             for topic in answer
@@ -90,7 +107,7 @@ class Cluster:
 
     def known_everywhere(self, topics: list[str]) -> bool:
         """Whether every broker that answers knows these topics, and who leads them; else who asks it is misled."""
-        brokers = [broker["broker_id"] for broker in self._client.describe_cluster()["brokers"]]
+        brokers = [broker["broker_id"] for broker in self._again(self._client.describe_cluster)["brokers"]]
         return all(self._knows(broker, topics) for broker in brokers)
 
     def _knows(self, broker: int, topics: list[str]) -> bool:
@@ -125,7 +142,7 @@ def connect(settings: Settings) -> Iterator[Cluster]:
             bootstrap_timeout_ms=timeout_ms,
             request_timeout_ms=timeout_ms,
         )
-        yield Cluster(client)
+        yield Cluster(client, settings.broker_timeout)
     except KafkaError as error:
         raise BrokerUnavailable(
             f"what answers at {settings.brokers} does not answer as a Kafka broker should ({error}): "

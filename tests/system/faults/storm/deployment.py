@@ -24,8 +24,8 @@ from tests.system.faults.storm.redis_pair import RedisPair
 
 DEAD_AFTER_S: Final = 4.0
 _AGAIN_AFTER_S: Final = 1.0
-_EXPECTED: Final = ("errors.TakenOver", "errors.ProducerFenced", "errors.BrokerUnavailable", "errors.Stalled")
-"""With these a process may end by itself, to be started again; the second says why one ends that then takes too long."""
+_EXPECTED: Final = ("errors.TakenOver", "ProducerFenced", "errors.BrokerUnavailable", "errors.Stalled")
+"""With these a process may end by itself, to be started again; the second tells why one ends that is slow to do so."""
 
 
 class Deployment:
