@@ -107,12 +107,7 @@ def plan(seed: int, settings: Settings, minutes: float, begin_ms: int) -> Plan:
     sent = [Sent(at_s(ts), Erasure(user, ts)) for user, ts in erased.items()]
     sent += _arriving((event for _, event in told), at_s, rng)
     sent += _dirt(settings, minutes * 60, len(told), rng)
-    if settings.clock == "events":
-        sent += [
-            Sent(at, Watermark(begin + round((at - LATEST_S - 1) * 1000 * pace)))
-            for at in _every(_WATERMARK_EVERY_S, LATEST_S + 1, minutes * 60)
-        ]
-        sent.append(Sent(minutes * 60 + LATEST_S + 1, Watermark(end + DAY_MS)))
+    sent += _watermarks(begin, end, pace) if settings.clock == "events" else ()
     counted = [(topic, event) for topic, event in told if event.ts > erased.get(event.user_id, -1)]
     sealed_ms = 1000 * (settings.session_gap + settings.grace) + 1
     return Plan(sorted(sent, key=lambda each: each.at_s), counted, erased, end + max(DAY_MS, sealed_ms))
@@ -149,8 +144,9 @@ def _dirt(settings: Settings, seconds: float, events: int, rng: Random) -> Itera
             yield Sent(rng.uniform(0, seconds), Strange(topic, rng.randrange(partitions)))
 
 
-def _every(step: float, first: float, last: float) -> Iterator[float]:
-    at = first
-    while at < last:
-        yield at
-        at += step
+def _watermarks(begin: int, end: int, pace: float) -> Iterator[Sent]:
+    """By the events' clock nobody else lets time pass; the last one comes after everything."""
+    behind_ms = round((LATEST_S + 1) * 1000 * pace)
+    for ts in range(begin, end, round(_WATERMARK_EVERY_S * 1000 * pace)):
+        yield Sent((ts + behind_ms - begin) / 1000 / pace, Watermark(ts))
+    yield Sent((end + behind_ms - begin) / 1000 / pace, Watermark(end + DAY_MS))

@@ -12,7 +12,7 @@ import pytest
 
 from tests.backends.choose import Kafka
 from tests.deployment import saved_profiles
-from tests.processes import wait_for
+from tests.processes import HANGS_AFTER_S, wait_for
 from tests.system.faults.storm.chronicle import Chronicle
 from tests.system.faults.storm.deployment import DEAD_AFTER_S, Deployment
 from tests.system.faults.storm.nemesis import Kind, Nemesis
@@ -67,7 +67,7 @@ def test_after_a_storm_every_document_count_label_and_reject_is_as_if_nothing_ha
             nemesis.heal()
             chronicle.note("all is well again")
             deployment.await_caught_up()
-            wait_for("every session has sealed", lambda: all_sealed(deployment), None)
+            wait_for("every session has sealed", lambda: all_sealed(deployment), None, 2 * HANGS_AFTER_S)
             deployment.await_caught_up()
             deployment.stop("worker")
             deployment.await_published()
@@ -78,7 +78,9 @@ def test_after_a_storm_every_document_count_label_and_reject_is_as_if_nothing_ha
             found = problems(deployment, told)
         assert not found, f"{len(found)} problems: " + "\n".join(found[:_SHOWN])
     finally:
-        print(f"STREAMER_TEST_SEED={seed}, {MINUTES:g} minutes by the {clock} clock\n{chronicle}")
+        print(
+            f"STREAMER_TEST_SEED={seed}, {MINUTES:g} minutes by the {clock} clock; logs are in {tmp_path}\n{chronicle}"
+        )
 
 
 def all_sealed(deployment: Deployment) -> bool:
