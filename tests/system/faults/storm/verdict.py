@@ -46,10 +46,12 @@ def problems(deployment: Deployment, plan: Plan) -> list[str]:
 
 def _sources(settings: Settings, plan: Plan) -> Iterator[str]:
     """All that was to be sent is in the topics, and what is bad of it, and nothing else, is rejected."""
-    found, bad = _in_sources(settings)
+    found, bad, belated = _in_sources(settings)
     missing = [event for _, event in plan.events if event not in found]
     if missing:
         yield f"sources: {len(missing)} events were never sent, such as {missing[0]}"
+    if belated:
+        yield f"sources: {len(belated)} events first stand behind a watermark that promised none, as {belated[0]}"
     rejected: dict[Origin, str] = {}
     for record in records_of(settings, settings.topics.rejects):
         headers = {name: value.decode() for name, value in record.headers}
@@ -62,23 +64,29 @@ def _sources(settings: Settings, plan: Plan) -> Iterator[str]:
             yield f"rejects: {origin} is rejected as {rejected.get(origin)}, must be {bad.get(origin)}"
 
 
-def _in_sources(settings: Settings) -> tuple[set[Event], dict[Origin, str]]:
-    """Events, and the codes of what is none."""
+def _in_sources(settings: Settings) -> tuple[set[Event], dict[Origin, str], list[str]]:
+    """Events, the codes of what is none, and what its producer, not ours, has made late."""
     events: set[Event] = set()
     bad: dict[Origin, str] = {}
+    belated: list[str] = []
     names = ("impressions", "plays", "dislikes", "feedback")
     for name, topic in zip(names, settings.topics.sources, strict=True):
         decoder = EventDecoder(name, 0)
         for partition in range(settings.partitions):
+            promised = -1
             for record in records_in(settings, topic, [partition]):
                 code = dict(record.headers).get(BAD_HEADER)
                 if code is not None:
                     bad[topic, partition, record.offset] = code.decode()
                     continue
-                event = decoder.decode(record.key, record.value, 1 << 60)
-                if not isinstance(event, Watermark):
-                    events.add(event)  # type: ignore[arg-type]
-    return events, bad
+                what = decoder.decode(record.key, record.value, 1 << 60)
+                if isinstance(what, Watermark):
+                    promised = max(promised, what.watermark)
+                elif what not in events:
+                    events.add(what)  # type: ignore[arg-type]
+                    if what.ts < promised:
+                        belated.append(f"{topic}[{partition}]@{record.offset}")
+    return events, bad, belated
 
 
 # --- what was counted ---------------------------------------------------------------------------------------
