@@ -11,26 +11,16 @@ import pytest
 
 from streamer.events import CLAIM
 from tests.backends.choose import Kafka
-from tests.backends.kafka import KafkaServer
+from tests.backends.forgetful import REMEMBERED_S, forgetful_kafka
 from tests.deployment import records_of, story_of
 from tests.processes import HANGS_AFTER_S, wait_for
-from tests.system.faults.deployed import Deploy, Deployed
-from tests.system.faults.test_zombie import TAKEN_OVER, frozen
-
-REMEMBERED_S = 8.0
+from tests.system.faults.deployed import TAKEN_OVER, Deploy, Deployed
 
 
 @pytest.fixture(scope="module")
 def kafka(kafka: Kafka) -> Iterator[Kafka]:
     """Instead of the one of all tests, which remembers for days."""
-    remembered_ms = str(round(REMEMBERED_S * 1000))
-    properties = {
-        "transactional.id.expiration.ms": remembered_ms,
-        "transaction.remove.expired.transaction.cleanup.interval.ms": "500",
-        "producer.id.expiration.ms": remembered_ms,
-        "producer.id.expiration.check.interval.ms": "500",
-    }
-    with KafkaServer(properties) as server:
+    with forgetful_kafka() as server:
         yield server
 
 
@@ -45,14 +35,7 @@ def test_a_zombie_woken_when_brokers_have_forgotten_it_changes_no_document(deplo
     deployment = deploy()
     story = story_of(100, 2)
     feed = deployment.feed(story, shares=3, rate=500)
-    zombie = deployment.spawn_faulty("worker", "freeze", "changes saved", "3", settings=deployment.at("zombie"))
-    deployment.await_owner(zombie)
-    feed.allow()
-    wait_for("the first worker freezes", lambda: frozen(zombie), None)
-    other = deployment.spawn("worker", deployment.at("other"))
-    deployment.await_owner(other)
-    feed.allow()
-    wait_for("it processes and saves more", deployment.source.done, other)
+    zombie, other = deployment.take_over_from_frozen(feed, "changes saved")
     if all_away:
         assert other.stop(HANGS_AFTER_S) == 0
     time.sleep(1.5 * REMEMBERED_S)  # the claims that nobody renews are forgotten

@@ -178,6 +178,23 @@ def test_an_erased_user_is_gone_from_disk_after_the_checkpoint(folder: Path) -> 
     database.close()
 
 
+def test_a_store_that_comes_back_after_a_rebalance_knows_when_its_open_sessions_are_due(
+    kept: Callable[[], DiskStores],
+) -> None:
+    """They are in the journal, which is not on disk and not read again; else they would not seal by themselves."""
+    several = kept()
+    store = opened(several)
+    saved(store, 4, UserChange("known", {"h": b"1"}, 900))
+    for user in ("known", "new"):
+        store.journal.add(user, b"open", 1)
+        store.set_deadline(user, 77)
+    several.let_go([3])
+    assert opened(several).deadlines == {"known": 77, "new": 77}
+    several.let_go([])
+    assert opened(several).deadlines == {"known": 900}, "without the journal they are on their own"
+    several.let_go([])
+
+
 # --- directories that cannot be used --------------------------------------------------------------------------------
 
 
