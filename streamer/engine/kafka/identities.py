@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
-from aiokafka.producer.transaction_manager import PidAndEpoch, TransactionManager
+from aiokafka.producer.transaction_manager import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, PidAndEpoch, TransactionManager
 from aiokafka.structs import TopicPartition
+from aiokafka.util import create_future
 
 TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 """What a broker refuses a batch with that is larger than its topic takes; nothing of it is appended."""
@@ -53,6 +54,18 @@ class Identities(TransactionManager):  # type: ignore[misc]
         for tp in tps:
             self._claimed[tp] = identity
             self._sequence_numbers[tp] = 0
+            self._sent.pop(tp, None)
+
+    def begin_anew(self) -> None:
+        """The process's own id is given up, and aiokafka asks for another. Nothing may be under way.
+
+        A process that was frozen has numbered batches that it then did not send, and does not know of others whether
+        they have arrived, so it cannot know which number brokers wait for.
+        """
+        self._pid_and_epoch = PidAndEpoch(NO_PRODUCER_ID, NO_PRODUCER_EPOCH)
+        self._pid_waiter = create_future()
+        for tp in self._sequence_numbers.keys() - self._claimed.keys():
+            del self._sequence_numbers[tp]
             self._sent.pop(tp, None)
 
     def handed_over(self, tp: TopicPartition) -> None:

@@ -136,6 +136,7 @@ class BatchProducer:
             self._claims = {}
             for sender in self._senders():
                 await sender.producer.flush()
+                sender.identities.begin_anew()
             self._pulse.revive()
             await asyncio.gather(*(self._claim(partition, topics) for partition in partitions))
 

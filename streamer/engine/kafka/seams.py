@@ -83,6 +83,7 @@ SEAMS: Final = (
     Seam(TransactionManager, "producer_epoch", "overridden: its epoch"),
     Seam(TransactionManager, "_sequence_numbers", "begins at 0 with a claim"),
     Seam(MessageAccumulator, "_batches", "the batch that was handed over last"),
+    Seam(TransactionManager, "_pid_waiter", "begun anew with that id"),
     Seam(TransactionManager, "_pid_and_epoch", "the id of what is not claimed"),
     Seam(TransactionManager, "transaction_timeout_ms", "taken over"),
     Seam(TopicPartitionState, "highwater", "end of a partition at the last fetch"),

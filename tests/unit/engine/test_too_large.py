@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.producer.transaction_manager import PidAndEpoch
 from aiokafka.structs import TopicPartition
 
 from streamer.engine.kafka.appending import append
@@ -137,6 +138,20 @@ def test_a_batch_refused_for_its_size_takes_no_sequence_numbers(error: Exception
         return found
 
     assert asyncio.run(numbers()) == ([0, 5, 10] if error is None else [0, 0, 5])
+
+
+def test_with_a_claim_the_own_id_is_another_as_nobody_knows_how_much_was_counted_under_the_one_before() -> None:
+    async def numbers() -> tuple[bool, list[int]]:
+        identities, claimed = Identities(0), TopicPartition("state", 0)
+        identities.set_pid_and_epoch(7, 0)
+        identities.claim([claimed], PidAndEpoch(8, 0))
+        for tp in (claimed, TopicPartition("rejects", 0)):
+            identities.sequence_number(tp)
+            identities.increment_sequence_number(tp, 5)
+        identities.begin_anew()
+        return identities.has_pid(), [identities.sequence_number(tp) for tp in (claimed, TopicPartition("rejects", 0))]
+
+    assert asyncio.run(numbers()) == (False, [5, 0])
 
 
 # --- the whole job ----------------------------------------------------------------------------------------------
