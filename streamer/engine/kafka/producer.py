@@ -223,7 +223,8 @@ class BatchProducer:
                 sent.append(_refused(len(group)))
                 continue
             for key, value, headers in group:
-                builder.append(key=key, value=value, timestamp=None, headers=list(headers))
+                if builder.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
+                    raise RuntimeError(f"a record for {topic} does not fit where it was weighed to fit; report this")
             size += weight
         if size:
             sent.append(await self._send(builder, topic, partition))

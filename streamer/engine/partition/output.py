@@ -165,8 +165,8 @@ class OutputWriter:
                     continue
             break
         left = 0 if document is None else len(document.entries)
-        if left < entries:
-            self._metrics.dropped.labels("document_bytes").inc(entries - left)
+        if left < entries or not ends[0]:
+            self._metrics.dropped.labels("document_bytes").inc(max(1, entries - left))
             log.error(
                 "%s does not take the document of %r, only the strongest %d of its %d entries: raise its "
                 "max.message.bytes",

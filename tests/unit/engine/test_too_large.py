@@ -18,6 +18,8 @@ from streamer.engine.kafka.identities import Identities
 from streamer.engine.kafka.producer import BatchProducer, NewRecord, Sent
 from streamer.engine.kafka.sender import BUILDER_BYTES, Sender
 from streamer.engine.metrics import Metrics
+from streamer.engine.partition.output import OutputWriter, Pending
+from streamer.engine.partition.work import Output, Write
 from streamer.engine.state.changelog import JournalWriter
 from streamer.engine.state.lookup import profile_in
 from streamer.engine.state.store import MemoryStore, UserChange
@@ -25,7 +27,7 @@ from streamer.events import Dislike, Event, encode
 from streamer.profile import Rules
 from streamer.scoring import document
 from streamer.scoring.cutting import strongest_half
-from streamer.scoring.document import Document
+from streamer.scoring.document import Avoid, Document
 from streamer.settings import Settings
 from streamer.testing.broker import MemoryBroker, MemoryProducer
 from streamer.testing.worker import MemoryWorker, finished
@@ -224,6 +226,16 @@ def test_a_document_of_which_not_one_entry_fits_stops_nobody(monkeypatch: pytest
     job.send(*blocks("bob", 1))
     assert job.dropped("document_bytes") == 4
     assert job.broker.committed["dislikes"] == 4
+
+
+def test_not_even_an_empty_document_is_lost_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    writer = OutputWriter(small(MemoryBroker(), **{SETTINGS.topics.avoid_lists: 10}), SETTINGS.topics, metrics)
+    pending, empty = Pending(), strongest_half(Document(1, "ann", NOW, None, Avoid(), (), {}))
+    finished(writer.write(0, Output(writes=[Write("ann", document.encode(empty), None)]), pending))
+    assert finished(writer.settle(0, pending.take(), pending, lambda _: empty)) == 0
+    assert metrics.registry.get_sample_value("streamer_dropped_evidence_total", {"cap": "document_bytes"}) == 1
+    assert "'ann'" in caplog.text
 
 
 def test_a_user_that_the_changelog_does_not_take_is_as_last_saved_after_a_restart_and_all_others_are_saved(
