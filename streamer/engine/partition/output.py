@@ -155,17 +155,17 @@ class OutputWriter:
         """
         document = newest(user)
         entries = 0 if document is None else len(document.entries)
-        while True:
+        is_taken, is_left = False, True
+        while not is_taken and is_left:
             value = None if document is None else encode(document)
             try:
                 await _acked(await self._send_documents(partition, [Write(user, value, None)], term))
+                is_taken = True
             except TOO_LARGE:
-                if document is not None and document.entries:
-                    document = strongest_half(document)
-                    continue
-            break
+                is_left = document is not None and bool(document.entries)
+                document = None if document is None else strongest_half(document)
         left = 0 if document is None else len(document.entries)
-        if left < entries or not ends[0]:
+        if left < entries or not is_taken:
             self._metrics.dropped.labels("document_bytes").inc(max(1, entries - left))
             log.error(
                 "%s does not take the document of %r, only the strongest %d of its %d entries: raise its "
