@@ -174,18 +174,19 @@ class PartitionProcessor:
                     newest = max(newest, ts)
                     continue
                 user = event.user_id  # type: ignore[union-attr]
-                if ts > newest:
-                    newest = ts if arrival[2].appended else inbox.lane.reached(ts, user)
+                known, record = by_user.get(user), arrival[2]
+                fits = known is not None and record.key is not None
+                misplaced = None if fits else self._misplaced(inbox, record, user)
+                if ts > newest and misplaced is None:  # what is rejected says nothing of what time it is
+                    newest = ts if record.appended else inbox.lane.reached(ts, user)
                 if erased and event.ts <= erased.get(user, -1):  # type: ignore[union-attr]
                     out.erased[inbox.name] += 1
-                    continue
-                known = by_user.get(user)
-                if known is not None and arrival[2].key is not None:
-                    known.append(arrival)
-                elif (misplaced := self._misplaced(inbox, arrival[2], user)) is not None:
+                elif misplaced is not None:
                     out.rejects.append(misplaced)
+                elif known is not None:
+                    known.append(arrival)
                 else:
-                    by_user.setdefault(user, []).append(arrival)
+                    by_user[user] = [arrival]
             out.events[inbox.name] += before - room
             inbox.lane.newest = newest
             inbox.taken()
