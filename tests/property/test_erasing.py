@@ -188,19 +188,34 @@ def test_i7_an_older_erasure_than_one_before_takes_nothing() -> None:
     both.assert_agree("after both")
 
 
-def test_an_erasure_takes_nothing_out_of_everybody_s_sums_and_what_is_left_counts_in_the_cohort_that_is() -> None:
+def test_an_erasure_takes_out_of_everybody_s_sums_what_it_takes_and_what_is_left_counts_in_the_cohort_that_is() -> None:
     profile = Profile("u", Rules(SMALL.model_copy(update={"population": True, "population_share": 1.0})))
     for ts, cohort in ((NOON, "k"), (NOON + DAY_MS, None)):
         profile.apply(replace(shown(ts, f"c{ts}", "x"), cohort=cohort), -1)
-        profile.apply(shown(ts + 6_000, f"d{ts}", "x"), -1)
+        profile.apply(shown(ts + 6_000, f"d{ts}", "x", "of-the-day-" + str(ts)), -1)
     profile.advance(NOON + 2 * DAY_MS)
-    before, after = Deltas(), Deltas()
-    profile.take_population(before)
+    sums = Deltas()
+    told(profile, sums)
+    before = sums.cohorts["k"]["x"].e
     profile.erase(NOON + 6_000)
-    profile.take_population(after)
+    told(profile, sums)
     (day,) = profile.rollup.tiles
     left = profile.rollup.tiles[day].tag_totals()["x"].e
-    assert 0 < left < before.cohorts["k"]["x"].e
-    assert after.tags == {"x": TagSums(e=left)}
-    assert after.cohorts["k"]["x"].e == -left
-    assert after.everyone.empty
+    assert 0 < left < before
+    assert {tag: held for tag, held in sums.tags.items() if not held.empty} == {
+        "x": TagSums(users=1, e=left),
+        f"of-the-day-{NOON + DAY_MS}": TagSums(users=1, e=sums.tags[f"of-the-day-{NOON + DAY_MS}"].e),
+    }
+    assert all(held.empty for held in sums.cohorts["k"].values())
+    assert sums.everyone.theta == profile.rollup.tiles[day].totals.theta > 0
+    profile.erase(NOON + 3 * DAY_MS)
+    told(profile, sums)
+    assert profile.empty
+    assert all(held.empty for _, held in sums.items())
+
+
+def told(profile: Profile, sums: Deltas) -> None:
+    """Adds what the population is told."""
+    delta = profile.take_delta()
+    if delta is not None:
+        delta.add_to(sums)

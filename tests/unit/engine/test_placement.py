@@ -71,7 +71,7 @@ def test_a_record_that_is_rejected_moves_no_time(keyed: bool, code: str) -> None
     settings = Settings(partitions=4, clock="events")
     partition = (partition_of("ann", 4) + 1) % 4
     placed = Placement(partition, 4, "murmur2")
-    processor = PartitionProcessor(partition, settings, Rules(settings), MemoryStore(), 10, Deltas(), placed)
+    processor = PartitionProcessor(partition, settings, Rules(settings), MemoryStore(), 10, placed)
     stray = Record(
         0, b"ann" if keyed else None, encode(Dislike(user_id="ann", ts=NOW, action="hide", content_id="c")), NOW
     )
