@@ -13,6 +13,8 @@ import psutil
 from streamer.embedded.child import Child
 
 _LINES = 200
+_READY = "[^Worker]: Ready"
+"""What Faust says then."""
 
 
 class Supervised:
@@ -41,6 +43,11 @@ class Supervised:
             code = ended.wait()
             self.child = self._start()
             return f"exit code {code}\n{ended.tail(_LINES)}"
+
+    def is_up(self) -> bool:
+        """Whether this life has come so far as to work."""
+        log = self.child.log
+        return self.child.running and log is not None and _READY in log.read_text(errors="replace")
 
     def kill(self) -> None:
         """Ends its life as a crash would, and starts the next."""

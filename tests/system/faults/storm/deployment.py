@@ -117,8 +117,10 @@ class Deployment:
         return done.returncode == 0
 
     def stop(self, kind: Kind) -> None:
-        """Stops all processes of a kind in order."""
+        """Stops all processes of a kind in order, once they are up: one that is starting would not end well."""
         stopped = [each for name, each in self.processes.items() if name.startswith(kind)]
+        for each in stopped:
+            wait_for(f"{each.name} is up", each.is_up, None)
         self._ended.set()
         if self._supervising.is_alive():
             self._supervising.join()
