@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from streamer.cli import check, demo, erase, explain, inspect, labels, rebuild, replay, run, schemas, settings, topics
+from streamer.cli import (
+    check,
+    demo,
+    erase,
+    explain,
+    inspect,
+    labels,
+    rebuild,
+    replay,
+    run,
+    schemas,
+    settings,
+    topics,
+    train,
+)
 from streamer.cli.options import Options
 from streamer.errors import SettingsError, StreamerError
 
@@ -66,3 +80,4 @@ labels.install(app)
 check.install(app)
 settings.install(app)
 schemas.install(app)
+train.install(app)
