@@ -162,16 +162,16 @@ class Fuzzed:
             raw = bytearray(strangely_named(bytes(raw)))
         if self._random.random() < _DAMAGED:
             number = self._random.randrange(len(together))
-            self._damage(raw, ends[number - 1] if number else _BEFORE_RECORDS, number)
+            self._damage(raw, ends[number - 1] if number else _BEFORE_RECORDS, ends[number], number)
         begin = self._ends[topic]
         raw[:8] = begin.to_bytes(8)
         self._ends[topic] += len(together)
         answer = PartitionRecords(TopicPartition(topic, 0), MemoryRecords(bytes(raw)), [], begin, None, None, False, 0)
         return list(Unpacked(answer, bytes(raw), self._stepped_over))
 
-    def _damage(self, raw: bytearray, begin: int, number: int) -> None:
+    def _damage(self, raw: bytearray, begin: int, end: int, number: int) -> None:
         """Turns a bit of a record, but not so that it has another one's offset: to Kafka these are one."""
-        at, bit = begin + self._random.randrange(_FRAME), 1 << self._random.randrange(8)
+        at, bit = begin + self._random.randrange(min(_FRAME, end - begin)), 1 << self._random.randrange(8)
         raw[at] ^= bit
         if _offset(raw, begin) not in (number, None):
             raw[at] ^= bit

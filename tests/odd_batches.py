@@ -19,7 +19,7 @@ NAME: Final = "~~~~"
 STRANGE_NAME: Final = b"\xff\xfe\xf0\x28"
 """As long, and no UTF-8."""
 CODECS: Final = {0: bytes, 1: gzip_encode, 2: snappy_encode, 3: lz4_encode, 4: zstd_encode}
-_BEFORE_RECORDS: Final = 61
+BEFORE_RECORDS: Final = 61
 
 
 class Odd(NamedTuple):
@@ -43,7 +43,7 @@ def batch(records: Iterable[Odd], begin: int = 0, codec: int = 0, changes: Seque
     for number, (key, value, headers) in enumerate(records):
         builder.append(number, 1_760_000_000_000, key, value, list(headers))
     built = bytes(builder.build())
-    content = built[_BEFORE_RECORDS:].replace(NAME.encode(), STRANGE_NAME)
+    content = built[BEFORE_RECORDS:].replace(NAME.encode(), STRANGE_NAME)
     for before, after in changes:
         assert before in content
         content = content.replace(before, after)
@@ -52,7 +52,7 @@ def batch(records: Iterable[Odd], begin: int = 0, codec: int = 0, changes: Seque
 
 def sealed(built: bytes, content: bytes, begin: int = 0, codec: int = 0) -> bytes:
     """A batch with other records than it was built with, whatever they are."""
-    raw = bytearray(built[:_BEFORE_RECORDS] + content)
+    raw = bytearray(built[:BEFORE_RECORDS] + content)
     pack_into(">qi", raw, 0, begin, len(raw) - 12)
     pack_into(">h", raw, 21, codec)
     pack_into(">I", raw, 17, calc_crc32c(bytes(raw[21:])))

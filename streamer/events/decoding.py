@@ -96,7 +96,7 @@ class EventDecoder:
         except msgspec.ValidationError as error:
             message = str(error)
             if "`user_id`" in message:
-                with suppress(msgspec.ValidationError):
+                with suppress(msgspec.DecodeError):
                     return self._decode_watermark(value)
             raise InvalidEvent(_code(message), message) from None
         except RecursionError:

@@ -164,33 +164,45 @@ def _guarded(batch: Any, stepped_over: SteppedOver) -> Iterator[Any]:
 
 
 def _read(batch: Any, raw: bytes, stepped_over: SteppedOver) -> Iterator[_ReadRecord]:
-    """The records of a batch that can be read."""
-    expected, (left,) = batch.base_offset, _COUNT.unpack_from(raw, _BEFORE_RECORDS - _COUNT.size)
+    """The records of a batch that can be read. From one that cannot be to the next that can, all offsets are told:
+    where its length is wrong, it may hide others."""
+    expected, why = batch.base_offset, ""
+    (left,) = _COUNT.unpack_from(raw, _BEFORE_RECORDS - _COUNT.size)
     try:
-        data = bytearray(_uncompressed(raw[_BEFORE_RECORDS:], batch.compression_type))
-        at = 0
-        while at < len(data):
-            length, begin = decode_varint(data, at)
-            at = begin + length
-            if not begin < at <= len(data):
-                raise ValueError(f"a record of {length} bytes")
+        for found in _frames(bytearray(_uncompressed(raw[_BEFORE_RECORDS:], batch.compression_type))):
             left -= 1
             try:
-                record = _record(batch, _Cursor(data, begin, at))
+                record = _record(batch, found)
                 if not expected <= record.offset < batch.next_offset:
                     raise ValueError(f"its offset is {record.offset}")
             except (ValueError, IndexError) as error:
-                stepped_over(expected, expected + 1, str(error))
-                expected += 1
+                why = why or str(error)
                 continue
-            expected = record.offset + 1
+            if why and record.offset > expected:
+                stepped_over(expected, record.offset, why)
+            expected, why = record.offset + 1, ""
             yield record
-        if left:
-            raise ValueError(f"{left} records less than it says")
     except (MemoryError, UnsupportedCodecError):
         raise
     except Exception as error:  # noqa: BLE001 - as above; a decompressor's errors have no common root
-        stepped_over(expected, batch.next_offset, repr(error))
+        why = why or repr(error)
+    if expected < batch.next_offset and (why or left > 0):  # else compaction has taken the last ones
+        stepped_over(expected, batch.next_offset, why or "there are fewer records than it says")
+
+
+def _frames(data: bytearray) -> Iterator[_Cursor]:
+    """The records of a batch, as their lengths say.
+
+    Raises:
+        ValueError, IndexError: one of them reaches beyond the batch.
+    """
+    at = 0
+    while at < len(data):
+        length, begin = decode_varint(data, at)
+        at = begin + length
+        if not begin < at <= len(data):
+            raise ValueError(f"a record of {length} bytes")
+        yield _Cursor(data, begin, at)
 
 
 def _uncompressed(data: bytes, codec: int) -> bytes:
@@ -220,6 +232,7 @@ def _record(batch: Any, found: _Cursor) -> _ReadRecord:
     for _ in range(found.varint()):
         name = found.bytes() or b""
         headers.append((name.decode(errors="backslashreplace"), found.bytes()))
+    found.ensure_ended()
     return _ReadRecord(offset, timestamp, batch.timestamp_type, key, value, headers)
 
 
@@ -250,6 +263,11 @@ class _Cursor:
         self.at += length
         self._ensure()
         return bytes(self._data[begin : self.at])
+
+    def ensure_ended(self) -> None:
+        """Nothing is left of the record."""
+        if self.at != self._end:
+            raise ValueError(f"{self._end - self.at} bytes behind its last field")
 
     def _ensure(self) -> None:
         if self.at > self._end:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from struct import pack_into
 
 import pytest
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import decode_varint
 from aiokafka.structs import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamer.engine.kafka.records import Record
-from tests.odd_batches import CODECS, NAME, Odd, batch, sealed
+from streamer.engine.kafka.unpacking import Unpacked
+from tests.odd_batches import BEFORE_RECORDS, CODECS, NAME, Odd, batch, sealed
 from tests.unit.engine.fetch_way import Broker, Way
 
 BEGIN = 5
@@ -66,6 +73,43 @@ def test_whatever_stands_where_records_should_it_is_told_and_the_next_batch_is_r
     with caplog.at_level(logging.ERROR):
         assert offsets(sealed(batch(GOOD), content, BEGIN) + batch(GOOD, BEGIN + 4)) == [9, 10, 11, 12]
     assert "to 8 cannot be read" in caplog.text or "plays[0]@8 cannot be read" in caplog.text
+
+
+@given(st.lists(st.binary(max_size=200), min_size=1, max_size=6), st.data())
+def test_whatever_bit_of_a_record_is_turned_but_its_offset_every_offset_is_given_or_told(
+    values: list[bytes], data: st.DataObject
+) -> None:
+    whole = batch([Odd(b"k", value) for value in values])
+    content = bytearray(whole[BEFORE_RECORDS:])
+    begin = 0
+    for _ in range(data.draw(st.integers(0, len(values) - 1))):
+        begin = _end(content, begin)
+    fields = decode_varint(content, begin)[1] + 3  # behind attributes, date and offset, of a byte each
+    at = data.draw(st.sampled_from([*range(begin, fields - 3), *range(fields, _end(content, begin))]))
+    content[at] ^= 1 << data.draw(st.integers(0, 7))
+    told: list[int] = []
+    raw = sealed(whole, bytes(content))
+    answer = PartitionRecords(TopicPartition("plays", 0), MemoryRecords(raw), [], 0, None, None, True, 0)
+    given_ = [record.offset for record in Unpacked(answer, raw, lambda begin, end, _: told.extend(range(begin, end)))]
+    assert sorted(given_ + told) == list(range(len(values)))
+
+
+def _end(content: bytearray, begin: int) -> int:
+    """Of the record that begins there."""
+    length, at = decode_varint(content, begin)
+    end: int = at + length
+    return end
+
+
+def test_what_compaction_has_taken_of_a_batch_is_not_told_as_unreadable(caplog: pytest.LogCaptureFixture) -> None:
+    left = bytearray(batch([STRANGE, GOOD[0]], BEGIN))
+    pack_into(">i", left, 23, 9)  # offset of the last record that it had, less that of its first
+    with caplog.at_level(logging.ERROR):
+        assert offsets(sealed(bytes(left), bytes(left[BEFORE_RECORDS:]), BEGIN) + batch(GOOD, BEGIN + 10)) == [
+            *(5, 6),
+            *range(15, 19),
+        ]
+    assert caplog.text == ""
 
 
 def test_a_wrong_checksum_stays_an_error_since_the_network_or_a_disk_made_it() -> None:
