@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 SEEDS ?= 0:2000
+MINUTES ?= 10
 # Tests mostly wait, so several run at a time; each process that needs a Kafka or a Redis has its own.
 PROCESSES ?= 4
 PARALLEL = --numprocesses $(PROCESSES) --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system faults lint types bench bench-quick evaluate simulate soak clean
+.PHONY: help demo test system faults storm lint types bench bench-quick evaluate simulate fuzz soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -23,8 +24,11 @@ test: $(VENV)/.dev ## the quick tests (unit, property, integration); ARGS="-k na
 system: $(VENV)/.dev ## the tests with a real Kafka (Java 17 + Maven, or Docker) and a real Redis
 	$(BIN)/python -m pytest -m "system and not long" $(PARALLEL) tests/system $(ARGS)
 
-faults: $(VENV)/.dev ## all tests with a real Kafka and a real Redis, the long ones too: a quarter of an hour
+faults: $(VENV)/.dev ## all tests with a real Kafka and a real Redis, the long ones too: half an hour
 	$(BIN)/python -m pytest -m system $(PARALLEL) tests/system $(ARGS)
+
+storm: $(VENV)/.dev ## everything goes wrong at once on three brokers, by each clock; MINUTES=10 (in `faults` 3)
+	STREAMER_TEST_STORM_MINUTES=$(MINUTES) $(BIN)/python -m pytest -m system tests/system/faults/storm $(ARGS)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -44,6 +48,9 @@ evaluate: $(VENV)/.dev ## how good the lists are, beside other rules: two minute
 
 simulate: $(VENV)/.dev ## schedules of crashes, freezes and takeovers, each from a seed: some 25 ms each; SEEDS=0:20000
 	$(BIN)/python -m lab simulate --seeds $(SEEDS) $(ARGS)
+
+fuzz: $(VENV)/.dev ## a million odd records through decoder and worker: where did each go? ARGS="--records 50000"
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 soak: $(VENV)/.dev ## ten minutes at full speed: is memory flat? ARGS="--minutes 2" for less
 	$(BIN)/python -m benchmarks.soak $(ARGS)

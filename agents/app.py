@@ -15,7 +15,7 @@ from streamer.engine.metrics import Metrics
 from streamer.engine.population.aggregator import Aggregator
 from streamer.engine.worker import Engine
 from streamer.errors import SettingsError, StreamerError, TopicsError
-from streamer.producing import topics
+from streamer.producing import groups, topics
 from streamer.settings import Settings
 
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -60,11 +60,11 @@ def run_worker(settings: Settings) -> int:
 
     Raises:
         BrokerUnavailable: no broker answered in time.
-        TopicsError: topics are missing or do not fit together.
+        TopicsError: topics are missing or do not fit together, or another deployment uses the group.
         StateTooNew, StateCorrupt: the state cannot be read by this worker.
         StateForeign: the state is another group's, or of another number of partitions.
     """
-    _ensure_topics(settings)
+    _ensure_topics(settings, settings.group)
     return _run(build_worker(settings))
 
 
@@ -73,9 +73,9 @@ def run_publisher(settings: Settings) -> int:
 
     Raises:
         BrokerUnavailable: no broker answered in time.
-        TopicsError: topics are missing or do not fit together.
+        TopicsError: topics are missing or do not fit together, or another deployment uses the group.
     """
-    _ensure_topics(settings)
+    _ensure_topics(settings, settings.publisher_group)
     return _run(build_publisher(settings))
 
 
@@ -85,21 +85,22 @@ def run_population(settings: Settings) -> int:
     Raises:
         SettingsError: the population is off.
         BrokerUnavailable: no broker answered in time.
-        TopicsError: topics are missing or do not fit together.
+        TopicsError: topics are missing or do not fit together, or another deployment uses the group.
         StateTooNew: a newer Streamer wrote the totals.
     """
     if not settings.population:
         raise SettingsError(["population: it is off, so there is nothing to add up; set it to true, also for workers"])
-    _ensure_topics(settings)
+    _ensure_topics(settings, settings.population_group)
     return _run(build_population(settings))
 
 
-def _ensure_topics(settings: Settings) -> None:
+def _ensure_topics(settings: Settings, group: str) -> None:
     if settings.declare_topics:
         topics.create(settings)
     problems = topics.check(settings)
     if problems:
         raise TopicsError(problems)
+    groups.require(settings, group)
 
 
 def _run(app: BatchApp) -> int:

@@ -56,7 +56,9 @@ class PopulationAgent:
             self._metrics.redis_errors.inc()
             log.warning("the population's figures wait for Redis until the next round: %s", error)
         else:
-            self._metrics.redis_writes.labels("figures").inc(written)
+            if written is None:
+                log.warning("Redis has newer figures of the population than this agent's, which are not written")
+            self._metrics.redis_writes.labels("figures").inc(written or 0)
 
 
 def install(app: faust.App, settings: Settings, metrics: Metrics, aggregator: Aggregator) -> PopulationAgent:

@@ -57,7 +57,7 @@ class Publisher:
 
     async def publish(self, delivery: Delivery) -> bool:
         """Writes all of it, however long Redis is away. Returns False if told to stop before it was written."""
-        records = [record for batch in delivery.values() for record in batch]
+        records = [(tp.partition, record) for tp, batch in delivery.items() for record in batch]
         assert self._writer is not None
         try:
             written = await self._writer.write_until_done(list(self._updates(records)), self._stop, on_error=self._away)
@@ -67,14 +67,13 @@ class Publisher:
         self._back()
         for result in ("applied", "stale", "coalesced", "reserved"):
             self._metrics.redis_writes.labels(result).inc(getattr(written, result))
-        self._observe_freshness(records)
+        self._observe_freshness(record for _, record in records)
         return True
 
-    def _updates(self, records: Iterable[Record]) -> Iterable[Update]:
-        for record in records:
-            user_id = (record.key or b"").decode(errors="replace")
+    def _updates(self, records: Iterable[tuple[int, Record]]) -> Iterable[Update]:
+        for partition, record in records:
             try:
-                yield Update.of(user_id, record.value, record.offset, self._settings.window_days)
+                yield Update.of(record, partition, self._settings.window_days)
             except StateCorrupt as error:
                 self._metrics.redis_writes.labels("corrupt").inc()
                 log.error("%s", error)

@@ -22,6 +22,7 @@ from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import scan
 from streamer.engine.population.announcement import Announcement, announce
 from streamer.engine.population.totals import TotalsTable
+from streamer.population.telling import decode_told
 from streamer.producing import topics
 from streamer.settings import Settings
 
@@ -46,16 +47,17 @@ def run(bench: Bench) -> None:
             done = process(bench, backlogs[share], idle[min(share, _SHARE)])
             cpu[share].append(done.spent.per_million)
             own = 0 if share == _NOBODY else _stored(bench, done.settings)
-            stored[share].append(1 + own / (done.changelog + done.outbox))
+            stored[share].append((own + done.changelog + done.outbox) / done.spent.events)
             if share == _ALL:
                 deltas, of_deltas, events = _deltas(done), own, done.spent.events
     for share, target in ((_SHARE, _TARGET), (_ALL, None)):
         users = "all users counted" if target is None else f"{share:.0%} of users counted, as by default"
         ratios = [of / plain for of, plain in zip(cpu[share], cpu[_NOBODY], strict=True)]
         bench.figure(f"worker's CPU per event, with the population to without, {users}", "x", ratios, target)
-        bench.figure(f"bytes written per event, with the population to without, {users}", "x", stored[share], target)
+        ratios = [of / plain for of, plain in zip(stored[share], stored[_NOBODY], strict=True)]
+        bench.figure(f"bytes written per event, with the population to without, {users}", "x", ratios, target)
     bench.figure("deltas, all users counted", "B/event", of_deltas / events)
-    bench.figure("deltas, all users counted", "records/event", len(deltas) / events)
+    bench.figure("deltas, all users counted", "keys/event", _keys(deltas) / events)
     _agent(bench, deltas)
 
 
@@ -78,11 +80,15 @@ def _deltas(done: Processed) -> list[Record]:
     return asyncio.run(read())
 
 
+def _keys(deltas: list[Record]) -> int:
+    return sum(len(decode_told(record.value or b"").deltas) for record in deltas)
+
+
 def _agent(bench: Bench, deltas: list[Record]) -> None:
     table = TotalsTable()
     began = time.process_time()
     table.count(deltas)
-    bench.figure("deltas counted by the agent", "us", 1e6 * (time.process_time() - began) / len(deltas))
+    bench.figure("a key's delta counted by the agent", "us", 1e6 * (time.process_time() - began) / _keys(deltas))
     settings = Settings()
     for what in ("first", "second"):
         began = time.process_time()

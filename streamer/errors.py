@@ -123,6 +123,10 @@ class StateForeign(StateError):
     """The state is another group's, or was written for another number of partitions; nothing of it was touched."""
 
 
+class OutboxReplaced(StateError):
+    """The outbox is another log than it was: the worker ends, and writes every document again when it is restarted."""
+
+
 class StoreFailed(StateError):
     """A worker's local state on disk cannot be used, or failed while it was."""
 

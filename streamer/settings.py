@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     buffer_events: int = Field(
         20_000, ge=100, le=10_000_000, description="events a topic may be read ahead of the slowest, per partition"
     )
+    buffer_bytes: int = Field(
+        8 << 20,
+        ge=65_536,
+        le=1 << 34,
+        description="bytes of events a topic may be read ahead of the slowest, per partition, and one fetch more",
+    )
     hot_users: int = Field(50_000, ge=100, le=10_000_000, description="users kept decoded, per worker")
 
     # --- Redis and serving -------------------------------------------------------------------------------

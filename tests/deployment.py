@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +16,12 @@ from lab.oracle import oracle
 from streamer.city import city
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import scan
-from streamer.engine.state.lookup import profile_in
+from streamer.engine.state.loading import load_profile
 from streamer.engine.state.recovery import recover
 from streamer.engine.state.store import MemoryStore, PartitionStore
 from streamer.engine.state.stores import open_stores
 from streamer.events import DAY_MS, Dislike, Event
-from streamer.profile import Rules
+from streamer.profile import Profile, Rules
 from streamer.scoring import document
 from streamer.scoring.document import Document
 from streamer.settings import Settings
@@ -91,12 +91,12 @@ class Story(NamedTuple):
 @cache
 def story_of(users: int, days: int, seed: int = 5) -> Story:
     """A city's events with many explicit ones among them, so that lists change all the time."""
-    events = list(_outspoken(city.generate(users=users, days=days, seed=seed, end_ms=NOW)))
+    events = list(outspoken(city.generate(users=users, days=days, seed=seed, end_ms=NOW)))
     end = NOW + DAY_MS
     return Story(events, end, oracle.documents(Settings(clock="events"), [event for _, event in events], end))
 
 
-def _outspoken(events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
+def outspoken(events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
     """After every tenth event its user says no to a creator; every third time an older no is taken back."""
     for number, (topic, event) in enumerate(events):
         yield topic, event
@@ -110,14 +110,20 @@ def _outspoken(events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event
             )
 
 
-def wrong_anywhere(settings: Settings, truth: Mapping[str, Document], users: Iterable[str]) -> dict[str, list[str]]:
+def wrong_anywhere(
+    settings: Settings, truth: Mapping[str, Document], users: Iterable[str], strangers: Collection[str] = ()
+) -> dict[str, list[str]]:
     """What differs from the oracle: the saved state exactly, the outbox by the write rule, Redis from the outbox.
 
     Counts are in the state's documents, so an event counted twice is seen there whatever the write rule lets pass.
+
+    Args:
+        strangers: keys of records in our topics that no worker has written.
     """
     assert truth, "these events make no document, so they test nothing"
     known = set(users) | truth.keys()
-    outbox, saved = newest_in_outbox(settings), saved_documents(settings)
+    outbox = {user: raw for user, raw in newest_in_outbox(settings).items() if user not in strangers}
+    saved = saved_documents(settings, strangers)
     with redis.Redis.from_url(settings.redis_url) as client:
         cached = {user: client.get(document_key(user)) for user in known | outbox.keys()}
     found: dict[str, list[str]] = {}
@@ -156,31 +162,58 @@ def records_in(settings: Settings, topic: str, partitions: Iterable[int]) -> lis
     return asyncio.run(read())
 
 
-def saved_documents(settings: Settings) -> dict[str, Document]:
+def saved_documents(settings: Settings, strangers: Collection[str] = ()) -> dict[str, Document]:
     """The documents of the state that a worker started now would recover, had it nothing on disk."""
+    return _documents(saved_profiles(settings, strangers).values())
+
+
+def saved_profiles(settings: Settings, strangers: Collection[str] = ()) -> dict[str, Profile]:
+    """Everybody in that state, but for those of whom strangers' records speak."""
     stores = {partition: MemoryStore() for partition in range(settings.partitions)}
-    return asyncio.run(_recovered(settings, stores))
+    return asyncio.run(_recovered(settings, stores, strangers))
 
 
-def local_documents(settings: Settings) -> dict[str, Document]:
+def saved_stores(settings: Settings) -> dict[int, PartitionStore]:
+    """The state, by partition, that a worker started now would recover, had it nothing on disk."""
+    stores: dict[int, PartitionStore] = {partition: MemoryStore() for partition in range(settings.partitions)}
+    asyncio.run(recover(settings, stores))
+    return stores
+
+
+def local_documents(settings: Settings, strangers: Collection[str] = ()) -> dict[str, Document]:
     """The documents of the state on disk, brought up to date; no worker may hold it."""
 
     async def recovered() -> dict[str, Document]:
         stores = open_stores(settings)
         opened = await stores.open(range(settings.partitions))
         try:
-            return await _recovered(settings, opened)
+            return _documents((await _recovered(settings, opened, strangers)).values())
         finally:
             stores.let_go(())
 
     return asyncio.run(recovered())
 
 
-async def _recovered(settings: Settings, stores: Mapping[int, PartitionStore]) -> dict[str, Document]:
+async def _recovered(
+    settings: Settings, stores: Mapping[int, PartitionStore], strangers: Collection[str]
+) -> dict[str, Profile]:
     await recover(settings, stores)
     rules = Rules(settings)
-    found = [(user, profile_in(store, user, rules).document()) for store in stores.values() for user in store]
-    return {user: computed for user, computed in found if computed is not None}  # erased users stand everywhere
+    known = ((store, user) for store in stores.values() for user in store if user not in strangers)
+    found = (_as_saved(store, user, rules) for store, user in known)
+    return {profile.user_id: profile for profile in found if not profile.empty}  # erased users stand everywhere
+
+
+def _as_saved(store: PartitionStore, user: str, rules: Rules) -> Profile:
+    """Time does not pass for it here: what was due by the watermark, its worker must have done."""
+    profile = load_profile(user, rules, store.parts(user), store.journal.records(user))
+    profile.watermark = -1 if store.mark is None else store.mark.watermark
+    return profile
+
+
+def _documents(profiles: Iterable[Profile]) -> dict[str, Document]:
+    found = {profile.user_id: profile.document() for profile in profiles}
+    return {user: computed for user, computed in found.items() if computed is not None}
 
 
 def make_topic(settings: Settings, name: str, partitions: int, **configs: str) -> None:

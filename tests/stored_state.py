@@ -1,11 +1,12 @@
 """Users as some version of Streamer stored them, and what became of them: the state's format, held to.
 
-    python -m tests.stored_state [file]
+    python -m tests.stored_state file
 
-writes ``tests/fixtures/state-v1.json`` anew, by the code as it is. That is for a new version of the format, under a new
-name, and for nothing else: a change that needs this file made anew cannot read what workers have stored.
+writes such a file by the code as it is. That is for a new version of the format, under a new name, and for nothing
+else: a change that needs ``tests/fixtures/state-v1.json`` or ``tests/fixtures/state-v2.json`` made anew cannot read
+what workers have stored.
 
-The file holds, for some users in the middle of their life, the stored parts (head, open sessions, tiles, the document
+A file holds, for some users in the middle of their life, the stored parts (head, open sessions, tiles, the document
 last written) and journal entries, the steps that follow, and what these gave: documents, labels, what the population
 was told, and the parts in the end. ``tests/unit/profile/test_stored_state.py`` reads it.
 """
@@ -35,7 +36,8 @@ from streamer.settings import Settings
 from tests.data import FIXTURES
 from tests.property.driving import Saved
 
-FILE: Final = FIXTURES / "state-v1.json"
+FILES: Final = {version: FIXTURES / f"state-v{version}.json" for version in (1, 2)}
+"""By the version of the open sessions in them."""
 WORLD: Final[dict[str, Any]] = {
     "window_days": 8,
     "half_life_days": 4.0,
@@ -112,7 +114,8 @@ class Living:
             profile.advance(after)
         for label in profile.take_labels():
             self._labels.update(encode_label(label))
-        profile.take_population(self._told)
+        if (delta := profile.take_delta()) is not None:
+            delta.add_to(self._told)
         if profile.stale:
             made = profile.document()
             if must_write(self._written, made, profile.rules.window_ms // 2):
@@ -174,7 +177,7 @@ def lived(user_id: str, life: Life) -> Life:
 def main() -> None:
     """Writes the file."""
     made = {user: _life(user, events) for user, events in _everybody().items()}
-    file = Path(sys.argv[1]) if len(sys.argv) > 1 else FILE
+    file = Path(sys.argv[1])
     encoded = msgspec.json.format(msgspec.json.encode(made), indent=1)
     file.write_bytes(encoded + b"\n")
     for user, life in made.items():

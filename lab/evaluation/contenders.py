@@ -22,9 +22,9 @@ class Contender(Struct, frozen=True):
     rule: type[Rule]
     rules: Rules
 
-    def knowing(self, population: Priors) -> Contender:
+    def knowing(self, priors: Priors) -> Contender:
         """The same, by these rates."""
-        return replace(self, rules=Rules(self.rules.settings, population))
+        return replace(self, rules=Rules(self.rules.settings, priors))
 
     def of(self, user_id: str) -> Rule:
         """The rule, knowing nothing yet of this user."""

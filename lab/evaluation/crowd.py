@@ -69,7 +69,8 @@ def rates(lives: Iterable[Life], settings: Settings) -> tuple[Priors, Priors]:
             profile.apply(event, event.ts)
             due = profile.deadline()
         profile.advance(life.settled_ms)
-        profile.take_population(totals[place % 2])
+        if (delta := profile.take_delta()) is not None:
+            delta.add_to(totals[place % 2])
         settled_ms = max(settled_ms, life.settled_ms)
     even, odd = (snapshot(each, 1, settled_ms) for each in totals)
     return even, odd

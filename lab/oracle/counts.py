@@ -260,7 +260,7 @@ def _add_trial(
     p = 1.0
     for key in i.keys:
         p *= r.rate_ratio(key)
-    e0 = min(own_rate * (i.attention or 0) / 1000, 0.9)
+    e0 = min(own_rate * ((i.attention or 0) / 1000), 0.9)
     if out.valid:
         assert i.attention is not None
         add(

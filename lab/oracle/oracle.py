@@ -12,12 +12,14 @@ spec §2–§10; not covered: labels.
     oracle_document   §7, §9 entries, document
     oracle_duration   §8     the duration cap
     oracle_population §10    what all users add up to, from scratch, and the rates that follow
-    oracle            arrivals, lateness, seals, the window's end; comparing documents
+    oracle            arrivals, lateness, erasures, seals, the window's end; comparing documents
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
 
 from lab.oracle.counts import (
     Key,
@@ -33,6 +35,7 @@ from lab.oracle.records import (
     Record,
     Records,
     apply_record_cap,
+    erase_statements,
     evidence,
     mark_of_late,
     marks_of,
@@ -43,7 +46,7 @@ from lab.oracle.records import (
     with_fresh,
 )
 from lab.oracle.sessions import Session, is_explicit, sessions_of
-from streamer.events import DAY_MS, Dislike, Event, Feedback
+from streamer.events import DAY_MS, Dislike, Erasure, Event, Feedback, Impression
 from streamer.scoring.document import Document, Entry
 from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings
@@ -56,7 +59,7 @@ class Oracle:
         self.settings = settings
         self.population = population
 
-    def run(self, steps: Iterable[Event | int]) -> UserOracle:
+    def run(self, steps: Iterable[Event | Erasure | int]) -> UserOracle:
         """One user after these steps, in order of arrival; an int: "the watermark advances to this"."""
         user = UserOracle(self.settings, self.population)
         for step in steps:
@@ -80,10 +83,12 @@ class UserOracle:
         self.met: dict[str, Met] = {}
         self._user_id: str | None = None
         self._watermark = -1
+        self._erased = -1
         self._forget()
 
     def _forget(self) -> None:
         self._head: dict[Event, None] = {}  # the events of unsealed sessions, repeats dropped
+        self._mute: set[Event] = set()  # those of them of which an erasure has left nothing but their time
         self._frontier: int | None = None
         self._newest: int | None = None  # ts of the newest event counted
         self._cohort: tuple[int, str] | None = None
@@ -94,15 +99,22 @@ class UserOracle:
 
     # --- arrivals ----------------------------------------------------------------------------------------
 
-    def step(self, step: Event | int) -> None:
-        """An event arrives, or the watermark advances."""
+    def step(self, step: Event | Erasure | int) -> None:
+        """An event or an erasure arrives, or the watermark advances."""
         if isinstance(step, int):
             self._advance(step)
+        elif isinstance(step, Erasure):
+            if step.ts > self._erased:
+                self._erased = step.ts
+                self._erase(step.ts)
+        elif step.ts <= self._erased:
+            pass
         elif self._is_late(step):
             self._arrive_late(step)
         else:
             self._user_id = step.user_id
             self._head[step] = None
+            self._mute.discard(step)
             self._newest = step.ts if self._newest is None else max(self._newest, step.ts)
             if step.cohort is not None:
                 self._cohort = max(self._cohort or (-1, ""), (step.ts, step.cohort))
@@ -115,23 +127,66 @@ class UserOracle:
 
     def _arrive_late(self, event: Event) -> None:
         self.late += 1
-        if not is_explicit(event):
-            return
+        if is_explicit(event):
+            self._hear_late(event)
+
+    def _hear_late(self, event: Event) -> None:
+        """Of what was said and is not counted, the record stays."""
         assert isinstance(event, (Dislike, Feedback))
-        assert self._frontier is not None
-        today = self._frontier // DAY_MS
+        today = -1 if self._frontier is None else self._frontier // DAY_MS
         r = self._window(self._tiles, today)
         record = self._records.setdefault(record_key(event), Record())
         record.settled.append(mark_of_late(event, r.ratings))
         changes = take_back_undone(record, today, self.settings)
         add_all(self._tiles, changes)
-        self._update_listed(_keys(changes), today, self._frontier)
+        self._update_listed(_keys(changes), today, -1 if self._frontier is None else self._frontier)
+
+    # --- erasures ----------------------------------------------------------------------------------------
+
+    def _erase(self, until: int) -> None:
+        late = [event for session in self._sessions() for event in self._cut(session, until)]
+        gone = {day: self._tiles.pop(day) for day in list(self._tiles) if day <= until // DAY_MS}
+        self._records = erase_statements(self._records, until)
+        if self._frontier is not None and self._frontier <= until:
+            self._frontier = None
+        known = [event.ts for event in self._head] + [self._frontier or -1]
+        self._newest = max(known) if max(known) > until else None
+        self._cohort = self._cohort if self._cohort is not None and self._cohort[0] > until else None
+        if self._sealed_cohort is not None and self._sealed_cohort[0] <= until:
+            self._sealed_cohort = None
+        at = -1 if self._frontier is None else self._frontier
+        self._update_listed(_keys(gone), at // DAY_MS, at)
+        for event in late:
+            self._hear_late(event)
+
+    def _cut(self, session: Session, until: int) -> list[Event]:
+        """Takes what is not newer from an unsealed session; returns what was said afterwards of items met by then."""
+        before = [event for event in session.events if event.ts <= until]
+        after = [event for event in session.events if event.ts > until]
+        met = {event.content_id for event in before if event.content_id is not None and event not in self._mute}
+        for event in before:
+            del self._head[event]
+            self._mute.discard(event)
+        if before and after:  # it begins with the erasure
+            begins = Impression(user_id=after[0].user_id, ts=until + 1, content_id="~", session_id=session.session_id)
+            self._head[begins] = None
+            self._mute.add(begins)
+        late: list[Event] = []
+        for event in after:
+            if event.content_id not in met or event in self._mute:
+                continue
+            self._mute.add(event)
+            if is_explicit(event) and record_key(event)[0] == "content":  # type: ignore[arg-type]
+                late.append(event)
+            elif is_explicit(event):
+                self._head[replace(event, content_id=None)] = None
+        return late
 
     def _window(self, tiles: Tiles, today: int) -> Window:
         return Window(tiles, today, self.settings, self.population)
 
     def _sessions(self) -> list[Session]:
-        return sessions_of(self._head, self.settings)
+        return sessions_of(self._head, self.settings, self._mute)
 
     # --- the watermark -----------------------------------------------------------------------------------
 
@@ -188,6 +243,7 @@ class UserOracle:
             if event.cohort is not None:
                 self._sealed_cohort = max(self._sealed_cohort or (-1, ""), (event.ts, event.cohort))
             del self._head[event]
+            self._mute.discard(event)
 
     def _update_listed(self, touched: set[Key], today: int, at: int) -> None:
         window = self._window(self._tiles, today)

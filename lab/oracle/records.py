@@ -142,7 +142,7 @@ def mark_of_late(event: Dislike | Feedback, ratings: Ratings) -> Mark:
 def marks_of(session: Session, r: Window) -> list[Mark]:
     """The session's explicit events."""
     ratings = r.ratings.plus(session.ratings)
-    return [_mark(event, session, ratings, r.settings) for event in session.events if is_explicit(event)]
+    return [_mark(event, session, ratings, r.settings) for event in session.telling if is_explicit(event)]
 
 
 def _mark(event: Event, session: Session, ratings: Ratings, settings: Settings) -> Mark:
@@ -159,6 +159,17 @@ def with_fresh(records: Records, fresh: Iterable[Mark]) -> Records:
     for mark in fresh:
         view.setdefault(record_key(mark.event), Record()).fresh.append(mark)
     return view
+
+
+def erase_statements(records: Records, until: int) -> Records:
+    """What is left of settled records after an erasure up to a time: newer marks; evidence on days that stay."""
+    left = {}
+    for key, record in records.items():
+        marks = [mark for mark in record.settled if mark.ts > until]
+        given = record.contribution
+        if marks:
+            left[key] = Record(marks, [], None if given is None or given.day <= until // DAY_MS else given)
+    return left
 
 
 def settle(records: Records) -> None:

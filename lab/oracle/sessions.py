@@ -6,7 +6,7 @@ Part of the oracle (see ``oracle.py``): plain and slow on purpose, written from 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Media, Play, normal_tags
@@ -82,6 +82,7 @@ class Session:
 
     session_id: str | None
     events: tuple[Event, ...]
+    telling: tuple[Event, ...]  # those that count for more than their time
     start: int
     last: int
     interactions: dict[str, Interaction]
@@ -124,8 +125,14 @@ class Outcome:
     completion: float | None
 
 
-def sessions_of(events: Iterable[Event], settings: Settings) -> list[Session]:
-    """The sessions that these events form, in seal order."""
+def sessions_of(events: Iterable[Event], settings: Settings, mute: Collection[Event] = ()) -> list[Session]:
+    """The sessions that these events form, in seal order.
+
+    Args:
+        events: of one user, each once.
+        settings: the deployment's.
+        mute: those of them of which an erasure has left nothing but their time.
+    """
     by_id: dict[str | None, list[Event]] = {}
     for event in events:
         by_id.setdefault(event.session_id, []).append(event)
@@ -137,22 +144,23 @@ def sessions_of(events: Iterable[Event], settings: Settings) -> list[Session]:
             if run and (
                 event.ts - run[-1].ts > settings.session_gap * 1000 or event.ts // DAY_MS != run[-1].ts // DAY_MS
             ):
-                sessions.append(_session(session_id, run, settings))
+                sessions.append(_session(session_id, run, settings, mute))
                 run = []
             run.append(event)
-        sessions.append(_session(session_id, run, settings))
+        sessions.append(_session(session_id, run, settings, mute))
     return sorted(sessions, key=lambda session: session.seal_order)
 
 
-def _session(session_id: str | None, events: list[Event], settings: Settings) -> Session:
+def _session(session_id: str | None, events: list[Event], settings: Settings, mute: Collection[Event]) -> Session:
+    telling = [event for event in events if event not in mute]
     by_content: dict[str, list[Event]] = {}
-    for event in events:
+    for event in telling:
         if event.content_id is not None:
             by_content.setdefault(event.content_id, []).append(event)
     earliest = sorted(by_content, key=lambda content_id: (by_content[content_id][0].ts, content_id))
-    follows = [event for event in events if isinstance(event, Feedback) and event.family == "follow"]
+    follows = [event for event in telling if isinstance(event, Feedback) and event.family == "follow"]
     kept = {c: interaction(c, by_content[c], settings, follows) for c in earliest[: settings.session_items]}
-    return Session(session_id, tuple(events), events[0].ts, events[-1].ts, kept)
+    return Session(session_id, tuple(events), tuple(telling), events[0].ts, events[-1].ts, kept)
 
 
 def interaction(

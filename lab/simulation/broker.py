@@ -57,6 +57,11 @@ class Log:
         """Only the last record of each key is left; tombstones stay."""
         self.records = sorted(self.newest().values())
 
+    def remake(self) -> None:
+        """The topic is deleted, and made anew under its name."""
+        self.records = []
+        self.begin = self.end = 0
+
     def delete_before(self, offset: int) -> None:
         """Deletes records before an offset."""
         self.begin = max(self.begin, min(offset, self.end))
@@ -103,6 +108,11 @@ class Broker:
             log.records.append(Record(log.end, key, value, at, tuple(headers), by_broker))
             log.end += 1
         return first
+
+    def remake(self, topic: str) -> None:
+        """Makes a topic anew; who has claimed it until now may not write to it any more."""
+        self.logs[topic].remake()
+        self._newest_epoch[topic] = self.epoch + 1
 
     def accepts(self, topic: str, epoch: int) -> bool:
         """Whether a batch of this claim is taken."""

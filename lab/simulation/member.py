@@ -11,9 +11,9 @@ from functools import cache
 from typing import Final
 
 from lab.simulation.broker import WAITS, Broker, Consumer, Producer, Scanner
-from lab.simulation.story import ODD
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
+from streamer.engine.state import outbox
 from streamer.engine.state.recovery import recover_from
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import MemoryStore, PartitionStore
@@ -23,7 +23,6 @@ from streamer.settings import Settings
 
 PARTITION: Final = 0
 TO_THE_END: Final = 1 << 30
-_ODD: Final = frozenset(body for body, _ in ODD)
 _metrics = cache(Metrics)
 
 
@@ -51,17 +50,13 @@ class Task:
 class Process:
     """A process on a machine: what a worker keeps from one assignment to the next.
 
-    Not simulated: a store kept meanwhile, while the partition was elsewhere, by a process that gets it back after an
-    erasure. What the kept journal has of the erased user lives again, if the journal has been truncated since.
-
     Attributes:
         clock: what it takes for now.
     """
 
     def __init__(self, broker: Broker, off_ms: int = 0) -> None:
         self._off_ms = off_ms
-        self._erasures = broker.logs["erasures"]
-        self._parked: tuple[PartitionStore, int] | None = None
+        self._parked: PartitionStore | None = None
         self.clock = TrustedClock(lambda: broker.now_ms + self._off_ms, lambda: broker.now_ms)
 
     def leap(self, by_ms: int) -> None:
@@ -70,12 +65,12 @@ class Process:
 
     def park(self, store: PartitionStore | None) -> None:
         """Its partition goes; the store is kept, if there is one to keep."""
-        self._parked = None if store is None else (store, self._erasures.end)
+        self._parked = store
 
     def take(self) -> PartitionStore:
         """The store for the partition that it gets: the one that was kept, or an empty one."""
         parked, self._parked = self._parked, None
-        return MemoryStore() if parked is None or parked[1] != self._erasures.end else parked[0]
+        return MemoryStore() if parked is None else parked
 
     def restarted(self, broker: Broker) -> Process:
         """The process that takes its place: the machine's clock stays as wrong as it is."""
@@ -99,19 +94,21 @@ class Member:
         self.topics = (topics.erasures, *topics.sources)
         self._broker = broker
         self._settings = settings
-        self._context = WorkerContext.on(settings, rules, _metrics(), self.producer, self.consumer, process.clock)
+        clock = process.clock
+        self._context = WorkerContext.on(settings, rules, _metrics(), self.producer, self.consumer, clock, clock.latest)
         self._assigned = AssignedPartition(PARTITION, self._context)
         self._recovering: Task | None = Task(self._recover())
         self._slicing: Task | None = None
         self._saving: Task | None = None
-        self._has_odd = False
 
     async def _recover(self) -> None:
         await self.producer.claim()
         store = self.process.take()
-        cut = await recover_from(Scanner(self._broker), self._settings.topics, {PARTITION: store})
+        topics, now_ms = self._settings.topics, self.process.clock()
+        cut = await recover_from(Scanner(self._broker), topics, {PARTITION: store}, now_ms=now_ms)
         for begin in cut.values():
             await rewrite(PARTITION, store, self._context.changelog, begin)
+        await outbox.announce(PARTITION, store, self._context.changelog)
         self._assigned.recovered(store, self._settings.hot_users)
 
     @property
@@ -126,7 +123,6 @@ class Member:
         batch = self.consumer.fetch(topic, most)
         if batch:
             self._assigned.receive(topic, batch)
-            self._has_odd |= any(record.value in _ODD for record in batch)
         return len(batch)
 
     def slice(self, limit: int, turns: int) -> None:
@@ -134,7 +130,7 @@ class Member:
         if self._is_recovering(turns):
             return
         if self._slicing is None:
-            self._slicing, self._has_odd = Task(self._slice(limit)), False
+            self._slicing = Task(self._slice(limit))
         if self._slicing.go(turns):
             self._slicing = None
 
@@ -143,15 +139,9 @@ class Member:
         self.late += out.late
 
     def save(self, turns: int) -> None:
-        """Goes on with a checkpoint, or begins one; not in the midst of a slice, as it would only wait for that.
-
-        Not simulated: one that begins between the arrival of a record that is no event and the next slice. It commits
-        the record before its reject is written, which then is lost in a crash, or when the partition goes.
-        """
+        """Goes on with a checkpoint, or begins one; not in the midst of a slice, as it would only wait for that."""
         if self._is_recovering(turns) or (self._saving is None and self._slicing is not None):
             return
-        if self._saving is None and self._has_odd:
-            self.slice(1, TO_THE_END)
         if self._saving is None:
             self._saving = Task(self._assigned.checkpoint())
         if self._saving.go(turns):

@@ -7,8 +7,10 @@ from typing import Final
 
 from lab.simulation.broker import Broker
 from streamer.engine.kafka.records import Record
+from streamer.engine.state.position import Position
 from streamer.settings import Settings
 from streamer.sinks import AvoidListWriter, Update
+from streamer.testing.broker import PARTITION
 from streamer.testing.worker import finished
 
 GROUP: Final = "publishers"
@@ -28,7 +30,7 @@ class Redis:
 
     def __init__(self) -> None:
         self.documents: dict[str, bytes] = {}
-        self.guards: dict[str, int] = {}
+        self.guards: dict[str, Position] = {}
         self.compares = True
         self.is_flushed = False
 
@@ -42,12 +44,13 @@ class Redis:
         """``COMPARE_AND_SET`` of ``streamer/sinks/script.py``, but for expiry: a model, as Redis runs Lua."""
         user, stored = update.user_id, self.guards.get(update.user_id)
         is_there = update.document is None or user in self.documents
-        if self.compares and stored is not None and (update.offset < stored or (update.offset == stored and is_there)):
+        at = update.position
+        if self.compares and stored is not None and not at.is_after(stored) and (is_there or at != stored):
             return 0
         self.documents.pop(user, None)
         if update.document is not None:
             self.documents[user] = update.document
-        self.guards[user] = update.offset
+        self.guards[user] = at
         return 1
 
 
@@ -100,6 +103,10 @@ class Publishers:
         self._write(self._frozen, None)
         self._frozen = []
 
+    def begin_anew(self) -> None:
+        """The outbox is another one, of which nothing is committed. Who is frozen has records of the one before."""
+        self._committed = 0
+
     def rebuild(self) -> None:
         """``streamer rebuild-redis``: everything in the outbox, again."""
         self._write(self._updates(self._outbox.read(0)), None)
@@ -107,7 +114,7 @@ class Publishers:
 
     def _updates(self, records: Iterable[Record]) -> Iterable[Update]:
         for record in records:
-            yield Update.of((record.key or b"").decode(), record.value, record.offset, self._window_days)
+            yield Update.of(record, PARTITION, self._window_days)
 
     def _write(self, updates: Iterable[Update], lives_for: int | None) -> bool:
         writer = Writer(self.redis)

@@ -11,17 +11,19 @@ from lab.simulation.story import MINUTE_MS, Sent, story
 Doing = Literal[
     "send", "wait", "leap", "fetch", "slice", "save", "commit", "truncate", "arrive", "crash", "move", "steal",
     "publish", "publish_part", "publish_uncommitted", "freeze_publisher", "thaw_publisher", "flush", "rebuild",
-    "compact",
+    "compact", "remake",
 ]  # fmt: skip
 
 _SOURCES: Final = ("impressions", "plays", "dislikes", "feedback")
+_ERASURES: Final = "erasures"
 _WEIGHTS: Final[dict[Doing, float]] = {
     "wait": 2, "leap": 0.3, "fetch": 12, "slice": 10, "save": 6, "commit": 2, "truncate": 1, "arrive": 4,
     "crash": 0.8, "move": 0.4, "steal": 0.6, "publish": 2, "publish_part": 0.5, "publish_uncommitted": 0.5,
     "freeze_publisher": 0.5, "thaw_publisher": 0.3, "flush": 0.1, "rebuild": 0.2, "compact": 0.5,
+    "remake": 0.15,
 }  # fmt: skip
 _ENDS: Final = frozenset({"crash", "steal"})
-_BREAKS: Final[tuple[Doing, ...]] = ("crash", "move", "steal", "leap")
+_BREAKS: Final[tuple[Doing, ...]] = ("crash", "move", "steal", "leap", "remake")
 
 
 class Step(NamedTuple):
@@ -76,8 +78,6 @@ def schedule(seed: int) -> Schedule:
     weights = dict(_WEIGHTS)
     for name in _BREAKS:
         weights[name] *= 0 if is_calm else rng.choice((0.3, 1, 2))
-    if not appends_time:  # a slow clock would take punctual events for ones from the future
-        weights["leap"] = 0
     return Schedule(
         seed,
         "events" if rng.random() < 0.25 else "wall",
@@ -90,7 +90,7 @@ def schedule(seed: int) -> Schedule:
 
 
 def _steps(rng: Random, weights: dict[Doing, float]) -> Iterator[Step]:
-    behind, pace = rng.choice(_SOURCES), rng.choice((1, 2, 4))
+    behind, pace = rng.choice((*_SOURCES, _ERASURES, _ERASURES)), rng.choice((1, 2, 4))
     doings, shares = list(weights), list(weights.values())
     sent = story(rng)
     for this, following in zip(sent, [*sent[1:], sent[-1]._replace(at=sent[-1].at + 30 * MINUTE_MS)], strict=True):
@@ -115,8 +115,8 @@ def _drawn(do: Doing, rng: Random, at: int, behind: str) -> Step:
     who = int(rng.random() < 0.3)
     turns = rng.choice((1, 2, 3, 8, 1000, 1000))
     if do == "fetch":
-        topic = rng.choice(("", "", *_SOURCES))
-        if topic == behind and rng.random() < 0.8:
+        topic = rng.choice(("", "", *_SOURCES, _ERASURES))
+        if topic in (behind, "" if behind == _ERASURES else behind) and rng.random() < 0.8:
             topic = "but " + behind
         return Step(do, at, who, rng.choice((1, 3, 10, 1000)), topic, turns)
     if do == "leap":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from streamer.events import DAY_MS, Dislike, Erasure, Event, Feedback, Impression, Play
 
@@ -54,10 +56,28 @@ def story(rng: Random) -> list[Sent]:
     while rng.random() < 0.4:
         body, code = rng.choice(ODD)
         found.append(Sent(rng.choice(found).at, rng.choice(_KINDS), body, code))
-    while rng.random() < 0.4:
-        at = rng.choice(found).at + 1
-        found.append(Sent(at, "erasures", Erasure(rng.choice(users), at)))
-    return sorted(found, key=lambda sent: sent.at)
+    while rng.random() < 0.5:
+        amid = rng.choice(found)
+        user = rng.choice(users) if isinstance(amid.what, bytes) else amid.what.user_id
+        found.append(Sent(amid.at + 1, "erasures", Erasure(user, amid.at + 1)))
+    return sorted(map(_renamed(found), found), key=lambda sent: sent.at)
+
+
+def _renamed(found: Iterable[Sent]) -> Callable[[Sent], Sent]:
+    """After an erasure a user meets other items than before.
+
+    Of one met before and after, in a session that has not sealed, what is left depends on when the erasure is fetched.
+    """
+    erased = [sent.what for sent in found if isinstance(sent.what, Erasure)]
+
+    def renamed(sent: Sent) -> Sent:
+        what = sent.what
+        if isinstance(what, bytes | Erasure) or what.content_id is None:
+            return sent
+        times = sum(erasure.user_id == what.user_id and erasure.ts < what.ts for erasure in erased)
+        return sent._replace(what=replace(what, content_id=f"{what.content_id}{'+' * times}"))
+
+    return renamed
 
 
 def _life(user: str, rng: Random) -> Iterator[Sent]:

@@ -8,10 +8,11 @@ from lab.oracle import oracle
 from lab.simulation.broker import Scanner
 from lab.simulation.member import PARTITION
 from lab.simulation.story import TARDY
+from lab.simulation.sums import erased_until, wrong_sums
 from lab.simulation.world import World
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.recovery import recover_from
-from streamer.engine.state.store import ERASED, WRITTEN, MemoryStore
+from streamer.engine.state.store import ERASED, MemoryStore
 from streamer.events import Erasure, Event
 from streamer.scoring import document
 from streamer.scoring.document import Document
@@ -21,7 +22,8 @@ from streamer.testing.worker import finished
 def problems(world: World) -> list[str]:
     """What does not hold; empty: all does."""
     store = _recovered(world)
-    return [*_time(world, store), *_documents(world, store), *_rejects(world), *_late(world)]
+    found = [*_time(world, store), *_documents(world, store), *_rejects(world), *_late(world)]
+    return [*found, *wrong_sums(world, store)]
 
 
 def _time(world: World, store: MemoryStore) -> Iterator[str]:
@@ -34,7 +36,7 @@ def _time(world: World, store: MemoryStore) -> Iterator[str]:
 def _documents(world: World, store: MemoryStore) -> Iterator[str]:
     """Redis has the newest of the outbox, which may stand for what follows from the state, which the oracle says."""
     end = -1 if store.mark is None else store.mark.watermark
-    erased = _erased(world)
+    erased = erased_until(world)
     events = [sent.what for sent in world.sent if not isinstance(sent.what, bytes | Erasure)]
     kept = [event for event in events if event.ts > erased.get(event.user_id, -1)]
     truth = oracle.documents(world.settings, kept, end)
@@ -68,22 +70,9 @@ def _computed(world: World, store: MemoryStore, user: str) -> Document | None:
     return profile.document()
 
 
-def _erased(world: World) -> dict[str, int]:
-    """By user, up to when everything is erased, ms."""
-    found: dict[str, int] = {}
-    for sent in world.sent:
-        if isinstance(sent.what, Erasure):
-            found[sent.what.user_id] = max(sent.what.ts, found.get(sent.what.user_id, -1))
-    return found
-
-
 def _left(store: MemoryStore, user: str) -> Iterator[str]:
-    """State of an erased user.
-
-    Not looked for: the document last written, which stays in the changelog if the worker ended after the outbox had the
-    erasure's tombstone and before the checkpoint.
-    """
-    if store.parts(user).keys() - {ERASED, WRITTEN} or user in store.journal:
+    """State of an erased user."""
+    if store.parts(user).keys() - {ERASED} or user in store.journal:
         yield f"{user}: erased, but there is state: {sorted(store.parts(user))}, {len(store.journal.records(user))}"
 
 

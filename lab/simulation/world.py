@@ -24,8 +24,11 @@ _SETTLED_MS: Final = 240 * MINUTE_MS
 
 @cache
 def rules_of(clock: str) -> Rules:
-    """The compiled rules of a simulated deployment; they take long to make, and no schedule changes them."""
-    return Rules(load(clock=clock, partitions=1))
+    """The compiled rules of a simulated deployment; they take long to make, and no schedule changes them.
+
+    A session of any length counts: of one that an erasure has cut nobody knows when what is left of it began.
+    """
+    return Rules(load(clock=clock, partitions=1, min_session=0, population=True, population_share=1.0))
 
 
 class World:
@@ -81,7 +84,7 @@ class World:
                 self._work(who, step)
         elif step.sent is not None:
             self._send(step.sent)
-        elif step.do in ("crash", "move", "steal"):
+        elif step.do in ("crash", "move", "steal", "remake"):
             self._goes(step)
         elif step.do == "arrive":
             self._arrives(step.n)
@@ -108,13 +111,10 @@ class World:
             self._fenced(who)
 
     def _fetch(self, who: Member, step: Step) -> None:
-        """Fetches, and erasures with whatever else is fetched.
-
-        Not simulated: an erasure that is fetched after events that were sent after it. It erases them, too.
-        """
+        """Fetches; by events' time erasures with whatever else: a day that seals before one is fetched goes whole."""
         but = step.topic.removeprefix("but ") if step.topic.startswith("but ") else ""
         for topic in who.topics:
-            if topic == self.settings.topics.erasures:
+            if topic == self.settings.topics.erasures and self.settings.clock == "events":
                 who.fetch(topic, TO_THE_END)
             elif step.topic in ("", topic) or (but and topic != but):
                 who.fetch(topic, step.n)
@@ -172,8 +172,10 @@ class World:
             self._end(owner)
             self._restart()
             return
-        if step.do == "move":
+        if step.do in ("move", "remake"):
             try:
+                if step.do == "remake":
+                    owner.save(TO_THE_END)
                 owner.let_go()
             except ProducerFenced:
                 owner.process.park(None)
@@ -181,7 +183,20 @@ class World:
         else:  # it is frozen, and will be woken without knowing
             self._zombies.append(owner)
             self._processes[self._at] = owner.process.restarted(self.broker)
+        if step.do == "remake":
+            self._remake_outbox()
         self._owner = self._joined(1 - self._at)
+
+    def _remake_outbox(self) -> None:
+        """Somebody makes the outbox anew, while no worker runs and all of it is published.
+
+        Not simulated: tombstones that are lost with it; and that a worker runs, or had no time to save. If the outbox
+        then had fewer records at the last checkpoint than the new one has when somebody looks, nobody notices that it
+        is another one.
+        """
+        self.publishers.publish(TO_THE_END)
+        self.broker.remake(self.settings.topics.avoid_lists)
+        self.publishers.begin_anew()
 
     def _restart(self) -> None:
         self._processes[self._at] = self._processes[self._at].restarted(self.broker)

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from streamer.cli import check, demo, erase, explain, inspect, rebuild, replay, run, schemas, settings, topics
+from streamer.cli import (
+    check,
+    demo,
+    erase,
+    explain,
+    inspect,
+    rebuild,
+    repartition,
+    replay,
+    run,
+    schemas,
+    settings,
+    topics,
+)
 from streamer.cli.options import Options
 from streamer.errors import SettingsError, StreamerError
 
@@ -62,6 +75,7 @@ inspect.install(app)
 explain.install(app)
 rebuild.install(app)
 erase.install(app)
+repartition.install(app)
 check.install(app)
 settings.install(app)
 schemas.install(app)

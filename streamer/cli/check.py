@@ -79,9 +79,20 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
     if not problems:
         yield Finding("topics", True, f"fit together, {settings.partitions} partitions each")
         yield from (Finding("topics", True, f"but: {each}") for each in topics.advice(settings))
+        yield from _groups(settings)
         yield from _contents(settings)
         if settings.population:
             yield _population(settings)
+
+
+def _groups(settings: Settings) -> Iterator[Finding]:
+    from streamer.producing import groups
+
+    problems, oddities = groups.check(settings)
+    yield from (Finding("groups", False, each) for each in problems)
+    yield from (Finding("groups", True, f"but: {each}") for each in oddities)
+    if not problems:
+        yield Finding("groups", True, "no other deployment is in them")
 
 
 def _contents(settings: Settings) -> Iterator[Finding]:

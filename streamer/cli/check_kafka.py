@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from streamer.events import DAY_MS
+from streamer.events import DAY_MS, REJECT_CODES
 
 if TYPE_CHECKING:
     from streamer.engine.kafka.records import Record
@@ -58,7 +58,10 @@ def rejects(settings: Settings, now_ms: int) -> tuple[bool, str]:
         partitions = cluster.partitions([topic])[topic]  # it may have others than the topics keyed by user
     records = asyncio.run(_newest_rejects(settings, topic, partitions))
     recent = [record for record in records if record.timestamp > now_ms - DAY_MS]
-    codes = Counter(value.decode() for record in recent for name, value in record.headers if name == "code")
+    known = {code.encode(): code for code in REJECT_CODES}
+    codes = Counter(
+        known.get(value, "unknown") for record in recent for name, value in record.headers if name == "code"
+    )
     if not codes:
         return True, "none in the last day"
     counted = ", ".join(f"{count} {code}" for code, count in codes.most_common())

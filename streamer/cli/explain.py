@@ -113,8 +113,8 @@ def _show_user(console: Console, profile: Profile, store: PartitionStore) -> Non
         "early: expected engagements are counted from these",
         markup=False,
     )
-    if profile.rules.population.version:
-        known = profile.rules.population
+    if profile.rules.priors.version:
+        known = profile.rules.priors
         console.print(
             f"judged by everybody's rates of {moment(known.as_of)} (snapshot {known.version}): people start "
             f"{known.start_rate:.0%} and leave {known.abandonment:.0%} of that early",

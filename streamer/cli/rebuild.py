@@ -24,7 +24,7 @@ def rebuild_redis(
     ctx: typer.Context,
     clear: Annotated[
         bool,
-        typer.Option("--clear", help="Delete every user's list first: needed if the topic was made anew meanwhile."),
+        typer.Option("--clear", help="Delete every user's list first: none is left that the topic does not have."),
     ] = False,
 ) -> None:
     """Replay all avoid lists, and the population's figures if it is on, into Redis: after a loss, or into an empty one.
@@ -61,9 +61,8 @@ async def _rebuild(settings: Settings, clear: bool, progress: Progress, task: Ta
         async for scanned in scan(settings, settings.topics.avoid_lists, dict.fromkeys(range(settings.partitions), 0)):
             updates = []
             for record in scanned.records:
-                user_id = (record.key or b"").decode(errors="replace")
                 try:
-                    updates.append(Update.of(user_id, record.value, record.offset, settings.window_days))
+                    updates.append(Update.of(record, scanned.partition, settings.window_days))
                 except StateCorrupt as error:
                     problems.append(str(error))
             written = await writer.write(updates)
@@ -89,7 +88,8 @@ async def _rebuild_population(settings: Settings) -> str:
     if found.priors.version == 0:
         return "the population: nothing announced yet"
     async with PopulationWriter(settings.redis_url, timeout=settings.redis_timeout) as writer:
-        await writer.write(figures_of(*found))
+        if await writer.write(figures_of(*found)) is None:
+            return "the population: Redis has newer figures, which stay"
     return (
         f"the population: everybody's rates (snapshot {found.priors.version}), {len(found.lists)} default lists "
         f"and {len(found.health)} flagged creators written to Redis"

@@ -28,9 +28,11 @@ def create(ctx: typer.Context) -> None:
 
 
 def check(ctx: typer.Context) -> None:
-    """Name everything that is wrong with the topics; exit code 1 if anything is."""
+    """Name everything that is wrong with the topics, and what could be better; exit code 1 if anything is wrong."""
     settings = options_of(ctx).settings()
     from streamer.producing import topics
 
     topics.require(settings)
     typer.echo(f"{len(topics.wanted(settings))} topics fit together")
+    for line in topics.advice(settings):
+        typer.echo(f"but: {line}")

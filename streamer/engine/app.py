@@ -64,8 +64,9 @@ class BatchApp(faust.App):
         if self.attached is not None:
             await self.attached.start(cast(transport.BatchConsumer, self.consumer))
         if self.watchdog is not None:
-            cast(transport.BatchConsumer, self.consumer).count_reset = self.watchdog.count_reset
-            self.add_future(self.watchdog.run(cast(transport.BatchConsumer, self.consumer), self.crash))
+            consumer = cast(transport.BatchConsumer, self.consumer)
+            consumer.count_reset, consumer.count_unreadable = self.watchdog.count_reset, self.watchdog.count_unreadable
+            self.add_future(self.watchdog.run(consumer, self.crash))
 
     async def on_stop(self) -> None:
         """Called by Faust when the app stops, before its consumer does."""

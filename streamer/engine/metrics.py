@@ -58,9 +58,12 @@ class Metrics:
     checkpoint_seconds: Histogram = _histogram("checkpoint_seconds", "duration of a checkpoint", _CHECKPOINT)
     changelog_bytes: Counter = _counter("changelog_bytes", "bytes handed to the changelog, before compression")
     journal_bytes: Counter = _counter("journal_bytes", "bytes handed to the journal, before compression")
-    delta_records: Counter = _counter("population_deltas", "sums changed by sealed sessions, written by the worker")
+    delta_records: Counter = _counter(
+        "population_deltas", "records of what seals change in sums, written by the worker"
+    )
     delta_bytes: Counter = _counter("population_delta_bytes", "bytes of them, before compression")
     deltas_counted: Counter = _counter("population_deltas_counted", "of them, what the population agent has counted")
+    deltas_repeated: Counter = _counter("population_deltas_repeated", "of them, what had been counted, passed over")
     population_corrupt: Counter = _counter("population_corrupt", "population records passed over as unreadable")
     population_snapshots: Counter = _counter("population_snapshots", "snapshots met by a worker, by result", "result")
     population_version: Gauge = _gauge("population_version", "the snapshot in force; 0: the constants")
@@ -73,6 +76,7 @@ class Metrics:
         "clock_off_seconds", "wall clock minus the time that brokers and the clock's own past confirm"
     )
     foreign: Counter = _counter("foreign_records", "records of our topics that are not ours, passed over", "topic")
+    unreadable: Counter = _counter("unreadable_records", "records that cannot be unpacked, stepped over", "topic")
     offset_resets: Counter = _counter(
         "offset_resets",
         "partitions read from their beginning, as what they were read to is lost or rewritten",
@@ -90,6 +94,10 @@ class Metrics:
         for name, declared in vars(Metrics).items():
             if isinstance(declared, partial):
                 setattr(self, name, declared(registry=self.registry))
+
+    def count_unreadable(self, topic: str, count: int) -> None:
+        """Records of a topic cannot be unpacked, and were stepped over."""
+        self.unreadable.labels(topic).inc(count)
 
     def processed(self) -> int:
         """Records of all topics processed since the start."""

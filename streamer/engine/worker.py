@@ -30,7 +30,7 @@ from streamer.engine.member import Member, explained
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
 from streamer.engine.population.snapshots import SnapshotFollower
-from streamer.engine.state import ownership
+from streamer.engine.state import outbox, ownership
 from streamer.engine.state.recovery import recover
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.stores import open_stores
@@ -72,6 +72,11 @@ class Engine(Member):
         self._paused = True
         self._failed = False
         self._stopping = False
+
+    def _written(self) -> list[str]:
+        topics, settings = self._settings.topics, self._settings
+        always = [topics.state, topics.journal, topics.avoid_lists, topics.rejects]
+        return always + [topics.labels] * settings.labels + [topics.population] * settings.population
 
     def _join(self, consumer: BatchConsumer) -> None:
         self._consumer = consumer
@@ -228,9 +233,13 @@ class Engine(Member):
                 await ownership.take_over(self._settings, assigned, self._ensure().changelog)
             await self.follow_population()
             stores = await self._stores.open(assigned)
-            cut = await recover(self._settings, stores, self._metrics)
+            cut = await recover(self._settings, stores, self._metrics, self._clock())
+            changelog = self._ensure().changelog
             for partition, begin in cut.items():
-                await rewrite(partition, stores[partition], self._ensure().changelog, begin)
+                await self._ensure().deltas.tell_all(partition, stores[partition].untold)
+                await rewrite(partition, stores[partition], changelog, begin)
+            for partition, store in stores.items():
+                await outbox.announce(partition, store, changelog)
             capacity = max(_LEAST_HOT, self._settings.hot_users // len(assigned))
             for partition, store in stores.items():
                 assigned[partition].recovered(store, capacity)
@@ -265,7 +274,6 @@ class Engine(Member):
                     "partitions go unsaved, what was processed since the last checkpoint will be read again",
                     exc_info=failed,
                 )
-                self._ensure().deltas.forget()
             else:
                 if not await consumer.commit():
                     await consumer.commit()

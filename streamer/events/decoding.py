@@ -16,8 +16,11 @@ import msgspec
 from streamer.errors import InvalidEvent, RejectCode
 from streamer.events.contracts import EVENT_TYPES, MISSING, RANGE, Erasure, Event, Watermark
 from streamer.events.lenient import LenientDecoder
+from streamer.events.tags import MAX_TAGS, tags_that_count
 
 MAX_VALUE_BYTES: Final = 64 * 1024
+_LONG_VALUE_BYTES: Final = 4096
+"""Of a longer one only tags that count are kept: 64 KiB may hold 16,000 of them, which take a megabyte when decoded."""
 LEAST_TS_MS: Final = 100_000_000_000
 """ts below this, in 1973, are of another unit: 10^11 s lie in the year 5138."""
 
@@ -80,6 +83,8 @@ class EventDecoder:
             event = looked_at
         if key is not None and key != event.user_id.encode():
             raise InvalidEvent("key_mismatch", f"record key {key[:300]!r}, user_id {event.user_id!r}")
+        if len(value) > _LONG_VALUE_BYTES and not isinstance(event, Erasure) and len(event.tags) > MAX_TAGS:
+            event = msgspec.structs.replace(event, tags=tags_that_count(event.tags))
         if not LEAST_TS_MS <= event.ts <= now_ms + self._max_future_ms:
             self._check_time(event.ts, now_ms)
         return event
@@ -91,7 +96,7 @@ class EventDecoder:
         except msgspec.ValidationError as error:
             message = str(error)
             if "`user_id`" in message:
-                with suppress(msgspec.ValidationError):
+                with suppress(msgspec.DecodeError):
                     return self._decode_watermark(value)
             raise InvalidEvent(_code(message), message) from None
         except RecursionError:

@@ -62,10 +62,10 @@ class LenientDecoder(Generic[T]):
             msgspec.DecodeError: they are no JSON.
         """
         found = _loads(value)
-        if not isinstance(found, dict):
-            return msgspec.convert(found, self._kind)  # which says what it is instead
-        record = msgspec.convert(self._meant(found), self._kind)
         try:
+            if not isinstance(found, dict):
+                return msgspec.convert(found, self._kind)  # which says what it is instead
+            record = msgspec.convert(self._meant(found), self._kind)
             msgspec.json.encode(record)
         except UnicodeEncodeError as error:
             raise msgspec.DecodeError(f"text that is no Unicode in a field that is read: {error}") from None

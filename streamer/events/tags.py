@@ -19,6 +19,22 @@ def normal_tag(tag: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).strip().casefold())
 
 
+def tags_that_count(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the tags, as sent, that normal forms are made of: of tens of thousands the others need not be kept.
+
+    >>> tags_that_count(("News", " news", "", "Sport"))
+    ('News', 'Sport')
+    """
+    found: dict[str, str] = {}
+    for tag in tags:
+        normal = normal_tag(tag)
+        if normal and normal not in found:
+            found[normal] = tag
+            if len(found) == MAX_TAGS:
+                break
+    return tuple(found.values())
+
+
 def normal_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     """Normal forms in order, empties and repeats dropped, the first 16 kept.
 

@@ -15,6 +15,9 @@ CENTRES: Final = (-2.5, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 6.5
 """What stands for all users of a bin, nats."""
 BINS: Final = len(CENTRES)
 
+NOWHERE: Final = -1
+"""Instead of a bin: the user does not have the creator."""
+
 HAIR: Final = 1e-9
 """Two dislikes and a like make 2.5 nats exactly: rounding must not decide."""
 

@@ -1,7 +1,7 @@
-"""Deltas: what sealed sessions change in the sums over all users, coalesced by key, as records (spec §10).
+"""Deltas: what sealed sessions change in the sums over all users, by key (spec §10), and the record of one key's sums.
 
-They are produced to the topic ``population``, keyed by key. Delivery is at least once: a crash may repeat some, which
-moves the population's figures by what it repeats and no user's own.
+Such a record is a total's. Workers of before also told deltas in it; how they tell them now:
+:mod:`~streamer.population.telling`.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Deltas:
                 yield Key(COHORT, tag, cohort), cohort_sums
 
     def take(self) -> list[tuple[bytes, bytes]]:
-        """All sums as records (key, value), ready for the topic ``population``, and forgets them.
+        """All sums as records (key, value) of one key each, and forgets them.
 
         Keys whose sums came to nothing (a user moved out of a bin and back) are left out.
         """
@@ -185,6 +185,18 @@ def encode_key(key: Key) -> bytes:
     (b'["tag","gore"]', b'["everyone"]')
     """
     return _encode_key(key if key.cohort else key[:2] if key.value else key[:1])
+
+
+def decode_key(key: bytes) -> Key:
+    """The key in a record's key.
+
+    Raises:
+        StateCorrupt: it is none.
+    """
+    try:
+        return _decode_key(key)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise StateCorrupt(f"population sums {key!r} do not decode ({error})") from None
 
 
 def encode_sums(sums: Sums) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamer.population.deltas import Deltas, Key, decode, encode_sums
-from streamer.population.sums import COHORT, Sums
+from streamer.population.sums import COHORT, CreatorSums, Sums
 from streamer.scoring.counts import CREATOR, TAG
 
 
@@ -33,17 +33,36 @@ class Totals(Deltas):
         self.add(of, sums)
         return of
 
-    def record(self, key: Key) -> bytes | None:
-        """A key's total as the value of a record; None if it is nothing, so that the record can go."""
-        sums = self.of(key)
-        return None if sums is None or sums.empty else encode_sums(sums)
+    def record(self, key: Key) -> bytes:
+        """A key's total as the value of a record."""
+        return encode_sums(self.of(key))
 
-    def of(self, key: Key) -> Sums | None:
-        """A key's total; None if there is none."""
+    def is_over(self, key: Key) -> bool:
+        """Whether nobody has the key any more, so that its total can go.
+
+        Of a creator starts and plays are counted since the beginning: since then, that is.
+        """
+        sums = self.of(key)
+        return not any(sums.bins) if isinstance(sums, CreatorSums) else sums.empty
+
+    def drop(self, key: Key) -> None:
+        """Forgets a key's total."""
         if key.kind == TAG:
-            return self.tags.get(key.value)
+            self.tags.pop(key.value, None)
+        elif key.kind == CREATOR:
+            self.creators.pop(key.value, None)
+        elif key.kind == COHORT:
+            of_cohort = self.cohorts.get(key.cohort, {})
+            of_cohort.pop(key.value, None)
+            if not of_cohort:
+                self.cohorts.pop(key.cohort, None)
+
+    def of(self, key: Key) -> Sums:
+        """A key's total, which there must be."""
+        if key.kind == TAG:
+            return self.tags[key.value]
         if key.kind == CREATOR:
-            return self.creators.get(key.value)
+            return self.creators[key.value]
         if key.kind == COHORT:
-            return self.cohorts.get(key.cohort, {}).get(key.value)
+            return self.cohorts[key.cohort][key.value]
         return self.everyone

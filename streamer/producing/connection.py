@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaConnectionError,
+    KafkaError,
+    NodeNotReadyError,
+    NotCoordinatorError,
+)
 from kafka.protocol.metadata import MetadataRequest
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from streamer.engine.kafka import bootstrap
 from streamer.errors import BrokerUnavailable
@@ -21,6 +31,16 @@ PROTOCOL: Final = (2, 3)
 
 _EMBEDDED_CLUSTER: Final = "mockCluster"
 _UNKNOWN_TOPIC: Final = 3
+_PASSING: Final = (
+    KafkaConnectionError,
+    NodeNotReadyError,
+    CoordinatorNotAvailableError,
+    CoordinatorLoadInProgressError,
+    NotCoordinatorError,
+)
+"""What is asked again: a broker has just gone, or a cluster has just been started and has no coordinator yet."""
+_AGAIN_S: Final = 0.2
+_ESCAPED: Final = re.compile(rb"\\x([0-9a-f]{2})")
 _ASKED_MS: Final = 2_000
 """How long one broker may take to answer, where others may answer instead."""
 
@@ -31,6 +51,19 @@ class TopicError:
 
     code: int
     text: str
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Who is in a consumer group.
+
+    Attributes:
+        members: how many processes.
+        topics: what any of them reads.
+    """
+
+    members: int
+    topics: frozenset[str]
 
 
 class _PartitionMetadata(TypedDict):
@@ -44,25 +77,39 @@ class _TopicMetadata(TypedDict):
 
 
 class Cluster:
-    """What Streamer asks of a Kafka cluster. Opened by :func:`connect`."""
+    """What Streamer asks of a Kafka cluster. Opened by :func:`connect`.
 
-    def __init__(self, client: KafkaAdminClient) -> None:
+    A broker that has just gone is named by the others for some seconds, so it may be asked: then it is another's turn.
+
+    Args:
+        client: connected.
+        timeout: s until brokers that cannot be reached are an error.
+    """
+
+    def __init__(self, client: KafkaAdminClient, timeout: float) -> None:
         self._client = client
-        self.embedded: Final[bool] = str(client.describe_cluster()["cluster_id"]).startswith(_EMBEDDED_CLUSTER)
+        self._again = Retrying(
+            retry=retry_if_exception_type(_PASSING),
+            stop=stop_after_delay(timeout),
+            wait=wait_fixed(_AGAIN_S),
+            reraise=True,
+        )
+        about = self._again(client.describe_cluster)
+        self.embedded: Final[bool] = str(about["cluster_id"]).startswith(_EMBEDDED_CLUSTER)
 
     def partitions(self, topics: list[str]) -> dict[str, int]:
         """Partition counts of those topics that exist."""
-        found: list[_TopicMetadata] = self._client.describe_topics(topics)
+        found: list[_TopicMetadata] = self._again(self._client.describe_topics, topics)
         return {topic["name"]: len(topic["partitions"]) for topic in found if topic["error_code"] != _UNKNOWN_TOPIC}
 
     def is_written(self, topic: str, partitions: int) -> bool:
         """Whether a topic has, or had, a record in one of its partitions."""
         asked = {TopicPartition(topic, partition): OffsetSpec.LATEST for partition in range(partitions)}
-        return any(found.offset > 0 for found in self._client.list_partition_offsets(asked).values())
+        return any(found.offset > 0 for found in self._again(self._client.list_partition_offsets, asked).values())
 
     def replicas(self, topics: list[str]) -> dict[str, int]:
         """How many replicas those topics have that exist: of each its partition with the fewest."""
-        found: list[_TopicMetadata] = self._client.describe_topics(topics)
+        found: list[_TopicMetadata] = self._again(self._client.describe_topics, topics)
         return {
             topic["name"]: min(len(partition["replica_nodes"]) for partition in topic["partitions"])
             for topic in found
@@ -72,7 +119,8 @@ class Cluster:
     def configs(self, topics: list[str], names: list[str]) -> dict[str, dict[str, str]]:
         """Values in force of some configs of topics that exist. The embedded broker cannot tell."""
         asked = [ConfigResource(ConfigResourceType.TOPIC, topic, dict.fromkeys(names)) for topic in topics]
-        found: dict[str, dict[str, dict[str, str]]] = self._client.describe_configs(asked, config_filter="all")["topic"]
+        told = self._again(self._client.describe_configs, asked, config_filter="all")
+        found: dict[str, dict[str, dict[str, str]]] = told["topic"]
         return {topic: {name: config["value"] for name, config in configs.items()} for topic, configs in found.items()}
 
     def create(self, topics: dict[str, dict[str, str]], partitions: int, replication: int) -> dict[str, TopicError]:
@@ -81,16 +129,38 @@ class Cluster:
             topic: {"num_partitions": partitions, "replication_factor": replication, "configs": configs}
             for topic, configs in topics.items()
         }
-        answer = self._client.create_topics(asked, raise_errors=False)["topics"]
+        answer = self._again(self._client.create_topics, asked, raise_errors=False)["topics"]
         return {
             topic["name"]: TopicError(topic["error_code"], str(topic["error_message"]))
             for topic in answer
             if topic["error_code"] != 0
         }
 
+    def membership(self, group: str) -> Membership:
+        """Who is in a group; nobody, if there is none, or one may not know. The embedded broker cannot tell."""
+        complaints = logging.getLogger("kafka.admin._groups")  # of what Faust adds to a subscription
+        before, complaints.disabled = complaints.disabled, True
+        try:
+            described = self._again(self._client.describe_groups, [group])
+            members = described[group].get("members") or []
+        finally:
+            complaints.disabled = before
+        read = {topic for member in members for topic in subscribed(member["member_metadata"])}
+        return Membership(len(members), frozenset(read))
+
+    def committed(self, group: str, partitions: Iterable[tuple[str, int]] | None = None) -> dict[tuple[str, int], int]:
+        """The offsets that a group goes on from, by topic and partition; those without one are left out.
+
+        Args:
+            partitions: of which; None: of all.
+        """
+        asked = None if partitions is None else [TopicPartition(*each) for each in partitions]
+        found = self._again(self._client.list_group_offsets, {group: asked})[group]
+        return {(tp.topic, tp.partition): each.offset for tp, each in found.items() if each.offset >= 0}
+
     def known_everywhere(self, topics: list[str]) -> bool:
         """Whether every broker that answers knows these topics, and who leads them; else who asks it is misled."""
-        brokers = [broker["broker_id"] for broker in self._client.describe_cluster()["brokers"]]
+        brokers = [broker["broker_id"] for broker in self._again(self._client.describe_cluster)["brokers"]]
         return all(self._knows(broker, topics) for broker in brokers)
 
     def _knows(self, broker: int, topics: list[str]) -> bool:
@@ -106,6 +176,29 @@ class Cluster:
             and all(each["error_code"] == 0 and each["leader_id"] >= 0 for each in topic["partitions"])
             for topic in found
         )
+
+
+def subscribed(metadata: str | Mapping[str, list[str]] | None) -> list[str]:
+    """The topics of a member's subscription, as kafka-python gives it.
+
+    It does not decode Faust's, and gives bytes as text, with escapes for what is none: a version, the count of topics,
+    then of each its size and name.
+
+    >>> subscribed("\\x00\\x04\\x00\\x00\\x00\\x02\\x00\\x05plays\\x00\\x08feedback")
+    ['plays', 'feedback']
+    """
+    if not isinstance(metadata, str):
+        return list(metadata["topics"]) if metadata else []
+    raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), metadata.encode())
+    found: list[str] = []
+    rest = raw[6:]
+    for _ in range(int.from_bytes(raw[2:6])):
+        size = int.from_bytes(rest[:2])
+        found.append(rest[2 : 2 + size].decode(errors="replace"))
+        rest = rest[2 + size :]
+        if not rest:
+            break
+    return found
 
 
 @contextmanager
@@ -125,7 +218,7 @@ def connect(settings: Settings) -> Iterator[Cluster]:
             bootstrap_timeout_ms=timeout_ms,
             request_timeout_ms=timeout_ms,
         )
-        yield Cluster(client)
+        yield Cluster(client, settings.broker_timeout)
     except KafkaError as error:
         raise BrokerUnavailable(
             f"what answers at {settings.brokers} does not answer as a Kafka broker should ({error}): "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from streamer.engine.kafka.sender import BUILDER_BYTES
 from streamer.errors import TopicsError
 from streamer.events import DAY_MS
 from streamer.producing.connection import Cluster, TopicError, connect, open_producer
@@ -21,7 +22,8 @@ _DATED: Final = "message.timestamp.type"
 _BY_BROKER: Final = "LogAppendTime"
 _RAISED: Final = (
     "once workers have written state, partitions must not be raised; new records of users whose partition is another "
-    "now are rejected (wrong_partition). If the setting is wrong, correct it; else make the topics anew under another "
+    "now are rejected (wrong_partition). If the setting is wrong, correct it:  streamer repartition  gives the state "
+    "other partitions, under another topic_prefix. If the topics were raised, make them anew under another "
     "topic_prefix and read the sources again"
 )
 _IN_SYNC: Final = "min.insync.replicas"
@@ -29,8 +31,9 @@ _REPLICAS: Final = 3
 """So many survive a broker that is away and one that dies meanwhile."""
 _ENOUGH: Final = 2
 """Replicas that must have a record before it counts as written, where there are three."""
-LARGEST_BATCH: Final = 16 << 20
-"""Bytes of the largest batch that the compacted topics take; a user's state at its caps is far below."""
+LARGEST_BATCH: Final = BUILDER_BYTES
+"""Bytes of the largest batch that topics take of what grows with a user. What is larger still is cut, or not saved."""
+_SIZE: Final = "max.message.bytes"
 
 
 def wanted(settings: Settings) -> dict[str, dict[str, str]]:
@@ -57,20 +60,20 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
         "cleanup.policy": "compact",
         "delete.retention.ms": retention,
         "max.compaction.lag.ms": str(DAY_MS),
-        "max.message.bytes": str(LARGEST_BATCH),
+        _SIZE: str(LARGEST_BATCH),
     }
     journal = {
         "cleanup.policy": "delete",
         "retention.ms": "-1",
         "segment.ms": str(DAY_MS),
-        "max.message.bytes": str(LARGEST_BATCH),
+        _SIZE: str(LARGEST_BATCH),
     }
     topics = settings.topics
     found = dict.fromkeys((*topics.sources, topics.erasures), sources) | {topics.rejects: events}
     found |= {topics.avoid_lists: newest, topics.state: {**newest, _DATED: _BY_BROKER}}
     found[topics.journal] = journal
     if settings.labels:
-        found[topics.labels] = {**events, "max.message.bytes": str(LARGEST_BATCH)}
+        found[topics.labels] = {**events, _SIZE: str(LARGEST_BATCH)}
     if settings.population:
         kept = str(min(_DELTAS_KEPT_DAYS, settings.retention_days) * DAY_MS)
         found |= dict.fromkeys(of_one_partition(settings), newest)
@@ -160,7 +163,8 @@ def advice(settings: Settings) -> list[str]:
     with connect(settings) as cluster:
         if cluster.embedded:
             return []
-        found = {topic: values for topic, values in cluster.configs(list(topics), [_DATED, _IN_SYNC]).items() if values}
+        asked = cluster.configs(list(topics), [_DATED, _IN_SYNC, _SIZE])
+        found = {topic: values for topic, values in asked.items() if values}
         replicas = cluster.replicas(list(found))
     by_producers = [
         topic for topic, values in found.items() if _DATED in topics[topic] and values[_DATED] != _BY_BROKER
@@ -170,6 +174,12 @@ def advice(settings: Settings) -> list[str]:
         lines.append(
             f"records of {', '.join(by_producers)} are dated by whoever sends them, so a wrong clock is harder to "
             f"tell: set {_DATED}={_BY_BROKER} (kafka-configs --alter)"
+        )
+    small = [topic for topic, values in found.items() if int(values[_SIZE]) < int(topics[topic].get(_SIZE, 0))]
+    if small:
+        lines.append(
+            f"{', '.join(small)}: {_SIZE} is less than {LARGEST_BATCH}: documents that do not fit are cut to their "
+            "strongest entries, and state that does not is not saved: raise it (kafka-configs --alter)"
         )
     return lines + _replica_advice(replicas, {topic: int(values[_IN_SYNC]) for topic, values in found.items()})
 

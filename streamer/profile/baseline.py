@@ -27,7 +27,7 @@ class Baseline:
     def __init__(self, rollup: Rollup, today: int, rules: Rules) -> None:
         self.rollup = rollup.as_of(today)
         self._scale = scale = self.rollup.scale(today)
-        self._population = rules.population
+        self._priors = rules.priors
         self.untried = not (self.rollup.sums[TAG] or self.rollup.sums[CREATOR])
         """No key is known, so that all rate ratios are 1."""
         self._tag_ratio = _RateRatios(self.rollup, TAG, CREDIT_TAG, scale).__getitem__
@@ -35,8 +35,8 @@ class Baseline:
         totals = self.rollup.totals
         self._starts = totals.starts * scale
         self._theta = totals.theta * scale / 1000
-        population = rules.population
-        a = population.abandonment
+        priors = rules.priors
+        a = priors.abandonment
         self.beta = (totals.engaged * scale + PRIOR_STARTS * (1 - a)) / (totals.explained * scale / 1e6 + PRIOR_STARTS)
         """Engagements per start that rates and rate ratios foresee: what starts and ends in vain is not one."""
         abandoned = totals.abandoned * scale
@@ -46,16 +46,16 @@ class Baseline:
 
     def rate(self, starts: int = 0, theta: int = 0) -> float:
         """Starts per examined exposure, with those of a closed session (theta in thousandths) added."""
-        prior = self._population.start_rate
+        prior = self._priors.start_rate
         return (self._starts + starts + PRIOR_EXPOSURES * prior) / (self._theta + theta / 1000 + PRIOR_EXPOSURES)
 
     def abandon_chance(self, duration_s: float | None) -> float:
         """pa: the chance that this user abandons a play of an item this long, s; None: of unknown length."""
-        return min(max(self._population.abandonment_of(duration_s) * self._abandonment, 0.03), 0.95)
+        return min(max(self._priors.abandonment_of(duration_s) * self._abandonment, 0.03), 0.95)
 
     def usual_abandonment(self, duration_s: float | None) -> float:
         """pop_b: the same of people at large."""
-        return self._population.abandonment_of(duration_s)
+        return self._priors.abandonment_of(duration_s)
 
     def rate_ratios(self, tags: Iterable[str], creator: str | None) -> list[float]:
         """λ of the tags, in their order, then of the creator, if there is one; 1 for those unknown."""
@@ -67,7 +67,7 @@ class Baseline:
     def disliked(self, kind: str, value: str) -> float:
         """p = σ(L): the probability that the user dislikes a key; π if unknown."""
         sums = self.rollup.sums_of(kind, value)
-        prior = self._population.prior_of(kind, value)
+        prior = self._priors.prior_of(kind, value)
         if sums is None:
             return prior
         scale = self._scale

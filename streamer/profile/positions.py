@@ -6,7 +6,7 @@ position: far down the page many share one, and a table may repeat values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import field
 
@@ -50,7 +50,15 @@ class PositionedSession(Session, gc=False):
         held = len(self.interactions)
         super().bound(rules)
         if len(self.interactions) < held:
-            self.positions = {c: p for c, p in self.positions.items() if c in self.interactions}
+            self._let_go()
+
+    def keep(self, content_ids: Collection[str]) -> None:
+        """Drops all interactions but these."""
+        super().keep(content_ids)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self.positions = {c: p for c, p in self.positions.items() if c in self.interactions}
 
     def position(self, content_id: str) -> int | None:
         """Where the most attended viewable impression stood; None: unknown."""

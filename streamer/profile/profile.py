@@ -13,7 +13,8 @@ from operator import attrgetter
 from typing import Final, Self
 
 from streamer.events import DAY_MS, Event
-from streamer.population.deltas import Deltas
+from streamer.population.user_delta import UserDelta
+from streamer.profile.erasing import erase
 from streamer.profile.explicit.standing import Standing
 from streamer.profile.forgetting import forget, outlived
 from streamer.profile.labels import Label
@@ -216,14 +217,23 @@ class Profile(State):
             self._raise_doubt(EVERYTHING)
             forget(self)
 
+    def erase(self, until: int) -> None:
+        """Takes what is not newer than a time (ms), and must be kept from taking it in again (spec §5, Erasure)."""
+        erase(self, until)
+        self._baseline = self._ready = self._view = None
+        self._raise_doubt(EVERYTHING)
+
     def take_labels(self) -> list[Label]:
         """The labels of the sessions sealed since the last call, in seal order."""
         taken, self.labels = self.labels, []
         return taken
 
-    def take_population(self, into: Deltas) -> None:
-        """Moves what the user has changed in the sums over all users since the last call to ``into`` (spec §10)."""
-        self.population_changes.take(into)
+    def take_delta(self) -> UserDelta | None:
+        """What the user has changed in the sums over all users since the last call (spec §10); None if it is nothing.
+
+        It belongs to what :meth:`changes` gives at the same time.
+        """
+        return self.population_changes.take()
 
     # --- the document -------------------------------------------------------------------------------------------
 

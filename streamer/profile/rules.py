@@ -26,23 +26,23 @@ class Rules:
     they change in the sums over all users.
     """
 
-    def __init__(self, settings: Settings, population: Priors = DEFAULT) -> None:
+    def __init__(self, settings: Settings, priors: Priors = DEFAULT) -> None:
         self.settings = settings
-        self.snapshots = PriorsInForce(population)
+        self.snapshots = PriorsInForce(priors)
         self.emits = settings.population
         self._share = settings.population_share
         self.gate = Gate(settings)
         self.attention = Attention(settings)
         self.outcomes = OutcomeReader(Abandonment(settings))
         self._expiry = Expiry(settings.half_life_days, settings.window_days)
-        self.scorer = Scorer(settings.half_life_days, self._expiry, population)
+        self.scorer = Scorer(settings.half_life_days, self._expiry, priors)
         self.min_session_ms = round(settings.min_session * 1000)
         self.gap_ms = settings.session_gap * 1000
         self.grace_ms = settings.grace * 1000
         self.window_days = settings.window_days
         self.window_ms = settings.window_days * DAY_MS
         self.half_life_days = settings.half_life_days
-        self.frame = Frame(settings.half_life_days, settings.window_days, population)
+        self.frame = Frame(settings.half_life_days, settings.window_days, priors)
         self.session_items = settings.session_items
         self.session_items_held = 4 * settings.session_items
         self.session_items_kept = 3 * settings.session_items
@@ -58,7 +58,7 @@ class Rules:
         self.dropped: Counter[str] = Counter()
 
     @property
-    def population(self) -> Priors:
+    def priors(self) -> Priors:
         """The snapshot in force."""
         return self.snapshots.current
 
@@ -66,15 +66,15 @@ class Rules:
         """Whether what a user's seals change is added to the sums over all users: the same users at all times."""
         return self.emits and xxhash.xxh64_intdigest(user_id.encode()) < self._share * 2**64
 
-    def adopt(self, population: Priors) -> bool:
+    def adopt(self, priors: Priors) -> bool:
         """Takes a snapshot in; every profile of these rules goes by it from its next step on.
 
         Returns:
             Whether it was taken: one that is not newer than the snapshot in force is passed over.
         """
-        if population.version <= self.population.version:
+        if priors.version <= self.priors.version:
             return False
-        self.snapshots.adopt(population)
-        self.scorer = Scorer(self.half_life_days, self._expiry, population)
-        self.frame.adopt(population)
+        self.snapshots.adopt(priors)
+        self.scorer = Scorer(self.half_life_days, self._expiry, priors)
+        self.frame.adopt(priors)
         return True

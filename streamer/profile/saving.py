@@ -1,7 +1,8 @@
 """How a user's state is saved and loaded again: named parts, and a journal of what changes in open sessions.
 
 Parts are ``h`` (head), ``t<day>`` (tiles) and ``s`` (open sessions at the epoch's beginning). While sessions are open,
-only journal entries are written. A seal, or a journal grown long, begins a new epoch (``profile/saved_sessions.py``).
+only journal entries are written. A seal, an erasure, or a journal grown long begins a new epoch
+(``profile/saved_sessions.py``).
 """
 
 from __future__ import annotations

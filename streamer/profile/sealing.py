@@ -58,7 +58,7 @@ def seal(state: State, session: Session, ready: Tile | None) -> bool:
     touched |= _take_statements(state, session, evidence, changes)
     evicted, dropped = _drop_beyond_caps(state, session)  # 6
     state.frontier = max(state.frontier, session.last)  # 7
-    state.judged_by = rules.population.version
+    state.judged_by = rules.priors.version
     population.settle()
     state.sessions.remove(session)
     state.relist(touched | evicted, session.last)  # 8

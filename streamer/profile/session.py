@@ -8,10 +8,11 @@ from itertools import islice
 from msgspec import Struct, field
 
 from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
+from streamer.profile.explicit.erasing import newer_part, without_items
 from streamer.profile.explicit.feedback import feedback_in
 from streamer.profile.explicit.records import RecordKey, SessionRecord
 from streamer.profile.rules import Rules
-from streamer.scoring.counts import CREATOR, TAG
+from streamer.scoring.counts import CONTENT, CREATOR, TAG
 from streamer.signals import merging
 from streamer.signals.interaction import Interaction, SessionFeedback
 
@@ -185,6 +186,29 @@ class Session(Struct, gc=False):
             if mine_record is not record:
                 mine_record.join(record)
         self.said = None
+
+    def erase(self, until: int) -> dict[RecordKey, SessionRecord]:
+        """Takes what is not newer than a time (ms), which is before ``last``, and the items that were met by then.
+
+        Returns:
+            What was said of these items afterwards.
+        """
+        gone = frozenset(item.content_id for item in self.interactions.values() if item.first <= until)
+        self.keep(self.interactions.keys() - gone)
+        left = {key: part for key, held in self.records.items() if (part := newer_part(held, until)) is not None}
+        late = {key: part for key, part in left.items() if key.scope == CONTENT and key.target in gone}
+        self.records = {key: without_items(part, gone) for key, part in left.items() if key not in late}
+        self.changed_records &= self.records.keys()
+        self.said = None
+        self.start = until + 1
+        if self.cohort_at <= until:
+            self.cohort, self.cohort_at = None, -1
+        return late
+
+    def keep(self, content_ids: Collection[str]) -> None:
+        """Drops all interactions but these."""
+        self.interactions = {name: item for name, item in self.interactions.items() if name in content_ids}
+        self.changed &= self.interactions.keys()
 
     def feedback(self) -> Mapping[str, SessionFeedback]:
         """What was said of its contents and stands."""

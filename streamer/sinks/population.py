@@ -1,5 +1,9 @@
 """What everybody's figures are in Redis, and bringing it there: whatever was there before, the same stands in the end.
 
+Figures never replace newer ones: every batch of commands first compares the time that they are of with that in Redis.
+So an agent that is frozen in the midst of writing, and woken when another has gone on, writes nothing more. A Cluster,
+whose keys are on many servers, cannot do both at once: what such an agent was just sending stands until the next round.
+
 ==========================  =========================================================================================
 ``avoid:~all``              the default list of those of whom nothing is known (string, a document)
 ``avoid:~cohort:{cohort}``  that of those of whom only the cohort is known
@@ -7,6 +11,7 @@
 ``population:rates``        the snapshot's version, and the rates that hold for everybody (string, JSON)
 ``population:tags``         by tag the probability that somebody dislikes it (hash)
 ``population:creators``     likewise by creator; who is not in it has the rates' ``prior``
+``population:as_of``        the time that the newest figures are of, ms since 1970 (string)
 ``population:written``      the strings above that are there now, so that none outlives its reason (set)
 ==========================  =========================================================================================
 """
@@ -14,7 +19,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
@@ -26,18 +31,40 @@ RATES_KEY: Final = "population:rates"
 TAGS_KEY: Final = "population:tags"
 CREATORS_KEY: Final = "population:creators"
 WRITTEN_KEY: Final = "population:written"
+AS_OF_KEY: Final = "population:as_of"
 _AT_ONCE: Final = 1000
+_UNLESS_NEWER: Final = """
+-- KEYS  population:as_of
+-- ARGV  the time that figures are of (ms), then commands, each after the number of its words
+-- Returns 1 if they were done, 0 if there are newer figures.
+local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
+if newest > tonumber(ARGV[1]) then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[1])
+local at = 2
+while at <= #ARGV do
+  local words = tonumber(ARGV[at])
+  redis.call(unpack(ARGV, at + 1, at + words))
+  at = at + words + 1
+end
+return 1
+"""
+
+_Command: TypeAlias = tuple[str | bytes, ...]
 
 
 class Figures(NamedTuple):
     """Everything that Redis should have of the population.
 
     Attributes:
+        as_of: the time that they are of, ms since 1970; greater than that of all figures before.
         rates: the string at ``population:rates``.
         strings: the other strings, by key.
         hashes: the hashes, by key.
     """
 
+    as_of: int
     rates: bytes
     strings: Mapping[str, bytes]
     hashes: Mapping[str, Mapping[str, bytes]]
@@ -54,6 +81,7 @@ def figures_of(priors: Priors, lists: Mapping[bytes, bytes], health: Mapping[byt
     strings = {document_key(name.decode()): document for name, document in lists.items()}
     strings |= {creator_key(creator.decode()): record for creator, record in health.items()}
     return Figures(
+        priors.as_of,
         encode(replace(priors, tags={}, creators={})),
         strings,
         {TAGS_KEY: _in_text(priors.tags), CREATORS_KEY: _in_text(priors.creators)},
@@ -82,8 +110,11 @@ class PopulationWriter(AsyncClosing):
         self._client: AsyncClient = self._address.connect_async()
         self._there: Figures | None = None
 
-    async def write(self, wanted: Figures) -> int:
-        """Makes Redis have exactly these; returns how many values were written or deleted.
+    async def write(self, wanted: Figures) -> int | None:
+        """Makes Redis have exactly these, unless it has newer ones.
+
+        Returns:
+            How many values were written or deleted; None: there are newer ones, and they stay.
 
         Raises:
             RedisUnavailable: some of it may not be there; call it again.
@@ -93,6 +124,8 @@ class PopulationWriter(AsyncClosing):
         except CLIENT_ERRORS as error:
             self._there = None
             raise self._address.unavailable(error) from error
+        except _NewerError:
+            return None
 
     async def close(self) -> None:
         """Closes its connections."""
@@ -100,33 +133,53 @@ class PopulationWriter(AsyncClosing):
 
     async def _write(self, wanted: Figures) -> int:
         there = self._there
-        if there is None or await self._client.get(RATES_KEY) != there.rates:
-            there = await self._begin_anew()
+        if there is None or not await self._is_there(there):
+            there = await self._begin_anew(wanted.as_of)
         self._there = None  # until all of it is done
         commands = [*_changed_strings(there.strings, wanted.strings)]
         for key, values in wanted.hashes.items():
             commands += _changed_fields(key, there.hashes.get(key, {}), values)
         values_changed = len(commands)
-        await self._run([*commands, ("SET", RATES_KEY, wanted.rates)])  # last: with it everything is there
+        await self._run([*commands, ("SET", RATES_KEY, wanted.rates)], wanted.as_of)  # last: then everything is there
         self._there = wanted
         return values_changed
 
-    async def _begin_anew(self) -> Figures:
+    async def _is_there(self, figures: Figures) -> bool:
+        """Whether nobody has written since, or emptied Redis."""
+        as_of = await self._client.get(AS_OF_KEY)
+        return as_of == str(figures.as_of).encode() and await self._client.get(RATES_KEY) == figures.rates
+
+    async def _begin_anew(self, as_of: int) -> Figures:
         """Takes everything for unknown but the names of the strings; the hashes are made empty."""
         names = await self._client.execute_command("SMEMBERS", WRITTEN_KEY)
-        await self._run([("UNLINK", TAGS_KEY), ("UNLINK", CREATORS_KEY)])
-        return Figures(b"", dict.fromkeys(map(bytes.decode, names), b""), {})
+        await self._run([("UNLINK", TAGS_KEY), ("UNLINK", CREATORS_KEY)], as_of)
+        return Figures(as_of, b"", dict.fromkeys(map(bytes.decode, names), b""), {})
 
-    async def _run(self, commands: Sequence[tuple[str | bytes, ...]]) -> None:
+    async def _run(self, commands: Sequence[_Command], as_of: int) -> None:
+        run = self._run_in_cluster if self._address.is_cluster else self._run_at_once
         for first in range(0, len(commands), _AT_ONCE):
-            async with self._client.pipeline(transaction=False) as pipe:
-                for command in commands[first : first + _AT_ONCE]:
-                    pipe.execute_command(*command)
-                await pipe.execute()
+            await run(commands[first : first + _AT_ONCE], as_of)
+
+    async def _run_at_once(self, commands: Sequence[_Command], as_of: int) -> None:
+        words = [word for command in commands for word in (len(command), *command)]
+        if not await self._client.execute_command("EVAL", _UNLESS_NEWER, 1, AS_OF_KEY, as_of, *words):
+            raise _NewerError
+
+    async def _run_in_cluster(self, commands: Sequence[_Command], as_of: int) -> None:
+        if int(await self._client.get(AS_OF_KEY) or 0) > as_of:
+            raise _NewerError
+        async with self._client.pipeline(transaction=False) as pipe:
+            for command in (("SET", AS_OF_KEY, as_of), *commands):
+                pipe.execute_command(*command)
+            await pipe.execute()
 
 
-def _changed_strings(there: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> list[tuple[str | bytes, ...]]:
-    commands: list[tuple[str | bytes, ...]] = []
+class _NewerError(Exception):
+    """Redis has newer figures."""
+
+
+def _changed_strings(there: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> list[_Command]:
+    commands: list[_Command] = []
     for key, value in wanted.items():
         if there.get(key) != value:
             commands += [("SADD", WRITTEN_KEY, key), ("SET", key, value)]
@@ -135,8 +188,8 @@ def _changed_strings(there: Mapping[str, bytes], wanted: Mapping[str, bytes]) ->
     return commands
 
 
-def _changed_fields(key: str, there: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> list[tuple[str | bytes, ...]]:
-    commands: list[tuple[str | bytes, ...]] = [
+def _changed_fields(key: str, there: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> list[_Command]:
+    commands: list[_Command] = [
         ("HSET", key, field, value) for field, value in wanted.items() if there.get(field) != value
     ]
     return commands + [("HDEL", key, field) for field in there.keys() - wanted.keys()]

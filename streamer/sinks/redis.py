@@ -63,7 +63,7 @@ class AvoidListWriter(AsyncClosing):
             known = newest.get(update.user_id)
             if known is not None:
                 counts["coalesced"] += 1
-            if known is None or update.offset > known.offset:
+            if known is None or update.position.is_after(known.position):
                 newest[update.user_id] = update
         applied = await self._apply(list(newest.values()))
         return Written(applied=applied, stale=len(newest) - applied, **counts)
@@ -113,7 +113,7 @@ class AvoidListWriter(AsyncClosing):
     async def clear(self) -> int:
         """Deletes every user's document and guard, and returns how many keys that were.
 
-        For a rebuild from an outbox whose offsets began anew (a topic made again): older guards would outrank it.
+        For a rebuild that is to leave nothing that the outbox does not have, such as another deployment's documents.
 
         Raises:
             RedisUnavailable: some may be left.
@@ -163,8 +163,8 @@ class AvoidListWriter(AsyncClosing):
                     2,
                     document_key(update.user_id),
                     guard_key(update.user_id),
-                    update.offset,
                     update.document or b"",
+                    *update.position,
                     update.expires_at if self._expires and update.expires_at is not None else "",
                     MARGIN_MS,
                 )

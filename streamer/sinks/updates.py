@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from streamer.engine.kafka.records import Record
+from streamer.engine.state.position import Position, term_of
 from streamer.errors import StateCorrupt
 from streamer.scoring.document import decode
 from streamer.sinks.expiry import expires_at_ms
@@ -16,18 +18,27 @@ class Update(Struct, frozen=True, gc=False):
     Args:
         user_id: whose list it is.
         document: its bytes; None: a tombstone, the user has no document any more.
-        offset: the record's offset. All of a user's records are in one partition, so offsets order them.
+        offset: the record's offset.
         expires_at: when the key may go, ms since 1970; None: never. See :func:`streamer.sinks.expiry.expires_at_ms`.
+        partition: the record's partition.
+        term: in which it was written; see :class:`Position`.
     """
 
     user_id: str
     document: bytes | None
     offset: int
     expires_at: int | None = None
+    partition: int = 0
+    term: int = 0
+
+    @property
+    def position(self) -> Position:
+        """Where it stands in the outbox."""
+        return Position(self.term, self.partition, self.offset)
 
     @classmethod
-    def of(cls, user_id: str, document: bytes | None, offset: int, window_days: int) -> Update:
-        """An update whose expiry is worked out from the document.
+    def of(cls, record: Record, partition: int, window_days: int) -> Update:
+        """The update in a record of the outbox, whose expiry is worked out from the document.
 
         Args:
             window_days: how long evidence is kept, days `[window_days]`.
@@ -35,16 +46,17 @@ class Update(Struct, frozen=True, gc=False):
         Raises:
             StateCorrupt: the bytes are no document.
         """
-        if document is None:
-            return cls(user_id, None, offset)
-        try:
-            decoded = decode(document)
-        except msgspec.DecodeError as error:
-            raise StateCorrupt(
-                f"the outbox record of user {user_id!r} at offset {offset} is no document ({error}):"
-                " skip it; the next change of the user's list writes a new one"
-            ) from None
-        return cls(user_id, document, offset, expires_at_ms(decoded, window_days))
+        user_id = (record.key or b"").decode(errors="replace")
+        expires_at = None
+        if record.value is not None:
+            try:
+                expires_at = expires_at_ms(decode(record.value), window_days)
+            except msgspec.DecodeError as error:
+                raise StateCorrupt(
+                    f"the outbox record of user {user_id!r} at offset {record.offset} is no document ({error}):"
+                    " skip it; the next change of the user's list writes a new one"
+                ) from None
+        return cls(user_id, record.value, record.offset, expires_at, partition, term_of(record.headers))
 
 
 class Written(Struct, frozen=True, gc=False):

@@ -18,7 +18,7 @@ from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings, load
 from streamer.sinks import Update
 from streamer.sinks.keys import PREFIX, is_reserved
-from streamer.testing.broker import MemoryBroker
+from streamer.testing.broker import PARTITION, MemoryBroker
 from streamer.testing.reader import AsyncMemoryReader, MemoryReader
 from streamer.testing.worker import MemoryWorker
 
@@ -68,7 +68,7 @@ class StreamerJob:
 
     Args:
         settings: the deployment's; None: as :func:`streamer.settings.load` finds them. State is kept in memory.
-        population: everybody's rates, that users are judged by; None: the constants.
+        priors: everybody's rates, which users are judged by; None: the constants.
         now_ms: the wall clock at the beginning, ms since 1970, which from then on only :meth:`advance` moves; None: it
             is the time of the newest event sent, and never goes back.
 
@@ -77,14 +77,14 @@ class StreamerJob:
     """
 
     def __init__(
-        self, settings: Settings | None = None, population: Priors | None = None, now_ms: int | None = None
+        self, settings: Settings | None = None, priors: Priors | None = None, now_ms: int | None = None
     ) -> None:
         self._settings = settings = settings or load()
         self._names = settings.topics
         self._follows_events = now_ms is None
         self.now_ms = now_ms or 0
         self._broker = MemoryBroker()
-        rules = Rules(settings, DEFAULT if population is None else population)
+        rules = Rules(settings, DEFAULT if priors is None else priors)
         self._worker = MemoryWorker(
             settings, rules, self._broker, MemoryStore(), lambda: self.now_ms, settings.hot_users
         )
@@ -144,8 +144,8 @@ class StreamerJob:
         self._worker.checkpoint()
         outbox = self._broker.logs[self._names.avoid_lists]
         for record in outbox[self._published :]:
-            user = (record.key or b"").decode()
-            self._redis[user] = Update.of(user, record.value, record.offset, self._settings.window_days)
+            update = Update.of(record, PARTITION, self._settings.window_days)
+            self._redis[update.user_id] = update
         self._published = len(outbox)
 
     # --- what comes out ---------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import TypeVar
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.assigned import AssignedPartition, WorkerContext
 from streamer.engine.partition.work import Output
+from streamer.engine.state import outbox
 from streamer.engine.state.recovery import recover_from
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import PartitionStore
@@ -79,9 +80,11 @@ class MemoryWorker:
 
     async def recover(self, store: PartitionStore) -> None:
         """Brings a store up to date."""
-        cut = await recover_from(MemoryScanner(self._broker), self._names, {PARTITION: store})
+        now_ms = self.context.now_ms()
+        cut = await recover_from(MemoryScanner(self._broker), self._names, {PARTITION: store}, now_ms=now_ms)
         for begin in cut.values():
             await rewrite(PARTITION, store, self.context.changelog, begin)
+        await outbox.announce(PARTITION, store, self.context.changelog)
 
     def fetch(self, topic: str, most: int) -> int:
         """Receives the next records of a topic; returns how many."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from tests.backends.kafka import KafkaServer
+from tests.backends.opened import Opened
 from tests.backends.ports import wait_until
 
 SMALL_JVM: Final = ("-Xms128m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
-class KafkaCluster:
+class KafkaCluster(Opened):
     """Brokers that are controllers, too. Topics of three replicas take records while one broker is away.
 
     Args:
@@ -64,6 +64,15 @@ class KafkaCluster:
     def thaw(self, node: int) -> None:
         """Wakes it."""
         os.kill(self.brokers[node - 1].pid, signal.SIGCONT)
+
+    def kill(self, node: int) -> None:
+        """Ends a broker as a crash would."""
+        self.brokers[node - 1].kill()
+
+    def restart(self, node: int) -> None:
+        """Starts it again; returns when all is well."""
+        self.brokers[node - 1].start()
+        self.await_health()
 
     def leader_of(self, topic: str, partition: int, without: int = 0) -> int:
         """The node that leads a partition, -1: none; asked of any broker but one."""
@@ -123,14 +132,3 @@ class KafkaCluster:
     def _admin(self, without: int = 0) -> KafkaAdminClient:
         asked = [broker.bootstrap for node, broker in enumerate(self.brokers, start=1) if node != without]
         return KafkaAdminClient(bootstrap_servers=asked, bootstrap_timeout_ms=3000, request_timeout_ms=3000)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()

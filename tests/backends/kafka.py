@@ -9,13 +9,13 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from streamer.embedded.child import Child
+from tests.backends.opened import Opened
 from tests.backends.ports import NotHere, NotReady, free_port, wait_until
 
 POM: Final = Path(__file__).with_name("kafka-pom.xml")
@@ -24,7 +24,7 @@ TEST_JVM: Final = ("-Xms256m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAt
 """Starts fastest. For benchmarks give a JVM without the last flag and with more heap."""
 
 
-class KafkaServer:
+class KafkaServer(Opened):
     """Started by `start()` or as a context manager. Address, topics and offsets survive `kill()` and `start()`.
 
     Topics are not created by mere use, as in a well-kept cluster: create them (`streamer.producing.topics`).
@@ -155,17 +155,6 @@ class KafkaServer:
             return False
         finally:
             client.close()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
 
 def jars() -> Path:

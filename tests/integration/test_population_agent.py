@@ -15,6 +15,7 @@ import agents
 from streamer.cli.app import app
 from streamer.embedded import EmbeddedRedis
 from streamer.engine.kafka.compacted import PARTITION
+from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import scanner
 from streamer.engine.population.aggregator import announced
 from streamer.engine.population.announcement import Announcement
@@ -29,6 +30,7 @@ from streamer.serving import AvoidListReader, Candidate
 from streamer.settings import Settings
 from tests.backends.ports import free_port
 from tests.crowd import HATED, LOVED, crowd
+from tests.deployment import records_in
 from tests.processes import environment_of, measured, running, wait_for
 
 
@@ -149,6 +151,29 @@ def test_redis_that_is_away_gets_the_newest_figures_when_it_is_back(
         assert told(settings).priors.version > 0
         embedded_redis.start()
         wait_for("it is in Redis", lambda: store.exists("avoid:~all") == 1, child)
+
+
+def test_another_group_s_agent_refuses_and_touches_nothing(settings: Settings, tmp_path: Path) -> None:
+    tell(settings, (Key("tag", "gore"), PASSED_OVER))
+    with running("population", settings, tmp_path / "population.log") as child:
+        wait_for(
+            "totals are saved", lambda: "recovered" in child.tail(200) and told(settings).priors.version > 0, child
+        )
+    before = totals_of(settings)
+    stranger = settings.model_copy(update={"group": "strangers", "population_group": "strangers-population"})
+    with running("population", stranger, tmp_path / "stranger.log") as child:
+        wait_for("it ends", lambda: not child.running, None)
+    assert child.exit_code != 0
+    assert f"belong to group {settings.group!r}" in child.tail(500)
+    assert totals_of(settings) == before
+    with running(
+        "population", stranger.model_copy(update={"former_group": settings.group}), tmp_path / "h.log"
+    ) as child:
+        wait_for("it takes them over", lambda: totals_of(settings) != before, child)
+
+
+def totals_of(settings: Settings) -> list[Record]:
+    return records_in(settings, settings.topics.totals, [PARTITION])
 
 
 def test_an_agent_of_a_population_that_is_off_says_so(settings: Settings) -> None:

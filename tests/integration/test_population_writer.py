@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import redis
@@ -35,11 +35,11 @@ def there(store: redis.Redis) -> dict[bytes, object]:
     }
 
 
-def write(url: str, *steps: Figures | str, store: redis.Redis) -> list[int]:
+def write(url: str, *steps: Figures | str, store: redis.Redis) -> list[int | None]:
     """Writes figures one after another; `flush` is somebody's FLUSHALL in between."""
 
     async def run() -> list[int]:
-        counts = []
+        counts: list[int | None] = []
         async with PopulationWriter(url) as writer:
             for step in steps:
                 if isinstance(step, str):
@@ -55,6 +55,7 @@ def test_figures_are_strings_and_hashes(store: redis.Redis, embedded_redis: Embe
     write(embedded_redis.url, FIRST, store=store)
     found = there(store)
     assert found.pop(b"population:written") == {b"avoid:~all", b"avoid:~cohort:de", b"creator:bait"}
+    assert found.pop(b"population:as_of") == b"0"
     assert b'"version":1' in found.pop(b"population:rates")  # type: ignore[operator]
     assert found == {
         b"avoid:~all": b"all",
@@ -85,6 +86,40 @@ def test_users_lists_and_others_keys_are_left_alone(store: redis.Redis, embedded
     store.mset({"avoid:u1": b"mine", "creator:somebody-elses": b"theirs"})
     write(embedded_redis.url, FIRST, SECOND, store=store)
     assert (store.get("avoid:u1"), store.get("creator:somebody-elses")) == (b"mine", b"theirs")
+
+
+def test_older_figures_do_not_replace_newer_ones(store: redis.Redis, embedded_redis: EmbeddedRedis) -> None:
+    newer = SECOND._replace(as_of=200)
+    write(embedded_redis.url, newer, store=store)
+    expected = there(store)
+    assert write(embedded_redis.url, FIRST._replace(as_of=100), store=store) == [None]
+    assert there(store) == expected
+    assert write(embedded_redis.url, FIRST._replace(as_of=201), store=store) != [None]
+
+
+def test_an_agent_that_is_frozen_while_it_writes_writes_nothing_more_once_another_has(
+    store: redis.Redis, embedded_redis: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.sinks.population._AT_ONCE", 2)
+    expected: dict[bytes, object] = {}
+
+    async def run() -> int | None:
+        async with PopulationWriter(embedded_redis.url) as zombie, PopulationWriter(embedded_redis.url) as other:
+            run_at_once, batches = zombie._run_at_once, 0
+
+            async def freezing(commands: Sequence[tuple[str | bytes, ...]], as_of: int) -> None:
+                nonlocal batches
+                batches += 1
+                if batches == 3:
+                    await other.write(SECOND._replace(as_of=200))
+                    expected.update(there(store))
+                await run_at_once(commands, as_of)
+
+            monkeypatch.setattr(zombie, "_run_at_once", freezing)
+            return await zombie.write(FIRST._replace(as_of=100))
+
+    assert asyncio.run(run()) is None
+    assert there(store) == expected != {}
 
 
 def test_a_redis_that_is_away_is_told() -> None:

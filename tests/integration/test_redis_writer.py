@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamer.embedded import EmbeddedRedis
+from streamer.engine.kafka.records import Record
 from streamer.errors import RedisUnavailable, StateCorrupt
 from streamer.events import DAY_MS
 from streamer.scoring.document import encode
@@ -38,6 +39,11 @@ def url(embedded_redis: EmbeddedRedis, store: redis.Redis) -> str:
     return embedded_redis.url
 
 
+def recorded(value: bytes | None, offset: int, *headers: tuple[str, bytes]) -> Record:
+    """A record of the outbox."""
+    return Record(offset, b"u1", value, 0, headers)
+
+
 def using(url: str, do: Callable[[AvoidListWriter], Awaitable[T]], **settings: object) -> T:
     """Runs `do` with a writer, on an event loop."""
 
@@ -59,7 +65,7 @@ def test_a_document_is_stored_byte_for_byte(url: str, store: redis.Redis) -> Non
     raw = encode(document(entry("tag", "żółć")))
     assert write(url, [Update("u1", raw, 7)]) == [Written(applied=1)]
     assert store.get("avoid:u1") == raw
-    assert store.get("{avoid:u1}:at") == b"7"
+    assert store.get("{avoid:u1}:at") == b"0/0/7"
 
 
 def test_a_stale_record_does_not_overwrite_and_a_repeated_one_is_passed_over(url: str, store: redis.Redis) -> None:
@@ -143,7 +149,7 @@ def test_a_garbled_guard_does_not_keep_a_user_out(url: str, store: redis.Redis) 
     store.hset(guard_key("u2"), "of", "another type")
     store.hset(document_key("u2"), "of", "another type")
     assert write(url, [Update("u1", b"1", 1), Update("u2", b"2", 2)]) == [Written(applied=2)]
-    assert store.mget("avoid:u1", "avoid:u2", guard_key("u1"), guard_key("u2")) == [b"1", b"2", b"1", b"2"]
+    assert store.mget("avoid:u1", "avoid:u2", guard_key("u1"), guard_key("u2")) == [b"1", b"2", b"0/0/1", b"0/0/2"]
 
 
 def test_clearing_deletes_every_users_keys_and_no_others(url: str, store: redis.Redis) -> None:
@@ -170,7 +176,7 @@ def _now_ms() -> int:
 def test_a_key_expires_when_its_document_does_and_its_guard_a_day_later(url: str, store: redis.Redis) -> None:
     now = _now_ms()
     raw = encode(document(as_of=now))
-    update = Update.of("u1", raw, 1, window_days=180)
+    update = Update.of(recorded(raw, 1), 0, window_days=180)
     assert update.expires_at == now + 181 * DAY_MS
     write(url, [update])
     # PEXPIRETIME came with Redis 7, so the time left is added to the clock
@@ -180,7 +186,7 @@ def test_a_key_expires_when_its_document_does_and_its_guard_a_day_later(url: str
 
 def test_a_block_takes_the_expiry_away(url: str, store: redis.Redis) -> None:
     now = _now_ms()
-    write(url, [Update("u1", b"1", 1, now + DAY_MS)], [Update.of("u1", encode(NEVER), 2, window_days=180)])
+    write(url, [Update("u1", b"1", 1, now + DAY_MS)], [Update.of(recorded(encode(NEVER), 2), 0, window_days=180)])
     assert (store.pttl("avoid:u1"), store.pttl(guard_key("u1"))) == (-1, -1)
 
 
@@ -198,8 +204,8 @@ def test_with_the_clock_of_events_nothing_expires(url: str, store: redis.Redis) 
 
 def test_an_outbox_record_that_is_no_document_is_named() -> None:
     with pytest.raises(StateCorrupt, match="user 'u1' at offset 9 is no document"):
-        Update.of("u1", b"{", 9, window_days=180)
-    assert Update.of("u1", None, 9, window_days=180) == Update("u1", None, 9)
+        Update.of(recorded(b"{", 9), 0, window_days=180)
+    assert Update.of(recorded(None, 9, ("term", b"17")), 3, 180) == Update("u1", None, 9, partition=3, term=17)
 
 
 # --- any order -------------------------------------------------------------------------------------------------------
@@ -211,9 +217,10 @@ _users = ["u1", "{u2}"]
 @given(data=st.data())
 def test_any_order_any_repeats_any_batches_end_in_the_newest(url: str, store: redis.Redis, data: st.DataObject) -> None:
     kinds = data.draw(st.lists(st.tuples(st.sampled_from(_users), st.booleans()), min_size=1, max_size=8))
+    anew = data.draw(st.integers(0, len(kinds)))  # from here on in a new log, whose offsets begin again
     records = [
-        Update(user, None if tombstone else b"doc %d" % offset, offset)
-        for offset, (user, tombstone) in enumerate(kinds)
+        Update(user, None if tombstone else b"doc %d" % n, n - anew if n >= anew else n, None, 0, 7 + (n >= anew))
+        for n, (user, tombstone) in enumerate(kinds)
     ]
     arrivals = data.draw(st.permutations(records + data.draw(st.lists(st.sampled_from(records), max_size=4))))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(arrivals)), max_size=3)))

@@ -37,7 +37,7 @@ class Following:
 
     def refresh(self) -> Priors:
         asyncio.run(self._follower.refresh())
-        return self.rules.population
+        return self.rules.priors
 
     def measured(self, name: str) -> float:
         return sums(generate_latest(self.metrics.registry).decode()).get(f"streamer_population_{name}", 0.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lab.oracle.oracle import Oracle, same
-from streamer.events import Event
+from streamer.events import Event, Feedback, Impression
 from streamer.profile import Profile, Rules
 from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings
@@ -98,6 +98,20 @@ def test_i2_by_any_snapshot_of_the_population_and_as_it_is_replaced(
         for number, (turn, population) in enumerate(zip(turns, later, strict=True), 2)
     }
     assert_equal_after_every_step(world, taken, reload_every, first, replaced)
+
+
+@pytest.mark.parametrize("abandonment", [0.195, 0.517])
+def test_i2_an_expectation_half_way_between_two_millionths_is_rounded_as_the_oracle_does(abandonment: float) -> None:
+    # three items in one session, one of them clicked: (1 + 20 · .4) ÷ (.608 + 20) · .408 · (1 − a) is such a one
+    start = watermark_at(10)
+    item: dict[str, object] = {"user_id": "u", "tags": ("x",), "visible_ms": 9000}
+    shown: list[Event | int] = [
+        Impression(**item, ts=start + 6_000 * number, content_id=f"c{number}", position=position)  # type: ignore[arg-type]
+        for number, position in enumerate((5, 300, 300))
+    ]
+    clicked = Feedback(user_id="u", ts=start + 13_000, kind="click", content_id="c2")
+    population = Priors(version=1, start_rate=0.4, abandonment=abandonment)
+    assert_equal_after_every_step(USUAL, [*shown, clicked, 24], 9, population)
 
 
 def _time(step: Event | int) -> int:

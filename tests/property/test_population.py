@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from lab.oracle import population as oracle_population
 from lab.oracle.oracle import Oracle, UserOracle
-from lab.oracle.population import Sums as OracleSums
 from lab.oracle.population import totals as totals_of
+from lab.simulation.sums import in_oracle_s_words
 from streamer.events import Event
 from streamer.population import Deltas, Key, Totals
 from streamer.population.bins import BINS
 from streamer.population.rates import STEP, snapshot
-from streamer.population.sums import COHORT, CohortSums, CreatorSums, EveryoneSums, Sums, TagSums
+from streamer.population.sums import CreatorSums, EveryoneSums, TagSums
 from streamer.profile import Profile, Rules
 from streamer.scoring.buckets import ALL_EDGES
 from streamer.scoring.priors import Priors
@@ -27,32 +27,6 @@ EMITTING = [world.model_copy(update={"population": True, "population_share": 1.0
 steps = st.lists(
     st.one_of(events(), events(), events(), statements(), st.integers(0, 22 * 24)), min_size=1, max_size=45
 )
-
-
-def in_oracle_s_words(totals: Totals) -> OracleSums:
-    """Totals as the oracle names them, zeros left out."""
-    found = {_key(key): _numbers(sums) for key, sums in totals.items()}
-    return {key: kept for key, numbers in found.items() if (kept := {name: n for name, n in numbers.items() if n})}
-
-
-def _key(key: Key) -> tuple[str, ...]:
-    if key.kind == COHORT:
-        return (COHORT, key.cohort, key.value)
-    return (key.kind, key.value) if key.value else (key.kind,)
-
-
-def _numbers(sums: Sums) -> dict[str, int]:
-    match sums:
-        case CreatorSums():
-            names = ("starts", "expected_starts", "plays", "abandoned", "expected_abandoned")
-            return {f"bin_{at}": n for at, n in enumerate(sums.bins)} | {name: getattr(sums, name) for name in names}
-        case EveryoneSums():
-            edges = {edge: str(edge) if edge else "inf" for edge in sums.buckets}
-            plays = {f"plays_{edges[edge]}": pair[0] for edge, pair in sums.buckets.items()}
-            abandoned = {f"abandoned_{edges[edge]}": pair[1] for edge, pair in sums.buckets.items()}
-            return plays | abandoned | {"starts": sums.starts, "theta": sums.theta}
-        case TagSums() | CohortSums():
-            return {name: getattr(sums, name) for name in sums.__struct_fields__}
 
 
 class Pair:
@@ -78,7 +52,8 @@ class Pair:
 
     def emitted(self) -> Deltas:
         deltas = Deltas()
-        self.profile.take_population(deltas)
+        if (delta := self.profile.take_delta()) is not None:
+            delta.add_to(deltas)
         return deltas
 
     def restart(self) -> None:

@@ -18,10 +18,9 @@ from streamer.engine.kafka.producer import BatchProducer, NewRecord
 from streamer.producing import topics
 from streamer.settings import Settings
 from tests.backends.choose import Kafka
+from tests.backends.forgetful import REMEMBERED_S, forgetful_kafka
 from tests.backends.kafka import KafkaServer
 from tests.deployment import records_in, settings_of
-
-REMEMBERED_S = 8.0
 
 
 @pytest.fixture
@@ -64,14 +63,7 @@ def test_what_another_has_claimed_stays_refused_though_one_claims_again_what_is_
 
 @pytest.fixture(scope="module")
 def forgetful(kafka: Kafka) -> Iterator[KafkaServer]:  # asked for the other one, as it is skipped where there is none
-    remembered_ms = str(round(REMEMBERED_S * 1000))
-    properties = {
-        "transactional.id.expiration.ms": remembered_ms,
-        "transaction.remove.expired.transaction.cleanup.interval.ms": "500",
-        "producer.id.expiration.ms": remembered_ms,
-        "producer.id.expiration.check.interval.ms": "500",
-    }
-    with KafkaServer(properties) as server:
+    with forgetful_kafka() as server:
         yield server
 
 

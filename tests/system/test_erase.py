@@ -15,7 +15,7 @@ from streamer.cli.app import app
 from streamer.embedded.child import Child
 from streamer.events import Dislike, encode
 from streamer.partitioning import partition_of
-from streamer.producing import topics
+from streamer.producing import SignalProducer, topics
 from streamer.scoring.document import decode
 from streamer.settings import Settings
 from tests.backends.choose import Kafka, RealRedis
@@ -59,10 +59,13 @@ class Deployment:
             event = Dislike(user_id=user, ts=ts, action="block", scope="creator", creator_id=creator)
             producer.produce(self.settings.topics.dislikes, encode(event), user.encode())
         producer.flush(HANGS_AFTER_S)
-        names = self.settings.topics
+        self.settle(self.settings.topics.sources)
+
+    def settle(self, topics: tuple[str, ...]) -> None:
+        """Waits until what these topics have is saved and served."""
         for group, read in (
-            (self.settings.group, names.sources),
-            (self.settings.publisher_group, (names.avoid_lists,)),
+            (self.settings.group, topics),
+            (self.settings.publisher_group, (self.settings.topics.avoid_lists,)),
         ):
             progress = Progress(self.settings, group, read)
             wait_for("all is read", progress.done, None)
@@ -110,6 +113,21 @@ def test_what_librdkafka_has_sent_is_erased_and_confirmed(deployment: Deployment
     deployment.block("after", "consistent_random")
     after = {USERS[0]: ("after",), USERS[1]: ("after",), USERS[2]: ("after", "before")}
     assert known(settings) == creators_served(settings) == after
+
+
+def test_an_erasure_that_comes_late_takes_what_is_not_newer_and_nothing_else(deployment: Deployment) -> None:
+    settings = deployment.settings
+    deployment.run("worker", settings)
+    deployment.run("publisher", settings)
+    deployment.block("before", "consistent_random")
+    until = time.time_ns() // 1_000_000
+    deployment.block("after", "consistent_random")
+    with SignalProducer(settings) as producer:
+        for user in USERS[:2]:
+            producer.erase(user, until)
+    deployment.settle((settings.topics.erasures,))
+    left = {USERS[0]: ("after",), USERS[1]: ("after",), USERS[2]: ("after", "before")}
+    assert known(settings) == creators_served(settings) == left
 
 
 def test_a_user_with_halves_in_two_partitions_is_erased_in_both(deployment: Deployment) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
 from random import Random
 
 from streamer.engine.kafka.records import Record
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import LabelWrite, Output
+from streamer.engine.population.totals import TotalsTable
 from streamer.engine.state.disk import DiskStore
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.store import Mark, MemoryStore, PartitionStore, UserChange
 from streamer.events import Erasure, Event, Watermark, encode
-from streamer.population import Deltas
-from streamer.population.deltas import decode
+from streamer.population import Totals
+from streamer.population.telling import Source, tell
 from streamer.profile import Rules
 from streamer.scoring import document
 from streamer.scoring.document import Document
@@ -212,14 +212,22 @@ class MemoryJob:
         return {(h["topic"].decode(), int(h["offset"])): h["code"].decode() for h in found}
 
     @property
-    def deltas(self) -> Deltas:
-        """What the population has been told, and what waits to be."""
+    def population(self) -> Totals:
+        """What the sums over all users are, once the population is told what is saved and not told yet."""
         self.settle()
-        told = Deltas()
-        waiting = [*self.worker.context.deltas.waiting.items()]
-        for key, sums in [decode(r.key or b"", r.value or b"") for r in self._deltas] + waiting:
-            told.add(key, deepcopy(sums))
-        return told
+        recovered = MemoryStore()
+        self.bring_up_to_date(recovered)
+        return self.population_with(recovered)
+
+    def population_with(self, recovered: PartitionStore) -> Totals:
+        """The same, of a store that is recovered already."""
+        table, records = TotalsTable(), list(self._deltas)
+        for number, deltas in recovered.untold:
+            for key, value in tell(Source(0, recovered.untold.lineage), number, deltas):
+                records.append(Record(len(records), key, value, 0))
+        table.count(records)
+        assert not table.corrupt
+        return table.totals
 
     def written(self) -> dict[str, Document]:
         """The documents that Redis would hold."""

@@ -31,13 +31,13 @@ class Ours(Rule):
 
     def __init__(self, user_id: str, rules: Rules) -> None:
         super().__init__(user_id, rules)
-        self.neutral = logit(rules.population.prior)
+        self.neutral = logit(rules.priors.prior)
         self._profile = Profile(user_id, rules)
         self._due: int | None = None
         self._known: tuple[int, Document | None] | None = None
 
     def unknown(self, key: Key) -> float:
-        return logit(self.rules.population.prior_of(*key))
+        return logit(self.rules.priors.prior_of(*key))
 
     def see(self, event: Event) -> None:
         if self._due is not None and event.ts >= self._due:

@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from streamer.engine.kafka.ports import Producer
+from streamer.engine.kafka.appending import append
+from streamer.engine.kafka.ports import Producer, Reader
 from streamer.engine.kafka.producer import NewRecord
-from streamer.engine.kafka.scan import Scanner
 from streamer.events import CLAIM
 
 PARTITION: Final = 0
 _CLAIM_KEY: Final = CLAIM.encode()
 
 
-async def newest_values(topics: Scanner, topic: str) -> dict[bytes, bytes]:
+async def newest_values(topics: Reader, topic: str) -> dict[bytes, bytes]:
     """The newest value of every key that a topic of one partition has; keys that are no text are a stranger's."""
     found: dict[bytes, bytes] = {}
     async for scanned in topics.scan(topic, {PARTITION: 0}):
@@ -63,7 +63,8 @@ class CompactedTopic:
         """
         entries = [NewRecord(key, value) for key, value in wanted.items() if self.held.get(key) != value]
         entries += [NewRecord(key, None) for key in self.held if key not in wanted]
-        for sent in await self._producer.send(self._topic, PARTITION, [[entry] for entry in entries]):
-            await sent.done
-        self.held = dict(wanted)
-        return len(entries)
+        ends = await append(self._producer, self._topic, PARTITION, [[entry] for entry in entries], "figure_bytes")
+        taken = [entry for entry, end in zip(entries, ends, strict=True) if end is not None]
+        refused = {entry.key for entry, end in zip(entries, ends, strict=True) if end is None}
+        self.held = {key: value for key, value in wanted.items() if key not in refused}
+        return len(taken)

@@ -110,6 +110,7 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
         given: number of the session that the answer is of, 0: none.
         named: the partitions in the answer.
         out_of_range: those whose offset the broker does not have.
+        raw: by partition, the bytes of its record batches.
     """
 
     def __init__(self, whole: FetchRequest, session: _FetchSession) -> None:
@@ -123,6 +124,7 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
         self.given = 0
         self.named: set[Key] = set()
         self.out_of_range: set[Key] = set()
+        self.raw: dict[Key, bytes] = {}
         self._whole = whole.topics
         self._response_type: Any = None
 
@@ -160,6 +162,7 @@ class SessionRequest(FetchRequest):  # type: ignore[misc]
         rows = [(topic, row) for topic, partitions in response.topics for row in partitions]
         self.named = {(topic, row[0]) for topic, row in rows}
         self.out_of_range = {(topic, row[0]) for topic, row in rows if row[1] == _OUT_OF_RANGE}
+        self.raw = {(topic, row[0]): row[-1] for topic, row in rows if row[-1]}
         return response
 
     def left_out(self) -> Iterator[tuple[Key, int]]:

@@ -42,8 +42,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         fetcher, consumer = self._ensure_consumer()._fetcher, cast(Any, self.consumer)
         out_of_range = positions.OutOfRange(consumer.out_of_range)
-        fetching.install(fetcher, fetching.Pace(consumer.fetch_interval_s), out_of_range=out_of_range)
+        pace = fetching.Pace(consumer.fetch_interval_s)
+        fetching.install(fetcher, pace, out_of_range=out_of_range, count_unreadable=self._count_unreadable)
         positions.look_up_leaders(fetcher, out_of_range)
+
+    def _count_unreadable(self, topic: str, count: int) -> None:
+        told = cast(Any, self.consumer).count_unreadable
+        if told is not None:
+            told(topic, count)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

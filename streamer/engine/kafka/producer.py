@@ -29,20 +29,23 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced, UnknownTopicOrPartitionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.producer.transaction_manager import PidAndEpoch
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from streamer.engine.kafka import claims
+from streamer.engine.kafka.identities import TOO_LARGE
 from streamer.engine.kafka.pulse import Pulse
-from streamer.engine.kafka.sender import Sender, open_sender
+from streamer.engine.kafka.sender import BUILDER_BYTES, Sender, open_sender
+from streamer.errors import TopicsError
 from streamer.events import CLAIM, LEAST_TS_MS
 from streamer.settings import Settings
 
 BATCH_BYTES: Final = 512 * 1024
 """Uncompressed size at which a batch is sent: half of a broker's default limit."""
 _RECORD_OVERHEAD: Final = 40
+_BATCH_OVERHEAD: Final = 100
 _BY_BROKER: Final = 1  # LogAppendTime
 RENEWED_AFTER_S: Final = 3600.0
 """A claim is renewed this often, or four times within what brokers remember, if they say that that is less."""
@@ -101,15 +104,27 @@ class BatchProducer:
         self._of_checkpoints = {settings.topics.state, settings.topics.journal}
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
-    async def start(self) -> None:
+    async def start(self, topics: Iterable[str] = ()) -> None:
         """Connects.
+
+        Args:
+            topics: that will be written to. A client that has not heard of a topic when it writes to it for the first
+                time takes a broker that is away for a topic that is not there.
 
         Raises:
             BrokerUnavailable: no broker answered in time.
+            TopicsError: a topic is not there.
         """
         self._outputs = await open_sender(self._settings, self._pulse)
         self._checkpoints = await open_sender(self._settings, self._pulse)
         self._pulse.start()
+        await asyncio.gather(*(self._hear_of(topic) for topic in topics))
+
+    async def _hear_of(self, topic: str) -> None:
+        try:
+            await self.partitions(topic)
+        except UnknownTopicOrPartitionError:
+            raise TopicsError([f"topic {topic} does not exist: run  streamer topics create"]) from None
 
     async def close(self) -> None:
         """Sends what is under way and disconnects."""
@@ -134,6 +149,7 @@ class BatchProducer:
             self._claims = {}
             for sender in self._senders():
                 await sender.producer.flush()
+                sender.identities.begin_anew()
             self._pulse.revive()
             await asyncio.gather(*(self._claim(partition, topics) for partition in partitions))
 
@@ -203,7 +219,11 @@ class BatchProducer:
         return len(await self._writer(topic).producer.partitions_for(topic))
 
     async def send(self, topic: str, partition: int, groups: Iterable[Sequence[NewRecord]]) -> list[Sent]:
-        """Sends groups of records in order, none of them split over two batches."""
+        """Sends groups of records in order, none of them split over two batches.
+
+        What is larger than a batch may be is refused as a broker refuses what is larger than its topic takes: whoever
+        waits for it is told (``TOO_LARGE``).
+        """
         producer = self._writer(topic).producer
         sent = []
         builder, size = producer.create_batch(), 0
@@ -212,9 +232,12 @@ class BatchProducer:
             if size and size + weight > BATCH_BYTES:
                 sent.append(await self._send(builder, topic, partition))
                 builder, size = producer.create_batch(), 0
+            if weight > BUILDER_BYTES - _BATCH_OVERHEAD:
+                sent.append(_refused(len(group)))
+                continue
             for key, value, headers in group:
                 if builder.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
-                    raise ValueError(f"a group of {weight} bytes for {topic} does not fit into one record batch")
+                    raise RuntimeError(f"a record for {topic} does not fit where it was weighed to fit; report this")
             size += weight
         if size:
             sent.append(await self._send(builder, topic, partition))
@@ -235,6 +258,7 @@ class BatchProducer:
                 done = await writer.send_batch(builder, topic, partition=partition)
             except KafkaTimeoutError:  # the batch before it still waits for the broker, this one was not taken
                 continue
+            self._writer(topic).identities.handed_over(TopicPartition(topic, partition))
             self._last[topic, partition] = done
             if self._heard is not None:
                 done.add_done_callback(self._listen)
@@ -254,6 +278,12 @@ class BatchProducer:
         if sender is None:
             raise RuntimeError("the producer is not started")
         return sender
+
+
+def _refused(size: int) -> Sent:
+    done: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
+    done.set_exception(TOO_LARGE[0]())
+    return Sent(done, size)
 
 
 def _weight(entry: NewRecord) -> int:

@@ -28,6 +28,11 @@ class Record(NamedTuple):
     appended: bool = False
 
 
+def size_of(record: Record) -> int:
+    """Bytes of key and value."""
+    return len(record.key or b"") + len(record.value or b"")
+
+
 class Fetched(NamedTuple):
     """How far a partition had been read, and how far it reached, when the broker was last asked.
 

@@ -1,6 +1,6 @@
 """Reads topics once, to the end they have now, outside any consumer group: for recovery and for tools.
 
-Faust seam: none.
+Faust seam: the fetcher asks and unpacks as a worker's does (``engine/kafka/fetching.py``).
 
 What must hold for it to be right: the end is taken before the first record is read; gaps left by compaction and
 transactions count as read; where to begin is only where it still exists, else it is the log's start, before the read
@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from streamer.engine.kafka import bootstrap
-from streamer.engine.kafka.fetching import READ_COMMITTED
+from streamer.engine.kafka import bootstrap, fetching
 from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS, look_up_leaders
 from streamer.engine.kafka.records import Record
 from streamer.errors import BrokerUnavailable
@@ -91,7 +90,7 @@ class Scanner:
             began, before = time.monotonic(), _left(at, ends)
             for tp, fetched in (await consumer.getmany(*left, timeout_ms=_POLL_MS)).items():
                 at[tp] = fetched[-1].offset + 1
-                records = [Record(r.offset, r.key, r.value, r.timestamp, r.headers) for r in fetched]
+                records: Sequence[Record] = fetched
                 if at[tp] > ends[tp]:
                     records = [record for record in records if record.offset < ends[tp]]
                 yield Scanned(tp.partition, records, total - _left(at, ends), total)
@@ -105,13 +104,19 @@ class Scanner:
 
 
 @asynccontextmanager
-async def scanner(settings: Settings, reading: str, committed_only: bool = False) -> AsyncIterator[Scanner]:
+async def scanner(
+    settings: Settings,
+    reading: str,
+    committed_only: bool = False,
+    count_unreadable: Callable[[str, int], None] | None = None,
+) -> AsyncIterator[Scanner]:
     """Connects to the broker.
 
     Args:
         settings: which brokers, and how long to wait for them.
         reading: what is going to be read, for errors.
         committed_only: whether a topic ends, for this, where the first open transaction begins.
+        count_unreadable: told of topics with records that cannot be unpacked, and how many; they are stepped over.
 
     Raises:
         BrokerUnavailable: no broker answered within ``broker_timeout``, or one stopped answering.
@@ -124,11 +129,12 @@ async def scanner(settings: Settings, reading: str, committed_only: bool = False
         fetch_max_wait_ms=_POLL_MS,
         request_timeout_ms=round(settings.broker_timeout * 1000),
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
-        isolation_level=READ_COMMITTED if committed_only else "read_uncommitted",
+        isolation_level=fetching.READ_COMMITTED if committed_only else "read_uncommitted",
     )
     bootstrap.choose(consumer._client, settings.broker_timeout)
     try:
         await consumer.start()
+        fetching.install(consumer._fetcher, fetching.Pace(0), count_unreadable=count_unreadable)
         look_up_leaders(consumer._fetcher)
         yield Scanner(consumer)
     except KafkaError as error:

@@ -57,12 +57,14 @@ class BatchConsumer(driver.Consumer):
         committed_only: whether to leave out what a transaction has not committed; read when the consumer starts. For
             topics that others write; in our own a stranger's open transaction must hide nothing.
         count_reset: told of topics that are read from their beginning though they were read further, and why.
+        count_unreadable: told of topics with records that cannot be read, and how many.
     """
 
     fetch_interval_s: float = fetching.FETCH_INTERVAL_S
     together: frozenset[str] = frozenset()
     committed_only: bool = False
     count_reset: Callable[[str, str], None] | None = None
+    count_unreadable: Callable[[str, int], None] | None = None
     _ending: asyncio.Future[None] | None = None
     before_revoked: Callable[[set[TP]], Awaitable[None]] | None = None
     before_assigned: Callable[[set[TP]], Awaitable[None]] | None = None

@@ -128,6 +128,10 @@ class Watchdog:
         """A topic is read from its beginning, though it was read further."""
         self._metrics.offset_resets.labels(topic, why).inc()
 
+    def count_unreadable(self, topic: str, count: int) -> None:
+        """Records that cannot be unpacked were stepped over."""
+        self._metrics.count_unreadable(topic, count)
+
     async def look(self, readings: Mapping[TP, Reading], passed_s: float) -> None:
         """Call it now and then, with how long ago the last call was.
 

@@ -11,25 +11,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Self
 
 from faust.types import TP
 
 from streamer.engine.kafka.ports import Consumer, Producer
-from streamer.engine.kafka.records import Batch
+from streamer.engine.kafka.records import Batch, size_of
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.output import OutputWriter, Pending
 from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import Output
 from streamer.engine.population.deltas import DeltaWriter
+from streamer.engine.state import outbox
 from streamer.engine.state.changelog import ChangelogWriter, JournalWriter
 from streamer.engine.state.checkpoint import Checkpoint, Taken
+from streamer.engine.state.lookup import profile_in
 from streamer.engine.state.rewriting import rewrite
 from streamer.engine.state.store import PartitionStore
+from streamer.errors import OutboxReplaced
+from streamer.population import Deltas
+from streamer.population.telling import Source
 from streamer.profile import Rules
+from streamer.scoring.document import Document
 from streamer.settings import Settings
 
 _SLICE_EVENTS: Final = 5_000
@@ -72,10 +78,10 @@ class WorkerContext(NamedTuple):
             settings,
             rules,
             metrics,
-            ChangelogWriter(producer, topics.state),
-            JournalWriter(producer, topics.journal),
+            ChangelogWriter(producer, topics.state, metrics),
+            JournalWriter(producer, topics.journal, metrics),
             OutputWriter(producer, topics, metrics),
-            DeltaWriter(producer, topics.population, metrics),
+            DeltaWriter(producer, topics.population if settings.population else None, metrics),
             consumer,
             now_ms,
             now_ms if latest_ms is None else latest_ms,
@@ -99,8 +105,9 @@ class AssignedPartition:
         self._topics = (*context.settings.topics.sources, context.settings.topics.erasures)
         self._processor: PartitionProcessor | None = None
         self._early: list[tuple[str, Batch]] = []
+        self._early_bytes = 0
         self._held: set[str] = set()
-        self._pending = Pending(0)
+        self._pending = Pending()
         self._slicing = asyncio.Lock()
         self._saving = asyncio.Lock()
         self._torn = False
@@ -110,11 +117,8 @@ class AssignedPartition:
         context = self._context
         settings = context.settings
         placement = Placement(self.partition, settings.partitions, settings.partitioner)
-        processor = PartitionProcessor(
-            self.partition, settings, context.rules, store, capacity, context.deltas.waiting, placement
-        )
-        if store.mark is not None:
-            self._pending.outbox_end = store.mark.outbox_end
+        processor = PartitionProcessor(self.partition, settings, context.rules, store, capacity, placement)
+        self._pending.outbox = store.outbox
         self.store = store
         for topic, batch in self._early:
             processor.receive(topic, batch, context.latest_ms())
@@ -137,7 +141,10 @@ class AssignedPartition:
             self._hold(self._processor.too_far_ahead())
         else:
             self._early.append((topic, batch))
-            if sum(len(early) for _, early in self._early) > self._context.settings.buffer_events:
+            self._early_bytes += sum(map(size_of, batch))
+            settings = self._context.settings
+            many = sum(len(early) for _, early in self._early) > settings.buffer_events
+            if many or self._early_bytes > settings.buffer_bytes:
                 self._hold(self._topics)
 
     def _hold(self, topics: Iterable[str]) -> None:
@@ -189,8 +196,10 @@ class AssignedPartition:
 
     @property
     def crowded(self) -> bool:
-        """So many users have changed that they should be saved now."""
-        return self._processor is not None and self._processor.users.crowded
+        """So many users have changed, or so much waits for the broker's ack, that all should be saved now."""
+        if self._processor is None:
+            return False
+        return self._processor.users.crowded or self._pending.size > self._context.settings.buffer_bytes
 
     # --- checkpoints ----------------------------------------------------------------------------------------
 
@@ -207,19 +216,30 @@ class AssignedPartition:
             processor, store = self._processor, self.store
             if processor is None or store is None or self._torn:
                 return None
+            untold = store.untold.take()
             return Taken(
                 store,
                 processor.take_changes(),
                 processor.mark(),
                 store.journal.begin,
-                partial(self._settle, self._pending.take()),
+                partial(self._settle, store, self._pending.take(), untold),
                 partial(self._saved, processor.progress()),
+                processor.users.refuse,
             )
 
-    async def _settle(self, written: Pending) -> int:
-        self._pending.outbox_end = await self._context.output.settle(self.partition, written)
-        await self._context.deltas.flush()
-        return self._pending.outbox_end
+    async def _settle(self, store: PartitionStore, written: Pending, untold: Sequence[tuple[int, Deltas]]) -> int:
+        def newest(user: str) -> Document | None:
+            return profile_in(store, user, self._context.rules).document()
+
+        context = self._context
+        try:
+            end = await context.output.settle(self.partition, written, self._pending, newest)
+        except OutboxReplaced:
+            await outbox.disown(self.partition, store, context.changelog)
+            raise
+        self._pending.outbox = self._pending.outbox._replace(end=end)
+        await context.deltas.tell(Source(self.partition, store.untold.lineage), untold)
+        return end
 
     def _saved(self, progress: Mapping[str, int]) -> None:
         for topic, offset in progress.items():
@@ -233,7 +253,8 @@ class AssignedPartition:
             if processor is None or store is None or self.is_leaving or begin <= store.changelog_begin:
                 return
             changelog = self._context.changelog
-            await rewrite(self.partition, store, changelog, begin, processor.erasing, lambda: self.is_leaving)
+            await self._context.deltas.tell_all(self.partition, store.untold)
+            await rewrite(self.partition, store, changelog, begin, processor.erasures.unsaved, lambda: self.is_leaving)
 
     # --- metrics --------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 Faust seam: none; no I/O.
 
 What must hold for it to be right: records arrive in offset order (those received before, as after a seek back, are
-passed over), and leave from the front only.
+passed over), and leave from the front only; whoever takes some says so (:meth:`Inbox.taken`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from streamer.engine.kafka.records import Record
 from streamer.engine.partition.watermark import Lane
@@ -38,9 +38,14 @@ class Inbox:
         partition: which of its partitions.
         lane: its place in the partition's clock.
         decoder: for its records.
+
+    Attributes:
+        waiting: what is not processed yet.
+        received_to: offset of the last record received; -1: none.
+        size: bytes of what waits, or more: what was received together counts until all of it is taken.
     """
 
-    __slots__ = ("_decoder", "_partition", "lane", "name", "received_to", "topic", "waiting")
+    __slots__ = ("_decoder", "_partition", "_sizes", "lane", "name", "received_to", "size", "topic", "waiting")
 
     def __init__(self, name: str, topic: str, partition: int, lane: Lane, decoder: EventDecoder) -> None:
         self.name = name
@@ -48,6 +53,8 @@ class Inbox:
         self.lane = lane
         self.waiting: deque[Arrival] = deque()
         self.received_to = -1
+        self.size = 0
+        self._sizes: deque[tuple[int, int]] = deque()
         self._partition = partition
         self._decoder = decoder
 
@@ -64,7 +71,7 @@ class Inbox:
             now_ms: the wall clock, for events from the future; when the broker appended a record counts instead, if it
                 says so: in a backlog that was long ago, and this worker's clock may be wrong.
         """
-        rejects = []
+        rejects, size = [], 0
         decode, append = self._decoder.decode, self.waiting.append
         received_to, buffered_to = self.received_to, self.lane.buffered_to
         for record in records:
@@ -72,7 +79,8 @@ class Inbox:
                 continue
             received_to = record.offset
             try:
-                event = decode(record.key, record.value, record.timestamp if record.appended else now_ms)
+                value = record.value
+                event = decode(record.key, value, record.timestamp if record.appended else now_ms)
             except InvalidEvent as error:
                 rejects.append(Reject(self.topic, self._partition, record, error.code, error.detail))
                 continue
@@ -86,11 +94,32 @@ class Inbox:
                 if LEAST_TS_MS <= record.timestamp < ts:
                     ts = record.timestamp
             append((ts, event, record, self))
+            size += len(value or b"")
             if ts > buffered_to:
                 buffered_to = ts
         self.received_to, self.lane.buffered_to = received_to, buffered_to
         self.lane.waiting = len(self.waiting)
+        if size:
+            self.size += size
+            self._sizes.append((received_to, size))
         return rejects
+
+    def taken(self) -> None:
+        """Something has left: ``size`` and the lane follow."""
+        self.lane.waiting, done = len(self.waiting), self.processed_to
+        while self._sizes and self._sizes[0][0] <= done:
+            self.size -= self._sizes.popleft()[1]
+
+
+class Buffer(NamedTuple):
+    """How much may wait in an inbox: events, and their bytes."""
+
+    events: int
+    size: int
+
+    def is_exceeded(self, inbox: Inbox) -> bool:
+        """More than that waits."""
+        return len(inbox.waiting) > self.events or inbox.size > self.size
 
 
 def slice_end(inboxes: Sequence[Inbox], aligned_to: int, limit: int) -> int:

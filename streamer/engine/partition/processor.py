@@ -17,19 +17,19 @@ What must hold for it to be right:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
-from streamer.engine.kafka.records import Record
-from streamer.engine.partition.inbox import Arrival, Inbox, slice_end
+from streamer.engine.kafka.records import Record, size_of
+from streamer.engine.partition.erasures import Erasures
+from streamer.engine.partition.inbox import Arrival, Buffer, Inbox, slice_end
 from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.users import Users
 from streamer.engine.partition.watermark import PartitionClock
-from streamer.engine.partition.work import LabelWrite, Output, Reject, Step, Write
-from streamer.engine.state.store import ERASED, MARK_VERSION, WRITTEN, Mark, PartitionStore, UserChange
+from streamer.engine.partition.work import Output, Reject, Step, Write
+from streamer.engine.state.store import ERASED, HEAD, MARK_VERSION, TILE, WRITTEN, Mark, PartitionStore, UserChange
 from streamer.events import DAY_MS, Erasure, Event, EventDecoder, Watermark
-from streamer.population import Deltas
 from streamer.profile import EventFate, Rules
 from streamer.settings import Settings
 
@@ -48,18 +48,18 @@ class PartitionProcessor:
         rules: the compiled rules, shared by all partitions.
         store: the partition's state, recovered.
         capacity: users kept decoded.
-        deltas: where to add what seals change in the population's sums.
         placement: where users belong; None: whatever comes belongs here.
     """
 
     def __init__(
-        self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas,
+        self, partition: int, settings: Settings, rules: Rules, store: PartitionStore, capacity: int,
         placement: Placement | None = None,
     ) -> None:  # fmt: skip
         self.partition = partition
         self._placement = placement
         self.store = store
-        self.users = Users(rules, store, capacity, deltas)
+        self.users = Users(rules, store, capacity)
+        self.erasures = Erasures(self.users, store, placement, settings.labels)
         max_future_ms = round(settings.max_future * 1000)
         self.clock = PartitionClock(
             _SOURCES, settings.clock, round(settings.allowed_lag * 1000), (_ERASURES,), max_future_ms
@@ -72,14 +72,14 @@ class PartitionProcessor:
             for name, lane in self.clock.lanes.items()
         }
         self._sources = [self._inboxes[prefix + name] for name in _SOURCES]
-        self._erasures = self._inboxes[prefix + _ERASURES]
-        self._buffer_events = settings.buffer_events
-        self._labels = settings.labels
+        self._erasures_inbox = self._inboxes[prefix + _ERASURES]
+        self._buffer = Buffer(settings.buffer_events, settings.buffer_bytes)
         self._erased_kept_ms = settings.retention_days * DAY_MS  # events from before may be sent or read again so long
         self._owner = settings.partitions, settings.group
         self._rejects: list[Reject] = []
-        self._erased_parts: dict[str, dict[str, bytes | None]] = {}
-        self._lineage = secrets.token_hex(8) if store.mark is None else store.mark.lineage
+        self._rejected_bytes = 0
+        begun = store.untold.lineage or secrets.token_hex(8)
+        self._lineage = store.untold.lineage = begun if store.mark is None else store.mark.lineage
 
     # --- what arrives ---------------------------------------------------------------------------------------
 
@@ -91,15 +91,23 @@ class PartitionProcessor:
             records: in offset order.
             now_ms: the wall clock, for events from the future.
         """
-        self._rejects += self._inboxes[topic].receive(records, now_ms)
+        rejects = self._inboxes[topic].receive(records, now_ms)
+        if rejects:
+            self._rejects += rejects
+            self._rejected_bytes += sum(size_of(reject.record) for reject in rejects)
 
     def too_far_ahead(self) -> list[str]:
-        """Full names of the topics that have more buffered than ``buffer_events``: not to be fetched."""
-        return [inbox.topic for inbox in self._sources if len(inbox.waiting) > self._buffer_events]
+        """Full names of the topics beyond ``buffer_events`` or ``buffer_bytes``, or all if rejects are: to be held."""
+        if self._rejected_bytes > self._buffer.size:
+            return list(self._inboxes)
+        return [inbox.topic for inbox in self._sources if self._buffer.is_exceeded(inbox)]
 
     def wants_more(self) -> list[str]:
-        """Full names of the topics with less than half of ``buffer_events`` buffered: to be fetched again."""
-        return [inbox.topic for inbox in self._inboxes.values() if len(inbox.waiting) <= self._buffer_events // 2]
+        """Full names of the topics with less than half of that buffered: to be fetched again."""
+        if self._rejected_bytes > self._buffer.size:
+            return []
+        half = Buffer(self._buffer.events // 2, self._buffer.size // 2)
+        return [inbox.topic for inbox in self._inboxes.values() if not half.is_exceeded(inbox)]
 
     @property
     def buffered(self) -> int:
@@ -135,15 +143,15 @@ class PartitionProcessor:
         for inbox in self._inboxes.values():
             inbox.lane.caught_up_ms = caught_up.get(inbox.topic)
         out = Output(rejects=self._rejects)
-        self._rejects = []
-        self._erase_arrived(out)
+        self._rejects, self._rejected_bytes = [], 0
+        erased = self._erase_arrived(out)
         before = self.clock.watermark
         by_user, out.more = self._take(limit, out)
         after = self.clock.advance(now_ms)
         for user, arrivals in by_user.items():
             self._step(user, arrivals, before, after, out)
             yield
-        for user in self.users.deadlines.due(after):
+        for user in dict.fromkeys([*erased, *self.users.deadlines.due(after)]):
             if user not in by_user:
                 self._step(user, (), before, after, out)
                 yield
@@ -166,20 +174,22 @@ class PartitionProcessor:
                     newest = max(newest, ts)
                     continue
                 user = event.user_id  # type: ignore[union-attr]
-                if ts > newest:
-                    newest = ts if arrival[2].appended else inbox.lane.reached(ts, user)
+                known, record = by_user.get(user), arrival[2]
+                fits = known is not None and record.key is not None
+                misplaced = None if fits else self._misplaced(inbox, record, user)
+                if ts > newest and misplaced is None:  # what is rejected says nothing of what time it is
+                    newest = ts if record.appended else inbox.lane.reached(ts, user)
                 if erased and event.ts <= erased.get(user, -1):  # type: ignore[union-attr]
                     out.erased[inbox.name] += 1
-                    continue
-                known = by_user.get(user)
-                if known is not None and arrival[2].key is not None:
-                    known.append(arrival)
-                elif (misplaced := self._misplaced(inbox, arrival[2], user)) is not None:
+                elif misplaced is not None:
                     out.rejects.append(misplaced)
+                elif known is not None:
+                    known.append(arrival)
                 else:
-                    by_user.setdefault(user, []).append(arrival)
+                    by_user[user] = [arrival]
             out.events[inbox.name] += before - room
-            inbox.lane.newest, inbox.lane.waiting = newest, len(waiting)
+            inbox.lane.newest = newest
+            inbox.taken()
         return by_user, any(inbox.waiting and inbox.waiting[0][0] <= aligned_to for inbox in self._sources)
 
     def _misplaced(self, inbox: Inbox, record: Record, user: str) -> Reject | None:
@@ -203,51 +213,27 @@ class PartitionProcessor:
             newest = max((a[1].ts for a in applied), default=None)  # type: ignore[union-attr]
             out.writes.append(Write(user, done.document, newest))
 
-    # --- erasure ----------------------------------------------------------------------------------------------
-
-    def _erase_arrived(self, out: Output) -> None:
-        inbox = self._erasures
+    def _erase_arrived(self, out: Output) -> list[str]:
+        """Does the erasures that have arrived; returns of whom something newer is left, and no document."""
+        inbox, partly = self._erasures_inbox, []
         while inbox.waiting:
             event = inbox.waiting.popleft()[1]
-            if isinstance(event, Erasure):
-                out.events[_ERASURES] += 1
-                if event.ts > self.store.erased.get(event.user_id, -1):
-                    self._erase(event, out)
-        inbox.lane.waiting = 0
-
-    def _erase(self, erasure: Erasure, out: Output) -> None:
-        user = erasure.user_id
-        gone = self._erased_parts.setdefault(user, {})
-        gone.update(dict.fromkeys(self.store.parts(user)))
-        if user in self.store.unsaved:  # gone here, as the outbox has its tombstone, but not from the changelog
-            gone[WRITTEN] = None
-        is_known = user in self.users or not gone.keys() <= {ERASED}
-        for name in gone:
-            self.store.put(user, name, None)
-        gone[ERASED] = erasure.ts.to_bytes(8)
-        self.store.put(user, ERASED, gone[ERASED])
-        self.store.unsaved.pop(user, None)
-        self.store.journal.drop(user)
-        self.users.forget(user)
-        if is_known or self._placement is None or self._placement.is_home(user):  # else Redis would go by its offset
-            out.writes.append(Write(user, None, None))
-        if self._labels:
-            out.labels.append(LabelWrite(user, "", None))
-
-    @property
-    def erasing(self) -> Container[str]:
-        """Users whose erasure is not among changes taken yet, so not saved; follows what is erased until then."""
-        return self._erased_parts.keys()
+            out.events[_ERASURES] += 1
+            if isinstance(event, Erasure) and self.erasures.erase(event, out):
+                partly.append(event.user_id)
+        inbox.taken()
+        return partly
 
     # --- checkpoint -------------------------------------------------------------------------------------------
 
     def take_changes(self) -> list[UserChange]:
         """What changed since the last call, each user once; it is in the store when this returns."""
-        changes = {change.user: change for change in self.users.take_changes()}
-        for user, gone in self._erased_parts.items():
-            change = changes.get(user, UserChange(user, {}, None))
-            changes[user] = change._replace(parts={**gone, **change.parts}, voids=True)
-        self._erased_parts = {}
+        deltas = self.erasures.owed
+        changes = {change.user: change for change in self.users.take_changes(deltas, self.erasures.partly)}
+        self.erasures.take_into(changes)
+        forgetting = [user for user in deltas if _forgets(changes[user])]
+        for user, saved in self.store.untold.save(deltas, forgetting):
+            changes[user] = changes[user]._replace(delta=saved)
         for user, raw in self.store.unsaved.items():
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
             changes[user] = change._replace(parts={WRITTEN: raw, **change.parts})
@@ -257,6 +243,9 @@ class PartitionProcessor:
             self.store.put(user, ERASED, None)
             change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
             changes[user] = change._replace(parts={**change.parts, ERASED: None})
+        for user in self.store.untold.forgetting:
+            change = changes.get(user, UserChange(user, {}, self.users.deadlines.get(user)))
+            changes[user] = change._replace(parts={HEAD: self.store.part(user, HEAD), **change.parts})
         for change in changes.values():
             self.store.set_deadline(change.user, change.deadline)
         return [*changes.values(), *self._carried(changes)]
@@ -275,7 +264,8 @@ class PartitionProcessor:
     def mark(self) -> Mark:
         """The mark of a checkpoint taken now, but for where outbox and journal stand then."""
         newest = {name: lane.newest for name, lane in self.clock.sources.items()}
-        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage, 0, *self._owner)
+        told = self.store.untold.told
+        return Mark(MARK_VERSION, self.clock.watermark, newest, 0, 0, self._lineage, 0, *self._owner, told)
 
     def progress(self) -> dict[str, int]:
         """By full topic name: offset of the last record with nothing unprocessed before it; -1: none."""
@@ -287,3 +277,8 @@ class PartitionProcessor:
 
 _event_of: Final[Callable[[Arrival], Event]] = itemgetter(1)
 """Of an arrival that is no watermark and no erasure."""
+
+
+def _forgets(change: UserChange) -> bool:
+    """Whether a day of the user has left the window, or was erased, or the user is gone."""
+    return any(value is None and (name == HEAD or name.startswith(TILE)) for name, value in change.parts.items())

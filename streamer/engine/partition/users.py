@@ -17,20 +17,19 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
 from streamer.engine.partition.deadlines import Deadlines
-from streamer.engine.partition.work import HotUser, LabelWrite, Result, Step, Stepped
+from streamer.engine.partition.stepping import attempt, replay
+from streamer.engine.partition.work import HotUser, Result, Step, Stepped
 from streamer.engine.state import last_written as codec
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore, UserChange
 from streamer.errors import StateTooNew, StoreFailed
-from streamer.population import Deltas
-from streamer.profile import EventFate, Profile, Rules
-from streamer.profile.labels import encode as encode_label
-from streamer.scoring.document import encode, must_write
+from streamer.population.user_delta import UserDelta
+from streamer.profile import Profile, Rules
 
 log: Final = logging.getLogger(__name__)
 
@@ -46,18 +45,20 @@ class Users:
         rules: the compiled settings.
         store: the partition's encoded state.
         capacity: users kept decoded; those with unsaved changes are kept in any case.
-        deltas: where to add what seals change in the population's sums.
+
+    Attributes:
+        refused: by user, names of parts that the changelog lacks, as it did not take them.
     """
 
-    def __init__(self, rules: Rules, store: PartitionStore, capacity: int, deltas: Deltas) -> None:
+    def __init__(self, rules: Rules, store: PartitionStore, capacity: int) -> None:
         self._rules = rules
         self._store = store
         self._capacity = capacity
-        self._deltas = deltas
         self._hot: OrderedDict[str, HotUser] = OrderedDict()
         self._dirty: dict[str, HotUser] = {}
         self.deadlines = Deadlines(store.deadlines.items())
         self.stuck: dict[str, str] = {}
+        self.refused: dict[str, set[str]] = {}
 
     def __contains__(self, user: str) -> bool:
         """Whether a user is decoded."""
@@ -82,7 +83,7 @@ class Users:
         """
         try:
             hot = self._get(user)
-            result = self._attempt(hot, step)
+            result = attempt(hot, step, self._rules)
         except (StateTooNew, StoreFailed, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - whatever an event makes raise must not stop the others (I9)
@@ -96,12 +97,36 @@ class Users:
         self.stuck.pop(user, None)
         self.deadlines.set(user, None)
 
-    def take_changes(self) -> list[UserChange]:
-        """What the users changed since the last call; it is in the store when this returns."""
+    def profile(self, user: str) -> Profile:
+        """The profile as it is now, unsaved changes included.
+
+        Raises:
+            StateCorrupt, StateTooNew: it cannot be read.
+            StoreFailed: the local state on disk failed.
+        """
+        return self._get(user).profile
+
+    def refuse(self, changes: Iterable[UserChange]) -> None:
+        """The changelog does not take these, for their size: they go with the user's next change, or never.
+
+        Until then a restart finds the user as last saved, never half of a change; everybody else is saved.
+        """
+        for change in changes:
+            self.refused.setdefault(change.user, set()).update(change.parts)
+            self.stuck[change.user] = "the changelog does not take what changed"
+
+    def take_changes(self, deltas: dict[str, UserDelta], whole: Container[str] = ()) -> list[UserChange]:
+        """What the users changed since the last call; it is in the store when this returns.
+
+        Args:
+            deltas: by user, what it changes in the sums over all users is added to these.
+            whole: users whose open sessions are to be saved whole, if they have changed.
+        """
         changes = []
         for user, hot in self._dirty.items():
+            hot.profile.unsaved.new_epoch |= user in whole
             try:
-                change = self._change(user, hot)
+                change = self._change(user, hot, deltas)
                 is_gone = hot.profile.empty and hot.last_written is None
             except (StoreFailed, MemoryError):
                 raise
@@ -121,13 +146,20 @@ class Users:
         self._shrink()
         return changes
 
-    def _change(self, user: str, hot: HotUser) -> UserChange:
+    def _change(self, user: str, hot: HotUser, deltas: dict[str, UserDelta]) -> UserChange:
         """What the user changed since it was last taken."""
         parts, journal, fresh = hot.profile.changes()
         if hot.last_written_changed:
             parts[WRITTEN] = _encoded(hot)
+        if user in self.refused:
+            parts = {name: self._store.part(user, name) for name in self.refused.pop(user)} | parts
         hot.dirty = hot.last_written_changed = False
         hot.steps = []
+        delta = hot.profile.take_delta() if HEAD in parts else None
+        if delta is not None:
+            if user in deltas:
+                delta = deltas[user].followed_by(delta)
+            deltas[user] = delta
         return UserChange(user, parts, self.deadlines.get(user), journal, fresh, parts.get(HEAD, b"") is None)
 
     def _lose(self, user: str, hot: HotUser) -> UserChange:
@@ -164,29 +196,7 @@ class Users:
         profile = load_profile(user, self._rules, parts, journal)
         return HotUser(profile, None if raw is None else codec.decode(user, raw))
 
-    @staticmethod
-    def _replay(profile: Profile, step: Step) -> tuple[list[EventFate], int | None]:
-        """What became of the events, and the user's deadline now."""
-        outcomes = profile.apply_all(step.events, step.before)
-        deadline = profile.deadline()
-        if deadline is not None and deadline <= step.after:
-            profile.advance(step.after)
-            deadline = profile.deadline()
-        return outcomes, deadline
-
-    def _attempt(self, hot: HotUser, step: Step) -> Result:
-        """Does the step; all that may raise is in here."""
-        outcomes, deadline = self._replay(hot.profile, step)
-        labels = _label_writes(hot.profile) if self._rules.labels else ()
-        if not hot.profile.stale:
-            return Result(outcomes, hot.last_written, False, None, deadline, labels)
-        document = hot.profile.document()
-        writes = must_write(hot.last_written, document, self._rules.window_ms // 2)
-        raw = encode(document) if writes and document is not None else None
-        return Result(outcomes, document, writes, raw, deadline, labels)
-
     def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:
-        hot.profile.take_population(self._deltas)
         hot.steps.append(step)
         hot.dirty = True
         self._dirty[user] = hot
@@ -228,7 +238,7 @@ class Users:
         kept = step._replace(events=[step.events[i] for i in positions])
         try:
             hot = self._rebuild(user, known)
-            return hot, kept, self._attempt(hot, kept)
+            return hot, kept, attempt(hot, kept, self._rules)
         except (StateTooNew, StoreFailed, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - the traceback is the result
@@ -239,9 +249,8 @@ class Users:
         hot = self._load(user)
         if known is not None:
             for step in known.steps:
-                self._replay(hot.profile, step)
-            hot.profile.take_labels()  # those were written when the steps were done first,
-            hot.profile.take_population(Deltas())  # and these were told
+                replay(hot.profile, step)
+            hot.profile.take_labels()  # those were written when the steps were done first
             hot.steps = known.steps.copy()
             hot.last_written, hot.last_written_changed, hot.dirty = (
                 known.last_written,
@@ -278,7 +287,3 @@ class Users:
 
 def _encoded(hot: HotUser) -> bytes | None:
     return None if hot.last_written is None else codec.encode(hot.last_written)
-
-
-def _label_writes(profile: Profile) -> list[LabelWrite]:
-    return [LabelWrite(label.user_id, label.name, encode_label(label)) for label in profile.take_labels()]

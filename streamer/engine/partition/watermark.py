@@ -13,8 +13,9 @@ the least of their buffered ends, so that in a backlog the small topics do not r
     dislikes     ──●               nothing more at the broker: does not count (clock = wall)
 
 Watermark: with ``clock = wall`` the least newest event time processed of the lanes that are behind; when none is, the
-time at which the broker last said so, minus ``allowed_lag``. With ``clock = events`` every lane counts, always, and
-watermark records move it: the same records give the same watermark, whenever they are read.
+time at which the broker last said so, minus ``allowed_lag``; and never past what is known of the erasures, or sessions
+would seal that one is on its way for. With ``clock = events`` every lane counts, always, and watermark records move it:
+the same records give the same watermark, whenever they are read.
 
 No device's clock moves time for others. The *event time* of a record is its event's ts, or when the broker appended it,
 if that is earlier: nothing has happened before it arrived (``Inbox``). Where the broker does not say so (CreateTime),
@@ -91,7 +92,7 @@ class PartitionClock:
 
     Args:
         topics: the source topics, whose lanes move the watermark.
-        followers: topics that alignment waits for but that move no watermark (erasures).
+        followers: topics that alignment and watermark wait for but that move no watermark (erasures).
         clock: ``wall`` or ``events``.
         allowed_lag_ms: how far the watermark stays behind the wall clock.
         alone_ms: how far one user may move a lane of ``clock = wall`` past the others, where no broker confirms it.
@@ -142,6 +143,9 @@ class PartitionClock:
                     reached = min(reached, lane.newest)
                 elif lane.caught_up_ms is not None:
                     reached = min(reached, lane.caught_up_ms - self._lag_ms)
+            for lane in self._followers:
+                known_to = lane.buffered_to if lane.caught_up_ms is None else lane.caught_up_ms - self._lag_ms
+                reached = min(reached, known_to)
         if reached > self.watermark:
             self.watermark = reached
         return self.watermark

@@ -6,7 +6,7 @@ Replaces ``faust.Table``.
 Whoever is assigned partition 0 of the deltas adds all of them up, for rates are of everybody; further processes of the
 group stand by. A round, in this order::
 
-    1. append the totals that changed, with the offsets they have counted to; wait   (engine/population/totals.py)
+    1. append the totals that changed, then the mark that says what is counted; wait (engine/population/totals.py)
     2. tell the consumer up to where the deltas are counted; Faust commits that
     3. write snapshot, default lists and flagged creators to their topics; wait      (engine/population/announcement.py)
 
@@ -26,6 +26,7 @@ import msgspec
 from faust.types import TP
 
 from streamer.clock import wall_ms
+from streamer.engine.kafka.appending import append
 from streamer.engine.kafka.compacted import PARTITION, CompactedTopic, newest_values
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.kafka.records import Batch, Record
@@ -36,7 +37,8 @@ from streamer.engine.metrics import Metrics
 from streamer.engine.population.announcement import Announcement, announce
 from streamer.engine.population.snapshots import KEY
 from streamer.engine.population.totals import TotalsTable
-from streamer.errors import StateCorrupt
+from streamer.engine.population.totals_mark import hold_to, newest_mark
+from streamer.errors import StateCorrupt, StateForeign
 from streamer.population import health
 from streamer.scoring import document, priors
 from streamer.settings import Settings
@@ -63,6 +65,10 @@ class Aggregator(Member):
         self._topics: list[CompactedTopic] = []
         self._turn = asyncio.Lock()
 
+    def _written(self) -> list[str]:
+        topics = self._settings.topics
+        return [topics.totals, topics.snapshots, topics.default_lists, topics.creator_health]
+
     def _join(self, consumer: BatchConsumer) -> None:
         self._consumer = consumer
 
@@ -83,9 +89,10 @@ class Aggregator(Member):
             raise
 
     def _count(self, table: TotalsTable, records: list[Record]) -> None:
-        corrupt = table.corrupt
+        corrupt, repeated = table.corrupt, table.repeated
         table.count(records)
         self._metrics.deltas_counted.inc(len(records))
+        self._metrics.deltas_repeated.inc(table.repeated - repeated)
         self._metrics.population_corrupt.inc(table.corrupt - corrupt)
 
     # --- a round ----------------------------------------------------------------------------------------------
@@ -110,12 +117,14 @@ class Aggregator(Member):
 
     async def _save(self, table: TotalsTable) -> None:
         counted_to = table.next_offset
-        await self._append(self._settings.topics.totals, table.take_changes())
+        for records in table.take_changes():
+            await self._append(self._settings.topics.totals, records)
         if counted_to is not None and self._consumer is not None:
             self._consumer.saved(self._deltas, counted_to)
 
     async def _announce(self, table: TotalsTable) -> None:
-        made = announce(table.totals, self._announced, self._clock(), self._settings)
+        now_ms = max(self._clock(), self._announced.priors.as_of + 1)  # Redis goes by it (streamer/sinks/population.py)
+        made = announce(table.totals, self._announced, now_ms, self._settings)
         lists, flagged = self._topics
         await lists.replace(made.lists)
         await flagged.replace(made.health)
@@ -126,8 +135,7 @@ class Aggregator(Member):
         self._announced = made
 
     async def _append(self, topic: str, entries: Sequence[NewRecord]) -> None:
-        for sent in await self._producer.send(topic, PARTITION, [[entry] for entry in entries]):
-            await sent.done
+        await append(self._producer, topic, PARTITION, [[entry] for entry in entries], "total_bytes", self._metrics)
 
     def _measure(self, table: TotalsTable, took_s: float) -> None:
         self._measure_clock()
@@ -153,17 +161,21 @@ class Aggregator(Member):
 
     async def _recover(self) -> None:
         topics = self._settings.topics
-        table = TotalsTable()
+        table = TotalsTable(self._settings.group)
         try:
+            async with scanner(self._settings, "the population's totals") as reading:
+                hold_to(self._settings, await newest_mark(reading, topics.totals))
             await self._producer.claim(
                 [PARTITION], (topics.totals, topics.snapshots, topics.default_lists, topics.creator_health)
             )
-            async with scanner(self._settings, "the population's totals") as reading:
+            count = self._metrics.count_unreadable
+            async with scanner(self._settings, "the population's totals", count_unreadable=count) as reading:
                 await self._recover_totals(reading, table)
                 await self._recover_announced(reading)
             self._count(table, self._early)
         except Exception as error:
-            log.exception("recovery failed")
+            if not isinstance(error, StateForeign):
+                log.exception("recovery failed")
             await self._fail(error)
             return
         self._table, self._early = table, []
@@ -177,6 +189,7 @@ class Aggregator(Member):
         async for scanned in reading.scan(self._settings.topics.totals, {PARTITION: 0}):
             found += scanned.records
         table.recover(found, deltas_end)
+        hold_to(self._settings, table.mark)
 
     async def _recover_announced(self, reading: Scanner) -> None:
         topics = self._settings.topics

@@ -2,65 +2,56 @@
 
 Faust seam: none (``engine/kafka/producer.py``).
 
-Deltas of all the worker's partitions are added up until one of them is saved: a popular tag is one record a
-checkpoint, not one a user. Flushing those of partitions that are not saved yet is allowed, since a crash may repeat
-deltas (spec §10); losing some is not, for users would never leave the bins they are counted in.
+A popular tag is one entry a checkpoint, not one a user. Whatever is told twice is the same both times, byte for byte,
+and says so (``streamer/population/telling.py``): so anybody who does not know whether it was told tells it.
 
-What must hold for it to be right: a checkpoint saves a partition only after :meth:`DeltaWriter.flush`.
+What must hold for it to be right: what is told is in the changelog, for whoever crashes then tells it again from there
+(``engine/state/untold.py``).
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from streamer.engine.kafka.appending import append
 from streamer.engine.kafka.compacted import PARTITION
 from streamer.engine.kafka.ports import Producer
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.metrics import Metrics
+from streamer.engine.state.untold import Untold
 from streamer.population import Deltas
+from streamer.population.telling import Source, tell
 
 
 class DeltaWriter:
-    """Collects a worker's deltas and writes them.
+    """Tells the population.
 
     Args:
         producer: started.
-        topic: ``population``, its full name.
+        topic: ``population``, its full name; None: the population is off, and nobody is told.
         metrics: where records and bytes are counted.
-
-    Attributes:
-        waiting: where users add what their seals change.
     """
 
-    def __init__(self, producer: Producer, topic: str, metrics: Metrics) -> None:
+    def __init__(self, producer: Producer, topic: str | None, metrics: Metrics) -> None:
         self._producer = producer
         self._topic: Final = topic
         self._metrics = metrics
-        self.waiting: Final = Deltas()
-        self._unacked: list[NewRecord] = []
-        self._flushing = asyncio.Lock()
 
-    def forget(self) -> None:
-        """Drops what is not written: its partitions go unsaved, so whoever gets them tells it."""
-        self.waiting.clear()
-        self._unacked = []
+    async def tell(self, source: Source, untold: Iterable[tuple[int, Deltas]]) -> None:
+        """Tells what checkpoints changed, oldest first, and waits for the broker's acks."""
+        if self._topic is None:
+            return
+        records = [record for number, deltas in untold for record in tell(source, number, deltas)]
+        if records:
+            await self._write(self._topic, [NewRecord(key, value) for key, value in records])
+            self._metrics.delta_records.inc(len(records))
+            self._metrics.delta_bytes.inc(sum(len(key) + len(value) for key, value in records))
 
-    async def flush(self) -> None:
-        """Writes everything added so far, and waits for the broker's acks.
+    async def tell_all(self, partition: int, untold: Untold) -> None:
+        """Tells all that there is to tell of a partition, before its records in the changelog are replaced."""
+        await self.tell(Source(partition, untold.lineage), untold)
 
-        What a flush that failed was to write, the next one writes first: a partition must not be saved without it.
-        """
-        async with self._flushing:
-            entries = [NewRecord(key, value) for key, value in self.waiting.take()]
-            self._metrics.delta_records.inc(len(entries))
-            self._metrics.delta_bytes.inc(sum(len(entry.key or b"") + len(entry.value or b"") for entry in entries))
-            self._unacked += entries
-            if self._unacked:
-                await self._write(self._unacked)
-                self._unacked = []
-
-    async def _write(self, entries: Sequence[NewRecord]) -> None:
-        for sent in await self._producer.send(self._topic, PARTITION, [[entry] for entry in entries]):
-            await sent.done
+    async def _write(self, topic: str, entries: Sequence[NewRecord]) -> None:
+        groups = [[entry] for entry in entries]
+        await append(self._producer, topic, PARTITION, groups, "delta_bytes", self._metrics)

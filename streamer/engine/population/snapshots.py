@@ -63,7 +63,7 @@ class SnapshotFollower:
             async with scanner(self._settings, "the population snapshots") as topics:
                 await self._read(topics)
         except BrokerUnavailable as error:
-            log.warning("population snapshot %d stays in force: %s", self._rules.population.version, error)
+            log.warning("population snapshot %d stays in force: %s", self._rules.priors.version, error)
         self._watch_age()
 
     async def _read(self, topics: Scanner) -> None:
@@ -103,10 +103,10 @@ class SnapshotFollower:
 
     def _refuse(self, result: str, error: Exception) -> None:
         self._metrics.population_snapshots.labels(result).inc()
-        log.error("population snapshot %d stays in force: %s", self._rules.population.version, error)
+        log.error("population snapshot %d stays in force: %s", self._rules.priors.version, error)
 
     def _watch_age(self) -> None:
-        version = self._rules.population.version
+        version = self._rules.priors.version
         self._metrics.population_version.set(version)
         if self._made_ms is None:
             return

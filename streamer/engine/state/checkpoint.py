@@ -6,7 +6,8 @@ A checkpoint, after Quix Streams' ``checkpointing/checkpoint.py``; a crash betwe
 
     1. take what changed and how far the source is processed      (in memory, at one instant)
     2. wait for the broker's acks of all output written before,   (before 4: what the state takes for written would be
-       and of what it changes in the population's sums             lost in a crash)
+       and tell the population what the checkpoint before          lost in a crash, and what users change in its sums
+       changed in its sums                                         is in the records that 4 replaces)
     3. append to the journal what changed in open sessions, and   (before 4: an erasure is never saved before what voids
        tombstones of users whose earlier records are void; wait    the user's records, which would live again)
     4. write the changes, all parts of a user in one batch; wait  (a tile never without its frontier)
@@ -43,6 +44,7 @@ class Taken(NamedTuple):
         journal_begin: where the journal begins that is still needed; None: with what the changes append to it.
         outputs: waits for the broker's acks of what was written before; gives the outbox's end.
         saved: told that the source is saved as far as it was processed then.
+        refused: told of changes that the changelog does not take, for their size.
     """
 
     store: PartitionStore
@@ -51,6 +53,7 @@ class Taken(NamedTuple):
     journal_begin: int | None
     outputs: Callable[[], Awaitable[int]]
     saved: Callable[[], None]
+    refused: Callable[[Sequence[UserChange]], None]
 
 
 class Checkpoint:
@@ -96,21 +99,24 @@ class Checkpoint:
         self._mark = msgspec.structs.replace(taken.mark, changelog_begin=taken.store.changelog_begin)
 
     async def _settle_outputs(self) -> None:
-        self._mark = msgspec.structs.replace(self._mark, outbox_end=await self._taken.outputs())
+        end = await self._taken.outputs()
+        self._mark = msgspec.structs.replace(self._mark, outbox_end=end, term=self._store.outbox.term)
 
     async def _append_journal(self) -> None:
         journal, begin = self._store.journal, self._taken.journal_begin
-        placed = await self._journal.write(self._partition, self._taken.changes)
+        placed, end = await self._journal.write(self._partition, self._taken.changes)
         for user, offset in placed:
             journal.place(user, offset)
-        if placed:
-            journal.end = placed[-1].offset + 1
+        if end is not None:
+            journal.end = end
         if begin is None:
             begin = placed[0].offset if placed else journal.end or 0
         self._mark = msgspec.structs.replace(self._mark, journal_begin=begin)
 
     async def _append_changes(self) -> None:
-        self._changelog_end = await self._changelog.write(self._partition, self._taken.changes)
+        self._changelog_end, refused = await self._changelog.write(self._partition, self._taken.changes)
+        if refused:
+            self._taken.refused(refused)
 
     async def _append_mark(self) -> None:
         if self._mark != self._store.mark:

@@ -39,12 +39,13 @@ _OPEN_FILES: Final = 128
 
 
 class Meta(Struct, array_like=True, frozen=True):
-    """What a database says of itself. ``saved_ms``: when it was last written, ms since 1970."""
+    """What a database says of itself. ``saved_ms``: when it was last written, ms since 1970; ``untold``: see there."""
 
     version: int
     changelog_end: int
     saved_ms: int
     mark: bytes | None
+    untold: bytes = b""
 
 
 class DiskStore(StoreIndexes):
@@ -83,7 +84,10 @@ class DiskStore(StoreIndexes):
         if meta.version > FORMAT:
             raise TooNewHere(f"format {meta.version}, this worker reads up to {FORMAT}")
         self.changelog_end, self.saved_ms = meta.changelog_end, meta.saved_ms
-        self.mark = None if meta.mark is None else decode_mark(meta.mark)
+        self.untold.load(meta.untold)
+        if meta.mark is not None:
+            self.mark = decode_mark(meta.mark)
+            self.untold.told_to(self.mark.told)
         for key, value in self._range(_DEADLINE):
             user = key[1:].decode()
             self._users.add(user)
@@ -166,7 +170,8 @@ class DiskStore(StoreIndexes):
                 self._add(batch, change)
         self.saved_ms = wall_ms()
         mark = None if self.mark is None else encode_mark(self.mark)
-        batch.put(_META, msgspec.msgpack.encode(Meta(FORMAT, self.changelog_end, self.saved_ms, mark)))
+        meta = Meta(FORMAT, self.changelog_end, self.saved_ms, mark, self.untold.dump())
+        batch.put(_META, msgspec.msgpack.encode(meta))
         self._guard(self._db.write, batch)
 
     def _add(self, batch: WriteBatch, change: UserChange) -> None:

@@ -56,6 +56,10 @@ def encode(document: Document) -> bytes:
     )
 
 
+NOWHERE: Final = encode(Document(SCHEMA, "", -(1 << 60), None, Avoid((), (), None, ()), (), {}))
+"""Something was written, but not to the outbox that there is now: whatever the document is, it must be written."""
+
+
 def decode(user_id: str, raw: bytes) -> Document:
     """A document that ``must_write`` takes for the one written.
 

@@ -2,9 +2,10 @@
 
 Faust seam: none; for a tool outside any consumer group.
 
-What must hold for it to be right: an erasure is asked for in every partition, and whoever owns one tombstones the
-user's journal, and saves the erasure's time with the tombstones of all parts in one batch (``PartitionProcessor``),
-whether it knew the user or not; the document is tombstoned where the user belongs, and wherever else one may be.
+What must hold for it to be right: an erasure is asked for in every partition, and whoever owns one saves its time with
+the tombstones of all parts, and what is left of the user written anew, in one batch (``Erasures``), whether it knew the
+user or not; the user's records in the journal are tombstoned, or void by the head's new epoch; the document is
+tombstoned where the user belongs, and wherever else one may be.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from dataclasses import dataclass, field
 
 from streamer.engine.kafka.ports import Reader
 from streamer.engine.kafka.records import Record
-from streamer.engine.state.store import ERASED
+from streamer.engine.state.journal import epoch_of
+from streamer.engine.state.position import Position, term_of
+from streamer.engine.state.store import ERASED, HEAD
 from streamer.settings import Settings
 
 
@@ -24,24 +27,25 @@ class _Keyed:
 
     Attributes:
         asked: where the partition ended when the erasure was asked for.
-        values: records since the last tombstone.
-        tombstone: offset of the last one; -1: none.
+        values: records since the last tombstone that were there then.
+        tombstone: position of the last one since; None: there is none.
     """
 
     asked: int
-    values: int = 0
-    tombstone: int = -1
+    values: list[bytes] = field(default_factory=list)
+    tombstone: Position | None = None
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record, partition: int) -> None:
         if record.value is None:
-            self.tombstone, self.values = record.offset, 0
-        else:
-            self.values += 1
+            self.values = []
+            if record.offset >= self.asked:
+                self.tombstone = Position(term_of(record.headers), partition, record.offset)
+        elif record.offset < self.asked:
+            self.values.append(record.value)
 
-    @property
-    def is_clean(self) -> bool:
-        """Nothing is there but what came after the erasure."""
-        return not self.values or self.tombstone >= self.asked
+    def holds_of(self, epoch: int | None) -> bool:
+        """Whether there is a record from before of this epoch; None: of any."""
+        return any(epoch is None or epoch_of(value) in (epoch, None) for value in self.values)
 
 
 @dataclass(slots=True)
@@ -50,15 +54,19 @@ class _Saved:
 
     Attributes:
         parts: offset of every part's newest record.
+        epoch: of the journal's records that count.
         until: events up to this time are erased, ms; -1: there is no erasure.
         erased_at: the offset at which that is saved.
     """
 
     parts: dict[str, int] = field(default_factory=dict)
+    epoch: int | None = 0
     until: int = -1
     erased_at: int = -1
 
     def take(self, name: str, record: Record) -> None:
+        if name == HEAD:
+            self.epoch = 0 if record.value is None else epoch_of(record.value)
         if name == ERASED:
             if record.value is not None:
                 self.until, self.erased_at = int.from_bytes(record.value), record.offset
@@ -108,17 +116,17 @@ class LettingGo:
         key = record.key or b""
         if topic != self._names.state:
             if key == self._key:
-                self._keyed[topic][partition].take(record)
+                self._keyed[topic][partition].take(record, partition)
             return
         name, separator, user = key.partition(b"|")
         if separator and user == self._key:
             self._saved[partition].take(name.decode(), record)
 
     @property
-    def tombstone(self) -> int:
-        """The highest offset of the document's tombstones since the erasure was asked for; -1: there is none."""
+    def tombstone(self) -> Position | None:
+        """Where the newest of the document's tombstones since the erasure was asked for is; None: there is none."""
         outbox = self._keyed[self._names.avoid_lists].values()
-        return max((each.tombstone for each in outbox if each.tombstone >= each.asked), default=-1)
+        return max((each.tombstone for each in outbox if each.tombstone is not None), default=None)
 
     def left(self, ts: int) -> list[str]:
         """What is left of the user from before ``ts`` (ms), and where: one line each, empty if nothing is."""
@@ -129,10 +137,12 @@ class LettingGo:
         for partition, saved in self._saved.items():
             if partition not in waiting and saved.left:
                 lines.append(f"{names.state}: partition {partition} still has the parts {', '.join(saved.left)}")
-        for topic, what in ((names.journal, "open sessions"), (names.avoid_lists, "a document")):
-            dirty = [partition for partition, keyed in self._keyed[topic].items() if not keyed.is_clean]
-            if dirty:
-                lines.append(f"{topic}: still {what} in {_listed(dirty)}")
+        open_in = [p for p, keyed in self._keyed[names.journal].items() if keyed.holds_of(self._saved[p].epoch)]
+        if open_in:
+            lines.append(f"{names.journal}: still open sessions in {_listed(open_in)}")
+        listed_in = [p for p, keyed in self._keyed[names.avoid_lists].items() if keyed.holds_of(None)]
+        if listed_in:
+            lines.append(f"{names.avoid_lists}: still a document in {_listed(listed_in)}")
         return lines
 
 

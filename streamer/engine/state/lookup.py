@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streamer.engine.kafka.scan import Scanner, scanner
+from streamer.engine.kafka.ports import Reader
+from streamer.engine.kafka.scan import scanner
 from streamer.engine.state.changelog import MARK_KEY, apply_record
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.recovery import JournalReplay
-from streamer.engine.state.store import MemoryStore, PartitionStore
+from streamer.engine.state.store import ERASED, MemoryStore, PartitionStore
 from streamer.partitioning import partition_of
 from streamer.profile import Profile, Rules
 from streamer.settings import Settings
@@ -28,14 +29,19 @@ async def saved_state(settings: Settings, user_id: str) -> PartitionStore | None
         BrokerUnavailable: no broker answered in time.
         StateCorrupt, StateTooNew: the checkpoint mark cannot be read.
     """
+    async with scanner(settings, "the state") as topics:
+        return await saved_in(topics, settings, user_id)
+
+
+async def saved_in(topics: Reader, settings: Settings, user_id: str) -> PartitionStore | None:
+    """:func:`saved_state`, over a connection that there is."""
     likely = partition_of(user_id, settings.partitions, settings.partitioner)
     others = [partition for partition in range(settings.partitions) if partition != likely]
-    async with scanner(settings, "the state") as topics:
-        found = await _find(topics, settings, user_id, [likely])
-        return found if found is not None else await _find(topics, settings, user_id, others)
+    found = await _find(topics, settings, user_id, [likely])
+    return found if found is not None else await _find(topics, settings, user_id, others)
 
 
-async def _find(topics: Scanner, settings: Settings, user_id: str, partitions: Iterable[int]) -> PartitionStore | None:
+async def _find(topics: Reader, settings: Settings, user_id: str, partitions: Iterable[int]) -> PartitionStore | None:
     key_of_user = user_id.encode()
     ends_with = b"|" + key_of_user
     stores = {partition: MemoryStore() for partition in partitions}
@@ -51,7 +57,12 @@ async def _find(topics: Scanner, settings: Settings, user_id: str, partitions: I
         for record in scanned.records:
             if record.key == key_of_user:
                 replays[scanned.partition].apply(record)
-    return next((store for store in stores.values() if any(store)), None)
+    return next((store for store in stores.values() if _knows(store, user_id)), None)
+
+
+def _knows(store: PartitionStore, user_id: str) -> bool:
+    """Whether there is more of the user than that an erasure was done: one is done in every partition."""
+    return bool(store.parts(user_id).keys() - {ERASED}) or user_id in store.journal
 
 
 def profile_in(store: PartitionStore, user_id: str, rules: Rules) -> Profile:

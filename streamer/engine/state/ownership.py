@@ -24,6 +24,8 @@ from streamer.settings import Settings
 
 log: Final = logging.getLogger(__name__)
 
+UNFINISHED: Final = "~repartition"
+"""Group in the marks of state that is still being made of another deployment's."""
 _TAIL: Final = 2_000
 """Offsets looked through at first, from the end: a mark is the last record of a checkpoint, but for claims."""
 _FARTHER: Final = 10
@@ -60,6 +62,11 @@ def hold_to(settings: Settings, marks: Iterable[Mark | None]) -> None:
             continue
         if mark.partitions not in (0, settings.partitions):
             raise StateForeign(raised(mark.partitions, settings))
+        if mark.group == UNFINISHED:
+            raise StateForeign(
+                f"the state in {settings.topics.state} is not finished:  streamer repartition  has ended before its "
+                "end. Run it again, with the settings of the old deployment"
+            )
         if mark.group not in ("", settings.group, settings.former_group):
             raise StateForeign(
                 f"these topics belong to group {mark.group!r}, whose workers keep their state in "
@@ -73,7 +80,8 @@ def raised(before: int, settings: Settings) -> str:
     return (
         f"the state was written for {before} partitions, the topics have {settings.partitions} by the setting "
         "partitions: partitions cannot be raised afterwards, because users then belong in another partition than their "
-        "state is in. Make the topics anew under another topic_prefix and read the sources again"
+        "state is in. Set partitions back:  streamer repartition  brings the state to topics of another topic_prefix "
+        "(if the topics are raised already: make them anew under another topic_prefix, and read the sources again)"
     )
 
 

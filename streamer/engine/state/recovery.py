@@ -9,9 +9,7 @@ already being fetched. Replaces ``faust.tables.recovery.Recovery`` (13,000 recor
    without one it is lost, which is told.
 2. The journal, from where the checkpoint's mark says, or from where the store's ends. Records of another epoch than the
    head's are outdated.
-3. The outbox's tail, from the end that the mark names, holds the documents written after the checkpoint: they become
-   the "last written" ones, so that a re-read event writes again exactly what differs, and a document that must go is
-   known to be there.
+3. The outbox's tail (``engine/state/outbox.py``).
 
 What must hold for it to be right: nobody else can write to these topics' partition any more (``BatchProducer.claim``
 comes first), and nothing of the partition is processed before :func:`recover` has returned it.
@@ -24,28 +22,26 @@ import logging
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-import msgspec
-
 from streamer.engine.kafka.ports import Reader
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import Extent, scanner
 from streamer.engine.metrics import Metrics
-from streamer.engine.state import last_written as written
-from streamer.engine.state import ownership
+from streamer.engine.state import outbox, ownership
 from streamer.engine.state.changelog import apply_record, deadline_of
 from streamer.engine.state.journal import epoch_of
-from streamer.engine.state.store import HEAD, WRITTEN, PartitionStore
-from streamer.events import CLAIM
-from streamer.scoring import document
+from streamer.engine.state.store import HEAD, PartitionStore
 from streamer.settings import Settings, Topics
 
 log: Final = logging.getLogger(__name__)
 
 
 async def recover(
-    settings: Settings, stores: Mapping[int, PartitionStore], metrics: Metrics | None = None
+    settings: Settings, stores: Mapping[int, PartitionStore], metrics: Metrics | None = None, now_ms: int = 0
 ) -> dict[int, int]:
     """Brings the stores (by partition) up to date.
+
+    Args:
+        now_ms: the time, ms since 1970, when the term of whoever recovers begins.
 
     Returns:
         By partition, where the changelog begins now, if it lacks what the store has: to be rewritten.
@@ -55,31 +51,31 @@ async def recover(
         StateCorrupt, StateTooNew: the changelog holds something this worker cannot read.
         StateForeign: it is not this deployment's.
     """
-    async with scanner(settings, "the state") as topics:
-        cut = await recover_from(topics, settings.topics, stores, metrics)
+    count = None if metrics is None else metrics.count_unreadable
+    async with scanner(settings, "the state", count_unreadable=count) as topics:
+        cut = await recover_from(topics, settings.topics, stores, metrics, now_ms)
     ownership.hold_to(settings, (store.mark for store in stores.values()))
     return cut
 
 
 async def recover_from(
-    topics: Reader, names: Topics, stores: Mapping[int, PartitionStore], metrics: Metrics | None = None
+    topics: Reader,
+    names: Topics,
+    stores: Mapping[int, PartitionStore],
+    metrics: Metrics | None = None,
+    now_ms: int = 0,
 ) -> dict[int, int]:
     """:func:`recover`, over a connection that there is."""
-    cut = await _changelog(topics, names.state, stores)
-    await _journal(topics, names.journal, stores)
-    begin = {partition: 0 if store.mark is None else store.mark.outbox_end for partition, store in stores.items()}
-    strange = 0
-    async for scanned in topics.scan(names.avoid_lists, begin):
-        for record in scanned.records:
-            strange += not apply_outbox_record(stores[scanned.partition], record)
-        await asyncio.sleep(0)
-    _tell_strange(names.avoid_lists, strange)
-    if metrics is not None:
-        metrics.foreign.labels(names.avoid_lists).inc(strange)
+    cut, strange = await _changelog(topics, names.state, stores)
+    _tell_strange(names.state, strange, metrics)
+    _tell_strange(names.journal, await _journal(topics, names.journal, stores), metrics)
+    _tell_strange(names.avoid_lists, await outbox.read_tail(topics, names.avoid_lists, stores, now_ms), metrics)
     return cut
 
 
-def _tell_strange(topic: str, count: int) -> None:
+def _tell_strange(topic: str, count: int, metrics: Metrics | None) -> None:
+    if metrics is not None:
+        metrics.foreign.labels(topic).inc(count)
     if count:
         log.warning(
             "%s: %d records that no worker wrote are passed over: find out who does, only workers may", topic, count
@@ -89,16 +85,17 @@ def _tell_strange(topic: str, count: int) -> None:
 # --- the changelog ----------------------------------------------------------------------------------------------
 
 
-async def _changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> dict[int, int]:
+async def _changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> tuple[dict[int, int], int]:
+    """By partition, where a changelog begins that lacks what the store has; and how many records are a stranger's."""
     extents = await topics.extents(topic, stores)
     for partition, store in stores.items():
         _given_up(partition, store, _gap(store.changelog_end, extents[partition]))
     began: dict[int, int] = {}
-    waiting = dict(stores)
+    waiting, strange = dict(stores), 0
     while waiting:
         began |= {partition: store.changelog_end for partition, store in waiting.items()}
         lineages = {partition: store.mark.lineage for partition, store in waiting.items() if store.mark is not None}
-        await _read_changelog(topics, topic, waiting)
+        strange += await _read_changelog(topics, topic, waiting)
         extents |= await topics.extents(topic, waiting)  # what was deleted meanwhile may not have been read
         unusable = {}
         for partition, store in waiting.items():
@@ -106,10 +103,11 @@ async def _changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionS
             if _given_up(partition, store, foreign or _gap(began[partition], extents[partition])):
                 unusable[partition] = store
         waiting = unusable
-    return {p: extents[p].first for p, store in stores.items() if _is_cut(p, store, began[p], extents[p].first)}
+    cut = {p: extents[p].first for p, store in stores.items() if _is_cut(p, store, began[p], extents[p].first)}
+    return cut, strange
 
 
-async def _read_changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> None:
+async def _read_changelog(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> int:
     begin = {partition: store.changelog_end for partition, store in stores.items()}
     strange = 0
     async for scanned in topics.scan(topic, begin):
@@ -119,7 +117,7 @@ async def _read_changelog(topics: Reader, topic: str, stores: Mapping[int, Parti
         if scanned.records:
             store.applied(scanned.records[-1].offset + 1)
         await asyncio.sleep(0)
-    _tell_strange(topic, strange)
+    return strange
 
 
 def _given_up(partition: int, store: PartitionStore, why: str | None) -> bool:
@@ -214,7 +212,8 @@ class JournalReplay:
         return epoch == known.epoch or epoch is None or known.epoch is None
 
 
-async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> None:
+async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionStore]) -> int:
+    """Returns how many records are a stranger's."""
     extents = await topics.extents(topic, stores)
     begin = {}
     for partition, store in stores.items():
@@ -235,24 +234,6 @@ async def _journal(topics: Reader, topic: str, stores: Mapping[int, PartitionSto
         for record in scanned.records:
             strange += not replays[scanned.partition].apply(record)
         await asyncio.sleep(0)
-    _tell_strange(topic, strange)
     for partition, extent in extents.items():
         stores[partition].journal.end = extent.end
-
-
-# --- the outbox -------------------------------------------------------------------------------------------------
-
-
-def apply_outbox_record(store: PartitionStore, record: Record) -> bool:
-    """Takes a document found in the outbox for the one last written; False: a stranger's record, passed over."""
-    raw = None
-    try:
-        user = (record.key or b"").decode()
-        if user != CLAIM and record.value is not None:
-            raw = written.encode(document.decode(record.value))
-    except (UnicodeDecodeError, msgspec.MsgspecError):
-        return False
-    if user and user != CLAIM:
-        store.put(user, WRITTEN, raw)
-        store.unsaved[user] = raw
-    return bool(user)
+    return strange

@@ -64,7 +64,7 @@ async def rewrite(
         if is_leaving():
             return
         saved = (user for user in users[at : at + _USERS] if user not in erasing)
-        await changelog.write(partition, _whole(store, saved))
+        await changelog.write(partition, _whole(store, saved))  # it tells of users that are too large for it
     store.changelog_begin = whole_from
     if store.mark is not None:
         mark = msgspec.structs.replace(store.mark, changelog_begin=whole_from)

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from streamer.engine.state.journal import Journal
+from streamer.engine.state.untold import Untold
 from streamer.errors import StateCorrupt, StateTooNew
 
 HEAD: Final = "h"
@@ -28,7 +29,8 @@ TILE: Final = "t"
 """Followed by the day."""
 WRITTEN: Final = "w"
 ERASED: Final = "e"
-MARK_VERSION: Final = 2
+MARK_VERSION: Final = 3
+"""Since version 3 a mark says what the population has been told; an older worker would drop that."""
 DAMAGED: Final = "DAMAGED"
 """A file of this name in a store's directory says that it was found corrupt while it was in use."""
 
@@ -39,13 +41,15 @@ class Mark(Struct, array_like=True, frozen=True):
     Attributes:
         watermark: the partition's watermark, ms.
         newest: newest event time processed, by source topic without prefix, ms.
-        outbox_end: offset after the last document written to the outbox before the checkpoint.
+        outbox_end: where the outbox ends at least: all documents before that are among the last written ones.
         journal_begin: offset of the oldest record of the journal that is still needed.
         lineage: drawn when a changelog is begun: a changelog made anew under the same name has another one.
         changelog_begin: offset from which on the changelog has the whole state; if it begins later now, somebody has
             deleted records (``engine/state/rewriting.py``).
         partitions: how many there were; 0: not known, it is from before this was saved.
         group: whose it is (``engine/state/ownership.py``); empty: not known.
+        told: number of the last checkpoint whose deltas the population has been told (``engine/state/untold.py``).
+        term: in which documents were written (``engine/state/outbox.py``); 0: not known.
     """
 
     version: int
@@ -57,6 +61,22 @@ class Mark(Struct, array_like=True, frozen=True):
     changelog_begin: int = 0
     partitions: int = 0
     group: str = ""
+    told: int = 0
+    term: int = 0
+
+
+class Outbox(NamedTuple):
+    """A partition of the outbox, as its owner has found it.
+
+    Attributes:
+        term: the owner's: greater than that of every document there.
+        end: where the next document goes at the earliest.
+        is_anew: it is another than the state's last mark knew, and what was written then is to be written again.
+    """
+
+    term: int = 0
+    end: int = 0
+    is_anew: bool = False
 
 
 class UserChange(NamedTuple):
@@ -69,6 +89,7 @@ class UserChange(NamedTuple):
         journal: what is added to the user's journal; None: nothing.
         fresh: ``parts`` begin a new epoch, so the journal's earlier records of this user are outdated.
         voids: epochs begin anew (the head went), so the journal must say that its earlier records are void.
+        delta: what ``parts`` change in the sums over all users, encoded; None: nothing.
     """
 
     user: str
@@ -77,6 +98,7 @@ class UserChange(NamedTuple):
     journal: bytes | None = None
     fresh: bool = False
     voids: bool = False
+    delta: bytes | None = None
 
 
 class PartitionStore(Protocol):
@@ -90,6 +112,8 @@ class PartitionStore(Protocol):
         erased: erasure marks by user, ms.
         unsaved: last written documents found in the outbox and not yet in the changelog, by user.
         journal: what is journalled of open sessions, by user.
+        untold: what the population has yet to be told.
+        outbox: what it is written on.
     """
 
     changelog_begin: int
@@ -99,6 +123,8 @@ class PartitionStore(Protocol):
     erased: dict[str, int]
     unsaved: dict[str, bytes | None]
     journal: Journal
+    untold: Untold
+    outbox: Outbox
 
     @property
     def size(self) -> int:
@@ -138,7 +164,9 @@ class PartitionStore(Protocol):
 class StoreIndexes:
     """What every kind of store has in memory beside the parts; see ``PartitionStore`` for the attributes."""
 
-    __slots__ = ("changelog_begin", "changelog_end", "deadlines", "erased", "journal", "mark", "unsaved")
+    __slots__ = (
+        "changelog_begin", "changelog_end", "deadlines", "erased", "journal", "mark", "outbox", "unsaved", "untold",
+    )  # fmt: skip
 
     def reset_indexes(self) -> None:
         """Nothing is known of anybody."""
@@ -149,6 +177,8 @@ class StoreIndexes:
         self.deadlines: dict[str, int] = {}
         self.unsaved: dict[str, bytes | None] = {}
         self.journal = Journal()
+        self.untold = Untold()
+        self.outbox = Outbox()
 
     def set_deadline(self, user: str, deadline: int | None) -> None:
         """Takes a user's deadline; None: there is none."""

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 from streamer.clock import wall_ms
 from streamer.engine.state.journal import Journal
@@ -44,6 +44,24 @@ class Stores(Protocol):
 
     def let_go(self, whole: Collection[int]) -> None:
         """All partitions go; the stores of ``whole`` are as saved and may be kept for when they come back."""
+
+
+class _Parked(NamedTuple):
+    """Of a store on disk, what is not there: the journal, and when what it has of users is due."""
+
+    journal: Journal
+    deadlines: dict[str, int]
+
+    @classmethod
+    def of(cls, store: DiskStore) -> Self:
+        deadlines = store.deadlines
+        return cls(store.journal, {user: deadlines[user] for user in store.journal if user in deadlines})
+
+    def give_back(self, store: DiskStore) -> None:
+        """A deadline on disk may be older: that of a user whom only the journal knows is not there at all."""
+        store.journal = self.journal
+        for user, deadline in self.deadlines.items():
+            store.set_deadline(user, min(deadline, store.deadlines.get(user, deadline)))
 
 
 class MemoryStores:
@@ -83,7 +101,7 @@ class DiskStores:
         self._keep_ms = keep_ms
         self._open_store = open_store
         self._open: dict[int, DiskStore] = {}
-        self._journals: dict[int, Journal] = {}
+        self._parked: dict[int, _Parked] = {}
 
     async def open(self, partitions: Collection[int]) -> dict[int, PartitionStore]:
         """The stores of these partitions, as they were last saved.
@@ -91,17 +109,17 @@ class DiskStores:
         Raises:
             StoreFailed: another process holds one, or the disk does not let it be opened.
         """
-        journals, self._journals = self._journals, {}
+        parked, self._parked = self._parked, {}
         self._forget_old(partitions)
         for partition in partitions:
             store = self._open[partition] = await self._open_one(partition)
-            if partition in journals:
-                store.journal = journals[partition]
+            if partition in parked:
+                parked[partition].give_back(store)
         return dict(self._open)
 
     def let_go(self, whole: Collection[int]) -> None:
-        """Closes all; of those that are whole the journal is kept."""
-        self._journals = {partition: store.journal for partition, store in self._open.items() if partition in whole}
+        """Closes all; of those that are whole the journal is kept, with its users' deadlines."""
+        self._parked = {partition: _Parked.of(store) for partition, store in self._open.items() if partition in whole}
         for store in self._open.values():
             store.close()
         self._open = {}

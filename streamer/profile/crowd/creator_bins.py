@@ -5,14 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final
 
-from streamer.population.bins import EDGES, HAIR, bin_of
+from streamer.population.bins import EDGES, HAIR, NOWHERE, bin_of
 from streamer.profile.rollup.rollup import Rollup
 from streamer.scoring.counts import CREATOR, Cell
 from streamer.scoring.entries import Scorer
 from streamer.scoring.score import log_odds
 
-NOWHERE: Final = -1
-"""Instead of a bin: the user does not have the creator."""
 EVEN: Final = 0.5
 """A prior of no weight: log odds by it are ℓ."""
 

@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
-from streamer.population.sums import CreatorSums
+from streamer.population.user_delta import CreatorOutcomes
 from streamer.profile.baseline import Baseline
 from streamer.profile.contribution import session_ratings
-from streamer.profile.crowd.creator_bins import NOWHERE
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import Tile
 from streamer.signals.interaction import NOTHING_SAID
 from streamer.signals.outcome import is_positive
 from streamer.signals.rounding import micro
-
-
-class CreatorOutcomes(Struct, gc=False):
-    """One creator's: the bin of ℓ that a user moved from and to, and what became of its items.
-
-    ``expected_starts``, ``expected_abandoned``: millionths.
-    """
-
-    bin_before: int
-    bin: int
-    plays: int = 0
-    abandoned: int = 0
-    starts: int = 0
-    expected_starts: int = 0
-    expected_abandoned: int = 0
-
-    def add_to(self, sums: CreatorSums) -> None:
-        """Adds it to the sums over all users."""
-        if self.bin_before != self.bin:
-            bins = sums.bins
-            if self.bin_before != NOWHERE:
-                bins[self.bin_before] -= 1
-            if self.bin != NOWHERE:
-                bins[self.bin] += 1
-        sums.expected_starts += self.expected_starts
-        if self.starts:
-            sums.starts += self.starts
-        if self.plays:
-            sums.plays += self.plays
-            sums.abandoned += self.abandoned
-            sums.expected_abandoned += self.expected_abandoned
 
 
 def add_outcomes(

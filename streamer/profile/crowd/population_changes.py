@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from streamer.population.deltas import Deltas, TagCount
-from streamer.population.sums import EveryoneSums, TagSums
+from streamer.population.bins import NOWHERE
+from streamer.population.user_delta import CreatorOutcomes, UserDelta
 from streamer.profile.baseline import Baseline
-from streamer.profile.crowd.creator_bins import NOWHERE, bin_of_cell, creator_bin
-from streamer.profile.crowd.creator_outcomes import CreatorOutcomes, add_outcomes
+from streamer.profile.crowd.creator_bins import bin_of_cell, creator_bin
+from streamer.profile.crowd.creator_outcomes import add_outcomes
 from streamer.profile.explicit.evidence import Change
 from streamer.profile.explicit.records import Contribution, ExplicitRecord
 from streamer.profile.rollup.rollup import Rollup
@@ -38,14 +38,15 @@ class NoChanges:
     def before_caps(self, day: int) -> None: ...
     def evict(self, kind: str, value: str, cell: Cell) -> None: ...
     def leave(self, records: Collection[ExplicitRecord]) -> None: ...
+    def erase(self, day: int) -> None: ...
     def settle(self) -> None: ...
-    def take(self, into: Deltas) -> None: ...
+    def take(self) -> UserDelta | None: ...
 
 
 class PopulationChanges(NoChanges):
     """Says what one user adds to, and takes from, the sums over all users. It is told of every change beforehand.
 
-    What is said waits in plain lists: whoever takes it adds it to sums that it has anyway.
+    What is said waits in plain lists until it is saved with the state that it follows from.
 
     Args:
         rollup: R.
@@ -61,15 +62,7 @@ class PopulationChanges(NoChanges):
         self._cohort = cohort
         self._tags: dict[str, bool] = {}  # that are changing, and whether the user had them
         self._creators: list[str] = []  # that are changing
-        self._clear()
-
-    def _clear(self) -> None:
-        self._counts: list[tuple[str | None, list[TagCount]]] = []  # by cohort
-        self._first: list[str] = []  # tags that the user has from now on
-        self._users: list[tuple[str, int]] = []  # tag, more users
-        self._said: list[tuple[str, int, int]] = []  # tag, ld, how many more
-        self._outcomes: dict[str, CreatorOutcomes] = {}  # by creator
-        self._everyone = EveryoneSums()
+        self._delta = UserDelta()
 
     def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None:
         """A seal on this day is to come: the window moves on. Before any change of that seal."""
@@ -88,8 +81,8 @@ class PopulationChanges(NoChanges):
         if cohort == self._cohort:
             return
         counts = [(tag, cell) for tile in self._rollup.tiles.values() for tag, cell in tile.tag_totals().items()]
-        self._counts.append((self._cohort, [(tag, -cell.o, -cell.e) for tag, cell in counts]))
-        self._counts.append((cohort, [(tag, cell.o, cell.e) for tag, cell in counts]))
+        self._delta.counts.append((self._cohort, [(tag, -cell.o, -cell.e) for tag, cell in counts]))
+        self._delta.counts.append((cohort, [(tag, cell.o, cell.e) for tag, cell in counts]))
         self._cohort = cohort
 
     def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None:
@@ -101,7 +94,7 @@ class PopulationChanges(NoChanges):
                 self._state(change.added, 1)
         self._note_first(delta)
         self._count(delta, 1)
-        add_outcomes(self._outcomes, session, delta, baseline, self._rules)
+        add_outcomes(self._delta.outcomes, session, delta, baseline, self._rules)
 
     def take_back(self, contribution: Contribution) -> None:
         """A statement is about to be taken back."""
@@ -124,7 +117,7 @@ class PopulationChanges(NoChanges):
     def evict(self, kind: str, value: str, cell: Cell) -> None:
         """A key's counts of that day were dropped."""
         if kind == TAG:
-            self._counts.append((self._cohort, [(value, -cell.o, -cell.e)]))
+            self._delta.counts.append((self._cohort, [(value, -cell.o, -cell.e)]))
 
     def leave(self, records: Collection[ExplicitRecord]) -> None:
         """All counts and statements are about to be forgotten."""
@@ -133,53 +126,42 @@ class PopulationChanges(NoChanges):
         for record in records:
             self.drop(record)
 
+    def erase(self, day: int) -> None:
+        """The counts of all days up to this one are about to be erased."""
+        for tile in self._rollup.leaving(day + self._rules.window_days):
+            self._count(tile, -1)
+
     def settle(self) -> None:
         """The change is done. After every change."""
         for tag, had in self._tags.items():
             has = self._has(tag)
             if has != had:
-                self._users.append((tag, 1 if has else -1))
+                self._delta.users.append((tag, 1 if has else -1))
         self._tags.clear()
         for creator in self._creators:
-            self._outcomes[creator].bin = creator_bin(self._rollup, creator, self._rules.scorer)
+            self._delta.outcomes[creator].bin = creator_bin(self._rollup, creator, self._rules.scorer)
         self._creators.clear()
 
-    def take(self, into: Deltas) -> None:
-        """Moves what has been said since the last call to other deltas."""
-        if not (self._counts or self._first or self._users or self._said or self._outcomes) and self._everyone.empty:
-            return  # as after most steps: nothing has sealed
-        for cohort, counts in self._counts:
-            into.count(cohort, counts)
-        tags = into.tags
-        for tag in self._first:
-            if tag in tags:
-                tags[tag].users += 1
-            else:
-                tags[tag] = TagSums(1)
-        for tag, more in self._users:
-            into.tag(tag).users += more
-        for tag, ld, more in self._said:
-            sums = into.tag(tag)
-            if ld > 0:
-                sums.dislikes += more
-            else:
-                sums.likes += more
-        for creator, outcome in self._outcomes.items():
-            outcome.add_to(into.creator(creator))
-        into.everyone.add(self._everyone)
-        self._clear()
+    def take(self) -> UserDelta | None:
+        """What has been said since the last call; None if it is nothing."""
+        delta = self._delta
+        if delta.empty:
+            return None  # as at most checkpoints: nothing has sealed
+        self._delta = UserDelta()
+        return delta
 
     # --- counts -----------------------------------------------------------------------------------------------
 
     def _count(self, tile: Tile, sign: int) -> None:
         """Adds a tile's counts that are about to join R, or with sign −1 those that are about to leave it."""
         for cells in tile.tags.values():
-            self._counts.append((self._cohort, [(tag, sign * cell.o, sign * cell.e) for tag, cell in cells.items()]))
+            counts = [(tag, sign * cell.o, sign * cell.e) for tag, cell in cells.items()]
+            self._delta.counts.append((self._cohort, counts))
             if sign < 0:
                 self._touch_tags(cells)
         if sign < 0:
             self._touch_creators(tile.creators)
-        everyone = self._everyone
+        everyone = self._delta.everyone
         everyone.starts += sign * tile.totals.starts
         everyone.theta += sign * tile.totals.theta
         for edge, (plays, abandoned) in tile.buckets.items():
@@ -192,7 +174,7 @@ class PopulationChanges(NoChanges):
             first: list[str] = []
             if len(delta.tags) == 1:
                 first = [tag for tag, cell in cells.items() if cell.e and tag not in tags and tag not in changing]
-                self._first += first
+                self._delta.first += first
             if len(first) == len(cells):
                 continue
             noted = set(first)
@@ -200,7 +182,7 @@ class PopulationChanges(NoChanges):
                 known = tags.get(tag)
                 if tag not in noted and (not isinstance(known, Sums) or known.e <= 0):  # more evidence takes none away
                     self._touch_tags((tag,))
-        creators, outcomes = self._rollup.sums[CREATOR], self._outcomes
+        creators, outcomes = self._rollup.sums[CREATOR], self._delta.outcomes
         for creator, cell in delta.creators.items():
             if creator in creators or creator in outcomes:
                 self._touch_creators((creator,))
@@ -210,7 +192,7 @@ class PopulationChanges(NoChanges):
     def _state(self, contribution: Contribution, sign: int) -> None:
         """Adds what a statement says of its tags, or with sign −1 takes it back, unless it has left the window."""
         if contribution.day >= self._first_day:
-            self._said += [(value, ld, sign) for kind, value, _, ld in contribution.parts if kind == TAG and ld]
+            self._delta.said += [(value, ld, sign) for kind, value, _, ld in contribution.parts if kind == TAG and ld]
 
     # --- what a key counts as ---------------------------------------------------------------------------------
 
@@ -222,7 +204,7 @@ class PopulationChanges(NoChanges):
 
     def _touch_creators(self, creators: Collection[str]) -> None:
         """Notes which bins these creators are in, before they change."""
-        outcomes = self._outcomes
+        outcomes = self._delta.outcomes
         self._creators += creators
         for creator in creators:
             if creator not in outcomes:  # else it has changed before, and its bin is known

@@ -45,18 +45,18 @@ class PriorsInForce:
         number: how many there have been; another one after every change.
 
     Args:
-        population: the first.
+        priors: the first.
     """
 
-    def __init__(self, population: Priors) -> None:
-        self.current = population
+    def __init__(self, priors: Priors) -> None:
+        self.current = priors
         self.number = 0
         self._changes: deque[Changed] = deque(maxlen=REMEMBERED)
 
-    def adopt(self, population: Priors) -> None:
+    def adopt(self, priors: Priors) -> None:
         """Puts a snapshot in force."""
-        self._changes.append(changes(self.current, population))
-        self.current = population
+        self._changes.append(changes(self.current, priors))
+        self.current = priors
         self.number += 1
 
     def since(self, number: int) -> Changed:

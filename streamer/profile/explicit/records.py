@@ -189,11 +189,8 @@ class ExplicitRecord(Struct, array_like=True, gc=False):
         self.undo = max(self.undo, part.undo)
         part.add_item_keys(self.keys, item)
 
-    def add_late(self, event: Dislike | Feedback, rating_positive: bool) -> None:
-        """Takes in a late event."""
-        part = SessionRecord()
-        part.add(event)
-        part.acts.rating_positive = rating_positive
+    def add_late(self, part: SessionRecord) -> None:
+        """Takes in what was said too late to be counted."""
         self.late.merge(part.acts)
         self.undo = max(self.undo, part.undo)
         self.keys.merge(part.keys)

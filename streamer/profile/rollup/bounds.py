@@ -36,15 +36,15 @@ class Bounds:
 
     Args:
         most_decay: what is left of evidence when it leaves the window, 0–1.
-        population: how likely any user is to dislike a key (π).
+        priors: how likely any user is to dislike a key (π).
 
     Attributes:
         unblamed: engagements expected, by kind, below which a key that is blamed for nothing is not :meth:`listable`.
     """
 
-    def __init__(self, most_decay: float, population: Priors) -> None:
-        self._usual = usual = _StandOut.of(population.prior)
-        self._suspects = {t: _StandOut.of(prior) for t, prior in population.tags.items() if prior > population.prior}
+    def __init__(self, most_decay: float, priors: Priors) -> None:
+        self._usual = usual = _StandOut.of(priors.prior)
+        self._suspects = {t: _StandOut.of(prior) for t, prior in priors.tags.items() if prior > priors.prior}
         """Tags that more people than usual dislike, whose contexts need less; for others the usual bound is safe."""
         in_context = usual.now - MOST_PER_EXPECTED * LISTED_EXPECTED[TAG]
         one_and_done = ONE_AND_DONE_EXPECTED / 1e6 * most_decay

@@ -17,22 +17,22 @@ class Frame:
     Args:
         half_life_days: days after which evidence weighs half.
         window_days: days after which it is gone.
-        population: how likely any user is to dislike a key (π).
+        priors: how likely any user is to dislike a key (π).
 
     Attributes:
         bounds: decayed evidence that a key needs to have an entry.
     """
 
-    def __init__(self, half_life_days: float, window_days: int, population: Priors) -> None:
+    def __init__(self, half_life_days: float, window_days: int, priors: Priors) -> None:
         self.window_days = window_days
         self.most_days = half_life_days * MOST_HALF_LIVES
         self._half_life_days = half_life_days
         self._growths: dict[int, float] = {}
-        self.adopt(population)
+        self.adopt(priors)
 
-    def adopt(self, population: Priors) -> None:
+    def adopt(self, priors: Priors) -> None:
         """Takes over what is known of everybody."""
-        self.bounds = Bounds(self.growth(-self.window_days), population)
+        self.bounds = Bounds(self.growth(-self.window_days), priors)
 
     def growth(self, days: int) -> float:
         """2^(days/half-life)."""

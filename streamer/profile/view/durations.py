@@ -12,16 +12,14 @@ from streamer.scoring.duration import LEAST_PLAYS, Plays, cap, duration_entry
 from streamer.scoring.priors import Priors
 
 
-def plays_by_duration(
-    rollup: Rollup, provisional: Mapping[int, Tile], today: int, population: Priors
-) -> dict[int, Plays]:
+def plays_by_duration(rollup: Rollup, provisional: Mapping[int, Tile], today: int, priors: Priors) -> dict[int, Plays]:
     """Plays by the upper edge of their bucket, decayed to a day.
 
     Args:
         rollup: R.
         provisional: what open sessions add, by day.
         today: the day.
-        population: how much of a bucket people at large abandon.
+        priors: how much of a bucket people at large abandon.
     """
     sums = rollup.totals.buckets
     added = [(day, tile) for day, tile in provisional.items() if tile.buckets]
@@ -31,12 +29,12 @@ def plays_by_duration(
             add_plays(sums, tile.buckets, rollup.weight(day))
     scale = rollup.scale(today)
     return {
-        edge: Plays(int(count), plays * scale * population.abandonment_in(edge), abandoned * scale)
+        edge: Plays(int(count), plays * scale * priors.abandonment_in(edge), abandoned * scale)
         for edge, (count, plays, abandoned) in sums.items()
     }
 
 
-def capped(rollup: Rollup, provisional: Mapping[int, Tile], today: int, as_of: int, population: Priors) -> Entry | None:
+def capped(rollup: Rollup, provisional: Mapping[int, Tile], today: int, as_of: int, priors: Priors) -> Entry | None:
     """The duration cap as of a time (ms), the other arguments as above; None if there is none."""
     count = rollup.totals.plays
     for tile in provisional.values():
@@ -44,7 +42,7 @@ def capped(rollup: Rollup, provisional: Mapping[int, Tile], today: int, as_of: i
             count += sum(plays for plays, _ in tile.buckets.values())
     if count < 2 * LEAST_PLAYS:
         return None
-    edge = cap(plays_by_duration(rollup, provisional, today, population))
+    edge = cap(plays_by_duration(rollup, provisional, today, priors))
     if edge is None:
         return None
     days = [day for tiles in (rollup.tiles, provisional) for day, tile in tiles.items() if tile.buckets]

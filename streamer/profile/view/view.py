@@ -169,7 +169,7 @@ class View:
     def _besides_now(self) -> tuple[bool, Entry | None, list[Entry]]:
         """Whether there is a document, the duration cap, and what was named and not taken back."""
         exists = self._lists or self._theta() >= KNOWN_THETA
-        cap = capped(self._rollup, self._provisional.tiles, self._today, self.judge.as_of, self._rules.population)
+        cap = capped(self._rollup, self._provisional.tiles, self._today, self.judge.as_of, self._rules.priors)
         return exists, cap, [entry for entry in self._hard if not self._is_taken_back(entry)]
 
     def document(self, state: State) -> Document | None:
@@ -212,7 +212,7 @@ class View:
 
     def plays(self) -> dict[int, Plays]:
         """Plays by duration, decayed to today."""
-        return plays_by_duration(self._rollup, self._provisional.tiles, self._today, self._rules.population)
+        return plays_by_duration(self._rollup, self._provisional.tiles, self._today, self._rules.priors)
 
     def _cells(self) -> dict[Key, dict[int, Cell]]:
         """Every key that open sessions touch, with what they add by day."""

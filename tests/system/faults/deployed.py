@@ -14,6 +14,10 @@ from tests.backends.choose import Kafka, RealRedis
 from tests.deployment import Story, local_documents, wrong_anywhere
 from tests.feeding import Feed
 from tests.processes import HANGS_AFTER_S, Kind, Progress, environment_of, start, wait_for
+from tests.supervised import frozen
+
+TAKEN_OVER = "another process has taken over"
+"""What a worker ends with that finds out."""
 
 
 class Deployed:
@@ -73,6 +77,21 @@ class Deployed:
     def await_owner(self, worker: Child) -> None:
         """Waits until a worker has all partitions, after having had some or none of them."""
         wait_for("it owns all partitions", lambda: self.owns_all(worker), worker)
+
+    def take_over_from_frozen(self, feed: Feed, boundary: str) -> tuple[Child, Child]:
+        """A worker freezes before its third write that leads to a boundary, while another takes over and saves more.
+
+        Each has a data directory of its own: one that a frozen worker holds would not open. Two shares are fed.
+        """
+        zombie = self.spawn_faulty("worker", "freeze", boundary, "3", settings=self.at("zombie"))
+        self.await_owner(zombie)
+        feed.allow()
+        wait_for("the first worker freezes", lambda: frozen(zombie), None)
+        other = self.spawn("worker", self.at("other"))
+        self.await_owner(other)
+        feed.allow()
+        wait_for("the other processes and saves more", self.source.done, other)
+        return zombie, other
 
     def command(self, *arguments: str) -> None:
         """Runs the command line."""

@@ -7,8 +7,6 @@ ends instead, as it cannot know what others have done meanwhile, and its supervi
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,6 @@ import pytest
 import redis
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streamer.embedded.child import Child
 from streamer.engine.kafka.positions import look_up_leaders
 from streamer.events import Dislike
 from streamer.producing import SignalProducer, topics
@@ -26,7 +23,8 @@ from tests.backends.choose import Kafka, RealRedis
 from tests.backends.cluster import KafkaCluster
 from tests.deployment import settings_of
 from tests.processes import HANGS_AFTER_S, Kind, start, wait_for
-from tests.system.faults.test_zombie import TAKEN_OVER
+from tests.supervised import Supervised
+from tests.system.faults.deployed import TAKEN_OVER
 
 DEAD_AFTER_S = 3.0
 AGAIN_WITHIN_S = 45.0
@@ -47,24 +45,9 @@ def settings(cluster: KafkaCluster, redis_server: RealRedis, prefix: str, tmp_pa
     return found
 
 
-class Supervised:
-    """A process that is started again when it ends because others may have taken over."""
-
-    def __init__(self, kind: Kind, settings: Settings, folder: Path) -> None:
-        self._kind: Kind = kind
-        self._settings = settings
-        self._folder = folder
-        self._starts = 0
-        self.child = self._start()
-
-    def _start(self) -> Child:
-        self._starts += 1
-        return start(self._kind, self._settings, self._folder / f"{self._kind}{self._starts}.log")
-
-    def tend(self) -> None:
-        if not self.child.running:
-            assert TAKEN_OVER in self.child.tail(200)
-            self.child = self._start()
+def supervised(kind: Kind, settings: Settings, folder: Path) -> Supervised:
+    """A process that is started again when it ends."""
+    return Supervised(kind, lambda log: start(kind, settings, log), folder)
 
 
 def serve(settings: Settings, user: str, *processes: Supervised) -> float:
@@ -72,7 +55,8 @@ def serve(settings: Settings, user: str, *processes: Supervised) -> float:
 
     def is_served() -> bool:
         for process in processes:
-            process.tend()
+            ended = process.tend()
+            assert not ended or TAKEN_OVER in ended
         return client.exists(f"avoid:{user}") == 1
 
     began, now_ms = time.monotonic(), time.time_ns() // 1_000_000
@@ -87,16 +71,16 @@ def serve(settings: Settings, user: str, *processes: Supervised) -> float:
 def test_woken_after_leaders_have_moved_a_process_works_again_soon(
     cluster: KafkaCluster, settings: Settings, tmp_path: Path, kind: Kind, quiet: str
 ) -> None:
-    worker, publisher = (Supervised(each, settings, tmp_path) for each in ("worker", "publisher"))
+    worker, publisher = (supervised(each, settings, tmp_path) for each in ("worker", "publisher"))
     try:
         serve(settings, "before", worker, publisher)
-        frozen = (worker if kind == "worker" else publisher).child
-        os.kill(frozen.pid, signal.SIGSTOP)
+        frozen = worker if kind == "worker" else publisher
+        frozen.freeze()
         try:
             cluster.move_leader(settings.topic_prefix + quiet, 0)
             time.sleep(15)  # longer than a request waits, so that no answer says who leads now
         finally:
-            os.kill(frozen.pid, signal.SIGCONT)
+            frozen.thaw()
         assert serve(settings, "after", worker, publisher) < AGAIN_WITHIN_S
         for process in (worker, publisher):
             assert process.child.stop(HANGS_AFTER_S) == 0, process.child.tail()

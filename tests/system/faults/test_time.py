@@ -1,4 +1,4 @@
-"""Events that come at the wrong time: a topic a day behind, from the future, from 1970."""
+"""Events that come at the wrong time: a topic a day behind, from the future, from 1973."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from kafka import KafkaProducer
 
 from lab.oracle.oracle import Oracle
-from streamer.events import DAY_MS, Dislike, Event, Feedback, Play, encode
+from streamer.events import DAY_MS, LEAST_TS_MS, Dislike, Event, Feedback, Play, encode
 from streamer.producing import SignalProducer
 from tests.backends.ports import free_port
 from tests.deployment import Story, records_of, story_of
@@ -62,20 +62,21 @@ def test_events_from_the_future_are_rejected_and_move_no_watermark(deployment: D
 
 
 @pytest.mark.long
-def test_of_events_from_1970_only_hard_entries_remain(deployment: Deployed) -> None:
+def test_of_events_from_1973_only_hard_entries_remain(deployment: Deployed) -> None:
     """A known user's are late: metered, not counted, but what they state explicitly holds. A stranger's count as
     anyone's first events do, whose window has long passed: only what never ends is kept of them.
     """
     settings, story = deployment.settings, story_of(40, 5)
     known = sorted(story.truth)[:4]
     watermark = story.end
+    old = LEAST_TS_MS
     ancient: list[Event] = []
     for number, user in enumerate([*known, "stranger-1", "stranger-2"]):
-        ancient.append(Play(user_id=user, ts=1_000, content_id="old", tags=("old",), played_s=1.0, duration_s=600.0))
-        ancient.append(Feedback(user_id=user, ts=2_000, kind="like", content_id="old", creator_id="old"))
+        ancient.append(Play(user_id=user, ts=old + 1, content_id="old", tags=("old",), played_s=1.0, duration_s=600.0))
+        ancient.append(Feedback(user_id=user, ts=old + 2, kind="like", content_id="old", creator_id="old"))
         if number % 2:
-            ancient.append(Dislike(user_id=user, ts=3_000, action="block", scope="creator", creator_id="never"))
-        ancient.append(Dislike(user_id=user, ts=4_000, action="dislike", scope="creator", creator_id="once"))
+            ancient.append(Dislike(user_id=user, ts=old + 3, action="block", scope="creator", creator_id="never"))
+        ancient.append(Dislike(user_id=user, ts=old + 4, action="dislike", scope="creator", creator_id="once"))
     worker = deployment.spawn("worker")
     feed = deployment.feed(story)
     feed.allow()

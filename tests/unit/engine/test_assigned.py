@@ -28,16 +28,10 @@ class Untouchable:
         raise Touched(name)
 
 
-class Deltas(Untouchable):
-    waiting: object = None
-
-
 def test_a_partition_that_has_gone_is_neither_processed_nor_saved_nor_written_again() -> None:
     settings = Settings()
     never = Untouchable()
-    context = WorkerContext(
-        settings, Rules(settings), Metrics(), never, never, never, Deltas(), never, *[lambda: 0] * 2
-    )  # type: ignore[arg-type]
+    context = WorkerContext(settings, Rules(settings), Metrics(), never, never, never, never, never, *[lambda: 0] * 2)  # type: ignore[arg-type]
     assigned = AssignedPartition(0, context)
     assigned.recovered(MemoryStore(), 100)
 
@@ -72,7 +66,7 @@ def test_what_was_held_during_recovery_is_fetched_again_afterwards_erasures_too(
     settings, consumer, never = Settings(buffer_events=100, partitions=1), Consumer(), Untouchable()
     output = OutputWriter(never, settings.topics, Metrics())  # type: ignore[arg-type]
     context = WorkerContext(
-        settings, Rules(settings), Metrics(), never, never, output, Deltas(), consumer, *[lambda: NOW] * 2
+        settings, Rules(settings), Metrics(), never, never, output, never, consumer, *[lambda: NOW] * 2
     )  # type: ignore[arg-type]
     assigned = AssignedPartition(0, context)
     event = encode(Impression(user_id="u", ts=NOW - 1000, content_id="c"))

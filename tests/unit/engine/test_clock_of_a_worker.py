@@ -21,7 +21,6 @@ from streamer.engine.state.store import MemoryStore
 from streamer.engine.trusted_clock import TrustedClock
 from streamer.engine.worker import Engine
 from streamer.events import DAY_MS, Dislike, encode
-from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import Settings
 from streamer.testing.broker import MemoryBroker, MemoryProducer
@@ -103,7 +102,7 @@ def test_a_wall_clock_ten_minutes_slow_rejects_no_live_block() -> None:
     wall.now_ms = NOW - 10 * MINUTE
     clock = engine_of(wall, settings)._clock
     clock.heard(NOW)
-    processor = PartitionProcessor(0, settings, Rules(settings), MemoryStore(), 100, Deltas())
+    processor = PartitionProcessor(0, settings, Rules(settings), MemoryStore(), 100)
     processor.receive("dislikes", [Record(0, b"u", block(NOW), -1)], clock.latest())
     out = processor.process(clock(), dict.fromkeys(("impressions", "plays", "dislikes", "feedback", "erasures")), 100)
     assert out.rejects == []

@@ -24,7 +24,6 @@ from streamer.engine.state.store import DAMAGED, ERASED, WRITTEN, Mark, MemorySt
 from streamer.engine.state.stores import KEPT_MS, DiskStores, MemoryStores, open_stores
 from streamer.errors import DependencyMissing, StoreFailed
 from streamer.events import DAY_MS, Erasure
-from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import Settings
 from tests.unit.engine.test_partition import BY_EVENTS, HOUR, NOW, WALL, dislike, filled
@@ -177,6 +176,23 @@ def test_an_erased_user_is_gone_from_disk_after_the_checkpoint(folder: Path) -> 
     database = Rdict(str(folder), Options(raw_mode=True))
     assert [key for key in database.keys() if b"secret-name" in key] == []  # noqa: SIM118 - not a dict
     database.close()
+
+
+def test_a_store_that_comes_back_after_a_rebalance_knows_when_its_open_sessions_are_due(
+    kept: Callable[[], DiskStores],
+) -> None:
+    """They are in the journal, which is not on disk and not read again; else they would not seal by themselves."""
+    several = kept()
+    store = opened(several)
+    saved(store, 4, UserChange("known", {"h": b"1"}, 900))
+    for user in ("known", "new"):
+        store.journal.add(user, b"open", 1)
+        store.set_deadline(user, 77)
+    several.let_go([3])
+    assert opened(several).deadlines == {"known": 77, "new": 77}
+    several.let_go([])
+    assert opened(several).deadlines == {"known": 900}, "without the journal they are on their own"
+    several.let_go([])
 
 
 # --- directories that cannot be used --------------------------------------------------------------------------------
@@ -363,7 +379,7 @@ def test_a_disk_that_fails_stops_the_worker_and_blames_no_event(folder: Path) ->
     saved(store, 1, UserChange("u", {"h": b"1"}, None))
     store.close()
     with pytest.raises(StoreFailed, match="restart the worker"):
-        Users(Rules(WALL), store, 10, Deltas()).step("u", Step(0, [dislike("u", NOW)], 0))
+        Users(Rules(WALL), store, 10).step("u", Step(0, [dislike("u", NOW)], 0))
 
 
 def test_every_partition_has_a_directory_under_the_group_and_the_topics_it_belongs_to(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.state.loading import load_profile
 from streamer.engine.state.store import MemoryStore
 from streamer.events import DAY_MS, Event, Impression, Play, encode
-from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -76,7 +75,7 @@ def read(sent: list[Sent], *, appended: bool, clock_off_ms: int = 0) -> Read:
     """What a worker makes of it, with broker timestamps (LogAppendTime) or without any."""
     settings = Settings(allowed_lag=30)
     rules, store = Rules(settings), MemoryStore()
-    processor = PartitionProcessor(0, settings, rules, store, 1000, Deltas())
+    processor = PartitionProcessor(0, settings, rules, store, 1000)
     logs: dict[str, list[Record]] = {name: [] for name in NAMES}
     for at, name, event in sorted(sent, key=lambda each: each.at):
         log = logs[name]

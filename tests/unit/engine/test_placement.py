@@ -15,9 +15,8 @@ from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import Output
 from streamer.engine.state.store import MemoryStore
-from streamer.events import Dislike, Erasure, encode
+from streamer.events import Dislike, Erasure, Watermark, encode
 from streamer.partitioning import Partitioner, murmur2, partition_of
-from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -38,7 +37,7 @@ def test_crc32_is_that_of_librdkafka(user: str, partitions: int) -> None:
 def processed(partition: int, records: list[tuple[str, bytes | None]], partitioner: Partitioner, count: int) -> Output:
     settings = Settings(partitions=count, partitioner=partitioner)
     processor = PartitionProcessor(
-        partition, settings, Rules(settings), MemoryStore(), 100, Deltas(), Placement(partition, count, partitioner)
+        partition, settings, Rules(settings), MemoryStore(), 100, Placement(partition, count, partitioner)
     )
     value = [encode(Dislike(user_id=user, ts=NOW, action="block", content_id="c")) for user, _ in records]
     log = [Record(n, key, value[n], NOW) for n, (_, key) in enumerate(records)]
@@ -66,6 +65,23 @@ def test_a_record_without_key_is_rejected_also_beside_one_with_a_key() -> None:
     assert processed(0, [("ann", None)], "murmur2", 1).rejects[0].code == "missing_key"
 
 
+@pytest.mark.parametrize(("keyed", "code"), [(True, "wrong_partition"), (False, "missing_key")])
+def test_a_record_that_is_rejected_moves_no_time(keyed: bool, code: str) -> None:
+    """It would make punctual events of others late."""
+    settings = Settings(partitions=4, clock="events")
+    partition = (partition_of("ann", 4) + 1) % 4
+    placed = Placement(partition, 4, "murmur2")
+    processor = PartitionProcessor(partition, settings, Rules(settings), MemoryStore(), 10, placed)
+    stray = Record(
+        0, b"ann" if keyed else None, encode(Dislike(user_id="ann", ts=NOW, action="hide", content_id="c")), NOW
+    )
+    processor.receive("dislikes", [stray, Record(1, None, encode(Watermark(NOW - 9)), NOW)], NOW)
+    for name in ("impressions", "plays", "feedback"):
+        processor.receive(name, [Record(0, None, encode(Watermark(NOW)), NOW)], NOW)
+    assert [reject.code for reject in processor.process(NOW, dict.fromkeys(NAMES, NOW), 100).rejects] == [code]
+    assert processor.clock.watermark == NOW - 9
+
+
 @pytest.mark.parametrize("home", [True, False], ids=["where the user belongs", "elsewhere"])
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 def test_an_erasure_deletes_a_document_only_where_one_may_be(home: bool, known: bool) -> None:
@@ -75,9 +91,7 @@ def test_an_erasure_deletes_a_document_only_where_one_may_be(home: bool, known: 
     store = MemoryStore()
     if known:
         store.put("ann", "w", b"x")
-    processor = PartitionProcessor(
-        partition, settings, Rules(settings), store, 10, Deltas(), Placement(partition, 4, "murmur2")
-    )
+    processor = PartitionProcessor(partition, settings, Rules(settings), store, 10, Placement(partition, 4, "murmur2"))
     processor.receive("erasures", [Record(0, b"ann", encode(Erasure("ann", 5)), 5)], 10)
     out = processor.process(10, {}, 100)
     assert [write.user for write in out.writes] == (["ann"] if home or known else [])

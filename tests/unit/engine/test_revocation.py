@@ -38,17 +38,13 @@ class Slow(Fenced):
 
 
 class WorkerContext:
-    """Deltas and consumer of a worker that writes nothing more."""
+    """The consumer of a worker that writes nothing more."""
 
     def __init__(self) -> None:
-        self.consumer = self.deltas = self
-        self.forgot = False
+        self.consumer = self
 
     def stop_flow(self) -> None:
         """Nothing is fetched."""
-
-    def forget(self) -> None:
-        self.forgot = True
 
 
 def test_when_one_partition_is_fenced_the_others_checkpoints_end_before_they_are_gone(
@@ -65,7 +61,6 @@ def test_when_one_partition_is_fenced_the_others_checkpoints_end_before_they_are
     engine._context = engine._consumer = context  # type: ignore[assignment]
     engine._assigned = {0: Fenced(), 1: slow}  # type: ignore[dict-item]
     asyncio.run(revoked())
-    assert context.forgot
     assert slow.is_leaving
     assert "partitions go unsaved" in caplog.text
 

@@ -66,7 +66,7 @@ def test_a_crash_after_a_rewrite_does_not_undo_an_erasure_that_was_not_saved() -
     job.produce("erasures", Erasure(user_id="u", ts=NOW))
     job.run()
     saved = len(job.changelog)
-    asyncio.run(rewrite(0, job.store, job.worker.context.changelog, 1, job.processor.erasing))
+    asyncio.run(rewrite(0, job.store, job.worker.context.changelog, 1, job.processor.erasures.unsaved))
     keys = [record.key for record in job.changelog[saved:]]
     assert b"h|v" in keys
     assert not [key for key in keys if key is not None and key.endswith(b"|u")]

@@ -18,8 +18,9 @@ from streamer.engine.partition.inbox import Inbox
 from streamer.engine.partition.output import OutputWriter, Pending
 from streamer.engine.partition.watermark import Lane
 from streamer.engine.partition.work import Output, Reject
+from streamer.engine.state import outbox
 from streamer.engine.state.changelog import apply_record
-from streamer.engine.state.recovery import JournalReplay, apply_outbox_record
+from streamer.engine.state.recovery import JournalReplay
 from streamer.engine.state.store import MemoryStore
 from streamer.events import EventDecoder, Impression, encode
 from streamer.settings import Settings
@@ -31,9 +32,9 @@ STRANGE = [(b"u1", b"hello"), (b"\xff\xfe", None), (b"\xff|\xfe", b"x"), (None, 
 @pytest.mark.parametrize(("key", "value"), STRANGE)
 def test_a_strangers_record_in_the_outbox_is_passed_over(key: bytes | None, value: bytes | None) -> None:
     store = MemoryStore()
-    assert not apply_outbox_record(store, Record(7, key, value, 0))
+    assert not outbox.apply_record(store, Record(7, key, value, 0))
     assert not store.unsaved
-    assert apply_outbox_record(store, Record(8, b"~claim", None, 0))
+    assert outbox.apply_record(store, Record(8, b"~claim", None, 0))
 
 
 @pytest.mark.parametrize("key", [b"\xff\xfe", b"h|\xff", b"", None, b"nobody", b"|u1", b"h|"])
@@ -100,7 +101,7 @@ def rejected(most: int, value: bytes, key: bytes = b"k") -> SmallTopic:
     async def write() -> None:
         pending = Pending()
         await writer.write(3, Output(rejects=[reject]), pending)
-        await writer.settle(3, pending.take())
+        await writer.settle(3, pending.take(), pending, lambda _: None)
 
     asyncio.run(write())
     return topic

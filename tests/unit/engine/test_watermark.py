@@ -14,32 +14,32 @@ def clock(kind: str = "wall") -> PartitionClock:
     return PartitionClock(("big", "small"), kind, LAG, followers=("erasures",))  # type: ignore[arg-type]
 
 
-def settle(c: PartitionClock, **caught_up: int | None) -> PartitionClock:
+def settle(c: PartitionClock, erasures: int | None = NOW, **caught_up: int | None) -> PartitionClock:
     for topic, lane in c.lanes.items():
-        lane.caught_up_ms = caught_up.get(topic)
+        lane.caught_up_ms = erasures if topic == "erasures" else caught_up.get(topic)
     return c
 
 
 def test_nothing_is_processed_before_every_topic_has_been_asked_for() -> None:
-    c = settle(clock(), big=NOW, small=None, erasures=NOW)
+    c = settle(clock(), big=NOW, small=None)
     assert c.aligned_to() == BEGINNING
 
 
 def test_a_topic_ahead_waits_for_the_buffered_end_of_one_behind() -> None:
     #  big    ────────●            more at the broker: T is here
     #  small  ──────────────●      waits beyond T
-    c = settle(clock(), erasures=NOW)
+    c = settle(clock())
     c.lanes["big"].buffered_to = 100
     c.lanes["small"].buffered_to = 900
     assert c.aligned_to() == 100
 
 
 def test_a_topic_that_is_caught_up_holds_nobody_back() -> None:
-    c = settle(clock(), small=NOW, erasures=NOW)
+    c = settle(clock(), small=NOW)
     c.lanes["big"].buffered_to = 100
     c.lanes["small"].buffered_to = 5
     assert c.aligned_to() == 100
-    assert settle(c, big=NOW, small=NOW, erasures=NOW).aligned_to() == END
+    assert settle(c, big=NOW, small=NOW).aligned_to() == END
 
 
 def test_erasures_still_to_be_read_hold_events_back() -> None:
@@ -49,7 +49,7 @@ def test_erasures_still_to_be_read_hold_events_back() -> None:
 
 
 def test_by_events_every_topic_counts_even_if_it_is_caught_up() -> None:
-    c = settle(clock("events"), big=NOW, small=NOW, erasures=NOW)
+    c = settle(clock("events"), big=NOW, small=NOW)
     c.lanes["big"].buffered_to = 100
     c.lanes["small"].buffered_to = 5
     assert c.aligned_to() == 5
@@ -86,8 +86,15 @@ def test_the_watermark_never_goes_back() -> None:
     assert settle(c, big=NOW).advance(NOW + 1) == NOW - LAG
 
 
+def test_time_does_not_pass_what_is_known_of_erasures() -> None:
+    assert settle(clock(), big=NOW, small=NOW, erasures=4_000).advance(NOW) == 4_000 - LAG
+    c = settle(clock(), big=NOW, small=NOW, erasures=None)
+    c.lanes["erasures"].buffered_to = 40
+    assert c.advance(NOW) == 40
+
+
 def test_by_events_the_wall_clock_moves_nothing() -> None:
-    c = settle(clock("events"), big=NOW, small=NOW, erasures=NOW)
+    c = settle(clock("events"), big=NOW, small=NOW)
     assert c.advance(NOW) == BEGINNING
     c.lanes["big"].newest, c.lanes["small"].newest = 90, 60
     assert c.advance(NOW) == 60

@@ -38,7 +38,7 @@ def test_each_half_has_a_snapshot_of_its_own_after_all_sessions_have_sealed() ->
 def test_users_are_judged_by_the_other_half_and_only_by_rules_that_go_by_others() -> None:
     even, odd = among(contenders(["ours", "alone", "explicit"], ALL_COUNT), lives)
     assert [contender.label for contender in even] == [contender.label for contender in odd]
-    assert [contender.rules.population.tags.get("gore") for contender in odd] == [0.06, None, None]
-    assert [contender.rules.population.tags.get("gore") for contender in even] == [None, None, None]
-    assert even[0].rules.population.version == 1
-    assert even[1].rules.population is even[2].rules.population is DEFAULT
+    assert [contender.rules.priors.tags.get("gore") for contender in odd] == [0.06, None, None]
+    assert [contender.rules.priors.tags.get("gore") for contender in even] == [None, None, None]
+    assert even[0].rules.priors.version == 1
+    assert even[1].rules.priors is even[2].rules.priors is DEFAULT

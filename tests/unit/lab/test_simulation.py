@@ -15,8 +15,12 @@ from lab.simulation.schedule import Schedule, schedule
 from lab.simulation.world import World
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.partition import assigned
+from streamer.engine.partition.erasures import Erasures
 from streamer.engine.state.checkpoint import Checkpoint, Taken
 from streamer.engine.state.store import StoreIndexes
+from streamer.engine.state.untold import Untold
+from streamer.population.telling import Place
+from streamer.profile.session import Session
 from streamer.sinks import Update
 
 CHUNK: Final = 100
@@ -95,6 +99,26 @@ def test_an_erasure_whose_mark_is_forgotten_is_caught(monkeypatch: pytest.Monkey
     def forgets(_self: StoreIndexes, _user: str, _value: bytes | None) -> None: ...
 
     monkeypatch.setattr(StoreIndexes, "set_erased", forgets)
+    assert caught() is not None
+
+
+def test_a_population_that_counts_what_it_is_told_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Place, "is_newer", lambda _self, _before: True)
+    assert caught() is not None
+
+
+def test_deltas_that_are_not_looked_for_after_a_crash_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Untold, "found", lambda _self, _user, _raw: None)
+    assert caught() is not None
+
+
+def test_an_erasure_that_takes_what_is_newer_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Erasures, "_left", lambda *_: ({}, None))
+    assert caught() is not None
+
+
+def test_an_erasure_that_leaves_open_sessions_whole_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "erase", lambda *_: {})
     assert caught() is not None
 
 

@@ -12,7 +12,7 @@ from streamer.settings import Settings
 
 
 class Cluster:
-    """Whose topics all have so many replicas, so many of which must be in sync."""
+    """Whose topics all have so many replicas, so many of which must be in sync, and take large records."""
 
     embedded = False
 
@@ -21,7 +21,11 @@ class Cluster:
         self._in_sync = in_sync
 
     def configs(self, names: list[str], _keys: list[str]) -> dict[str, dict[str, str]]:
-        values = {"message.timestamp.type": "LogAppendTime", "min.insync.replicas": str(self._in_sync)}
+        values = {
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": str(self._in_sync),
+            "max.message.bytes": str(topics.LARGEST_BATCH),
+        }
         return dict.fromkeys(names, values)
 
     def replicas(self, names: list[str]) -> dict[str, int]:

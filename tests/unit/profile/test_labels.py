@@ -279,7 +279,7 @@ def test_a_checkpoint_waits_for_labels_and_meters_those_that_their_topic_does_no
         writer, pending = OutputWriter(topic, Topics(), metrics), Pending()  # type: ignore[arg-type]
         out = Output(labels=[LabelWrite("u", "1 0", b"small"), LabelWrite("v", "2 0 s", b"x" * 11)])
         await writer.write(0, out, pending)
-        settled = asyncio.ensure_future(writer.settle(0, pending.take()))
+        settled = asyncio.ensure_future(writer.settle(0, pending.take(), pending, lambda _: None))
         await asyncio.sleep(0)
         assert not settled.done()
         topic.acks.set()

@@ -47,7 +47,8 @@ def added_up(share: float) -> tuple[Totals, int]:
         for event in life(profile.user_id, rng):
             profile.apply(event, event.ts)
         profile.advance(START + DAY_MS)
-        profile.take_population(totals)
+        if (delta := profile.take_delta()) is not None:
+            delta.add_to(totals)
         counted += rules.adds_up(profile.user_id)
     return totals, counted
 

@@ -72,7 +72,7 @@ def test_a_snapshot_that_is_not_newer_is_passed_over() -> None:
     rules = Rules(Settings(), SUSPECT)
     assert not rules.adopt(Priors(version=1, tags={"gore": 0.1}))
     assert not rules.adopt(DEFAULT)
-    assert rules.population is SUSPECT
+    assert rules.priors is SUSPECT
 
 
 def test_a_profile_whose_keys_did_not_change_stays_as_fresh_as_it_was() -> None:

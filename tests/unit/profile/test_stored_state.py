@@ -1,6 +1,7 @@
 """What an older Streamer stored is read, gone on with and stored again as it would have done itself.
 
-``tests/fixtures/state-v1.json`` was written by ``python -m tests.stored_state`` before the profile was taken apart.
+``tests/fixtures/state-v1.json`` was written by ``python -m tests.stored_state`` before the profile was taken apart,
+``tests/fixtures/state-v2.json`` before erasures took only what is not newer.
 """
 
 from __future__ import annotations
@@ -19,52 +20,60 @@ from streamer.settings import Settings
 from streamer.signals.interaction import Interaction, SessionFeedback
 from tests.property.driving import Saved, state_of
 from tests.steps import NOON, gave
-from tests.stored_state import FILE, WORLD, Life, lived, lives, saved_in
+from tests.stored_state import FILES, WORLD, Life, lived, lives, saved_in
 
-LIVES = lives(FILE.read_bytes())
+LIVES = {version: lives(file.read_bytes()) for version, file in FILES.items()}
+EVERYBODY = [(version, user) for version, found in LIVES.items() for user in found]
 WRITTEN = "w"
 
 
-def test_the_file_holds_every_kind_of_part_and_of_statement() -> None:
-    parts = {name[0] for life in LIVES.values() for name in life.parts}
+@pytest.mark.parametrize("version", FILES)
+def test_a_file_holds_every_kind_of_part_and_of_statement(version: int) -> None:
+    found = LIVES[version].values()
+    parts = {name[0] for life in found for name in life.parts}
     assert parts == {"h", "s", "t", WRITTEN}
-    assert sum(len(life.journal) for life in LIVES.values()) >= 3
-    heads = [HEAD.decode(saved_in(life).parts["h"]) for life in LIVES.values()]
+    assert sum(len(life.journal) for life in found) >= 3
+    heads = [HEAD.decode(saved_in(life).parts["h"]) for life in found]
     families = {key.family for head in heads for key in head.records}
     assert families >= {"dislike", "follow", "rating", "purchase", "like"}
     assert any(record.sealed.purchases.keys() > {"o1"} for head in heads for record in head.records.values())
     assert any(head.listed for head in heads)
-    entries = [JOURNAL.decode(raw) for life in LIVES.values() for raw in saved_in(life).journal]
+    stored = [raw for life in found for name, raw in saved_in(life).parts.items() if name == "s"]
+    stored += [raw for life in found for raw in saved_in(life).journal]
+    assert {JOURNAL.versioned(raw)[0] for raw in stored} == {version}
+    entries = [JOURNAL.decode(raw) for life in found for raw in saved_in(life).journal]
     assert any(part.positions and part.items for entry in entries for part in entry.parts)
 
 
-@pytest.mark.parametrize("user", LIVES)
-def test_stored_parts_are_read_and_written_again_byte_for_byte(user: str) -> None:
-    for name, raw in saved_in(LIVES[user]).parts.items():
+@pytest.mark.parametrize(("version", "user"), EVERYBODY)
+def test_stored_parts_are_read_and_written_again_byte_for_byte(version: int, user: str) -> None:
+    for name, raw in saved_in(LIVES[version][user]).parts.items():
         match name[0]:
             case "h":
                 again = HEAD.encode(HEAD.decode(raw))
             case "t":
                 again = TILE.encode(TILE.decode(raw))
+            case "s" if version == 1:
+                continue  # which is not written any more
             case "s":
-                continue  # version 1, which is not written any more
+                again = JOURNAL.encode(JOURNAL.decode(raw))
             case _:
                 again = last_written.encode(last_written.decode(user, raw))
         assert again == raw, name
 
 
-@pytest.mark.parametrize("user", LIVES)
+@pytest.mark.parametrize("user", LIVES[1])
 def test_open_sessions_of_version_1_are_written_as_version_2_and_are_the_same_again(user: str) -> None:
-    saved = saved_in(LIVES[user])
+    saved = saved_in(LIVES[1][user])
     entries = journal([saved.parts["s"], *saved.journal] if "s" in saved.parts else saved.journal)
     written = [JOURNAL.encode(entry) for entry in entries]
     assert {JOURNAL.versioned(raw)[0] for raw in written} <= {2}
     assert journal(written) == entries
 
 
-@pytest.mark.parametrize("user", LIVES)
-def test_a_stored_user_goes_on_as_the_streamer_that_stored_it_would_have(user: str) -> None:
-    before, after = LIVES[user], lived(user, LIVES[user])
+@pytest.mark.parametrize(("version", "user"), EVERYBODY)
+def test_a_stored_user_goes_on_as_the_streamer_that_stored_it_would_have(version: int, user: str) -> None:
+    before, after = LIVES[version][user], lived(user, LIVES[version][user])
     assert after.last == before.last
     assert after.documents == before.documents
     assert after.labels == before.labels

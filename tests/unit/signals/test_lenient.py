@@ -89,6 +89,8 @@ def test_half_a_surrogate_pair_matters_only_in_a_field_that_is_read() -> None:
     assert decode("impressions", unread) == SEEN
     assert code_of("impressions", unread.replace(b"caption", b"surface")) == "malformed_json"
     assert code_of("impressions", unread.replace(b'"c1"', b'"c1\\ud83d"')) == "malformed_json"
+    assert code_of("impressions", unread.replace(b"caption", b"media")) == "malformed_json"  # which has few values
+    assert code_of("impressions", b'{"watermark":"\\udc00"}') == "missing_field"
     assert code_of("impressions", unread.replace(b'"caption"', b'"n":NaN,"caption"')) == "malformed_json"
 
 

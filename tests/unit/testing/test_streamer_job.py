@@ -68,8 +68,8 @@ def test_it_is_the_same_every_time_and_however_many_are_sent_at_a_call() -> None
 
 
 def test_priors_given_are_those_that_users_are_judged_by() -> None:
-    def multiplier(population: Priors | None) -> float:
-        job = StreamerJob(population=population)
+    def multiplier(priors: Priors | None) -> float:
+        job = StreamerJob(priors=priors)
         job.send(*crowd(1, NOON))
         job.advance(5 * 3600)
         return job.reader(explore=0).get("0").penalty(Candidate("new", tags=(HATED,)))

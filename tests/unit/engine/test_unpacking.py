@@ -1,0 +1,119 @@
+"""Whatever stands in a record batch, the records around it are read, and what cannot be is told with its place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from struct import pack_into
+
+import pytest
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import decode_varint
+from aiokafka.structs import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.engine.kafka.records import Record
+from streamer.engine.kafka.unpacking import Unpacked
+from tests.odd_batches import BEFORE_RECORDS, CODECS, NAME, Odd, batch, sealed
+from tests.unit.engine.fetch_way import Broker, Way
+
+BEGIN = 5
+GOOD = [Odd(b"k%d" % number, b"v%d" % number) for number in range(4)]
+STRANGE = Odd(b"\xff", b"[" * 1_100, [(NAME, b"1"), ("null", None)])
+ESCAPED = r"\xff\xfe\xf0("
+
+
+def read(raw: bytes) -> list[Record]:
+    """What a fetch at offset 5 gives of these bytes."""
+    way = Way(Broker(records=raw))
+    assert asyncio.run(way.fetch(0))
+    records = way.fetcher._records[TopicPartition("plays", 0)]._partition_records
+    found = list(records)
+    way.states["plays", 0].position = records.next_fetch_offset
+    return found
+
+
+def offsets(raw: bytes) -> list[int]:
+    return [record.offset for record in read(raw)]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_header_name_that_is_no_utf_8_is_told_with_escapes_and_all_else_is_as_it_was(codec: int) -> None:
+    found = read(batch([GOOD[0], STRANGE, GOOD[1]], BEGIN, codec) + batch(GOOD, BEGIN + 3, codec))
+    assert [record.offset for record in found] == list(range(5, 12))
+    assert found[1] == Record(6, b"\xff", b"[" * 1_100, 1_760_000_000_000, ((ESCAPED, b"1"), ("null", b"")))
+    assert [record.key for record in found if record.offset != 6] == [b"k0", b"k1", b"k0", b"k1", b"k2", b"k3"]
+
+
+def test_records_that_were_given_before_one_that_fails_are_not_given_again() -> None:
+    assert offsets(batch(GOOD, 3) + batch([*GOOD[:2], STRANGE], 7)) == [5, 6, 7, 8, 9]
+
+
+def test_a_record_that_cannot_be_read_is_stepped_over_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    too_long = (b"\x06v1v", b"\x7ev1v")  # the length of its value
+    with caplog.at_level(logging.ERROR):
+        raw = batch([GOOD[0], Odd(b"k1", b"v1v"), GOOD[2]], BEGIN, changes=[too_long])
+        assert offsets(raw) == [5, 7]
+    assert "plays[0]@6 cannot be read, and is stepped over" in caplog.text
+
+
+def test_a_batch_that_cannot_be_taken_apart_is_stepped_over_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        assert offsets(sealed(batch(GOOD), b"no zstd", BEGIN, codec=4) + batch(GOOD, BEGIN + 4)) == [9, 10, 11, 12]
+    assert "plays[0]@5 to 8 cannot be read, and is stepped over" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 30, b"\x02" * 30, b"\x00" * 30, b"", b"\x7f"])
+def test_whatever_stands_where_records_should_it_is_told_and_the_next_batch_is_read(
+    content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        assert offsets(sealed(batch(GOOD), content, BEGIN) + batch(GOOD, BEGIN + 4)) == [9, 10, 11, 12]
+    assert "to 8 cannot be read" in caplog.text or "plays[0]@8 cannot be read" in caplog.text
+
+
+@given(st.lists(st.binary(max_size=200), min_size=1, max_size=6), st.data())
+def test_whatever_bit_of_a_record_is_turned_but_its_offset_every_offset_is_given_or_told(
+    values: list[bytes], data: st.DataObject
+) -> None:
+    whole = batch([Odd(b"k", value) for value in values])
+    content = bytearray(whole[BEFORE_RECORDS:])
+    begin = 0
+    for _ in range(data.draw(st.integers(0, len(values) - 1))):
+        begin = _end(content, begin)
+    fields = decode_varint(content, begin)[1] + 3  # behind attributes, date and offset, of a byte each
+    at = data.draw(st.sampled_from([*range(begin, fields - 3), *range(fields, _end(content, begin))]))
+    content[at] ^= 1 << data.draw(st.integers(0, 7))
+    told: list[int] = []
+    raw = sealed(whole, bytes(content))
+    answer = PartitionRecords(TopicPartition("plays", 0), MemoryRecords(raw), [], 0, None, None, True, 0)
+    given_ = [record.offset for record in Unpacked(answer, raw, lambda begin, end, _: told.extend(range(begin, end)))]
+    assert sorted(given_ + told) == list(range(len(values)))
+
+
+def _end(content: bytearray, begin: int) -> int:
+    """Of the record that begins there."""
+    length, at = decode_varint(content, begin)
+    end: int = at + length
+    return end
+
+
+def test_what_compaction_has_taken_of_a_batch_is_not_told_as_unreadable(caplog: pytest.LogCaptureFixture) -> None:
+    left = bytearray(batch([STRANGE, GOOD[0]], BEGIN))
+    pack_into(">i", left, 23, 9)  # offset of the last record that it had, less that of its first
+    with caplog.at_level(logging.ERROR):
+        assert offsets(sealed(bytes(left), bytes(left[BEFORE_RECORDS:]), BEGIN) + batch(GOOD, BEGIN + 10)) == [
+            *(5, 6),
+            *range(15, 19),
+        ]
+    assert caplog.text == ""
+
+
+def test_a_wrong_checksum_stays_an_error_since_the_network_or_a_disk_made_it() -> None:
+    raw = bytearray(batch(GOOD, BEGIN))
+    raw[-1] ^= 1
+    with pytest.raises(CorruptRecordException, match="CRC"):
+        read(bytes(raw))
