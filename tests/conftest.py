@@ -1,13 +1,13 @@
 """Fixtures for servers. Ask for them by name; every server is started once per run and shared by all tests.
 
     embedded_broker   broker of the `embedded` extra: .bootstrap, .partitions (4)          quick tier
-    embedded_redis    Redis of the `embedded` extra: .url, .flush()                        quick tier
+    embedded_redis    Redis of the `embedded` extra, empty: .url, .start(), .stop()        quick tier
     kafka             real Apache Kafka: .bootstrap, .kill(), .start(), .stop()            tests/system
     redis_server      real Redis: .url, .flush(), .kill(), .start(), .stop()               tests/system
     source, outbox    how far workers and publishers of the fixture `settings` are
     prefix            a topic prefix no other test has: tests share brokers, never topics
 
-A server that a test killed is started again before the next test. Tests share each Redis: use user ids made from
+A server that a test killed is started again before the next test. Tests share the real Redis: use user ids made from
 `prefix`, or `.flush()` first. Tests under tests/system are marked `system`, those under tests/integration
 `integration`. Without a real Kafka or Redis the system tests are skipped; with CI=true they fail.
 
@@ -70,9 +70,16 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
 
 
 @pytest.fixture(scope="session")
-def embedded_redis() -> Iterator[EmbeddedRedis]:
+def _one_embedded_redis() -> Iterator[EmbeddedRedis]:
     with EmbeddedRedis() as redis:
         yield redis
+
+
+@pytest.fixture
+def embedded_redis(_one_embedded_redis: EmbeddedRedis) -> EmbeddedRedis:
+    _one_embedded_redis.start()
+    _one_embedded_redis.flush()
+    return _one_embedded_redis
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +97,7 @@ def redis_server() -> Iterator[RealRedis]:
 @pytest.fixture(autouse=True)
 def _servers_up(request: pytest.FixtureRequest) -> None:
     """Starts again what an earlier test killed."""
-    for name in ("kafka", "redis_server", "embedded_redis"):
+    for name in ("kafka", "redis_server"):
         if name in request.fixturenames:
             request.getfixturevalue(name).start()
 

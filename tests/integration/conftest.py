@@ -14,7 +14,6 @@ from tests.deployment import settings_of
 @pytest.fixture
 def settings(embedded_broker: EmbeddedBroker, embedded_redis: EmbeddedRedis, prefix: str, tmp_path: Path) -> Settings:
     """A deployment; its topics appear on first use."""
-    embedded_redis.flush()  # users of other tests have the same names
     return settings_of(
         prefix,
         embedded_broker.bootstrap,

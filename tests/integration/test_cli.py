@@ -31,7 +31,6 @@ NOW = time.time_ns() // 1_000_000
 
 @pytest.fixture
 def settings(embedded_broker: EmbeddedBroker, embedded_redis: EmbeddedRedis, prefix: str) -> Settings:
-    embedded_redis.flush()
     return load(
         brokers=embedded_broker.bootstrap,
         partitions=embedded_broker.partitions,

@@ -25,7 +25,6 @@ SECOND = figures_of(Priors(version=2, tags={"gore": 0.1}), {b"~all": b"all", b"~
 @pytest.fixture
 def store(embedded_redis: EmbeddedRedis) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(embedded_redis.url) as client:
-        client.flushall()
         yield client
 
 

@@ -59,7 +59,6 @@ def reader(request: pytest.FixtureRequest) -> Open:
 @pytest.fixture
 def store(embedded_redis: EmbeddedRedis) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(embedded_redis.url) as client:
-        client.flushall()
         yield client
 
 

@@ -54,7 +54,6 @@ def deployed(
     monkeypatch.setenv("STREAMER_REDIS_URL", embedded_redis.url)
     monkeypatch.setenv("STREAMER_TOPIC_PREFIX", prefix)
     monkeypatch.setenv("STREAMER_DECLARE_TOPICS", "false")
-    embedded_redis.flush()  # other tests leave documents that are none
     with redis.Redis.from_url(embedded_redis.url) as client:
         client.set("avoid:u1", document.encode(example))
     return embedded_redis.url

@@ -30,7 +30,6 @@ NEVER = document(entry("creator", "c", "hard", expires_at=None))
 @pytest.fixture
 def store(embedded_redis: EmbeddedRedis) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(embedded_redis.url) as client:
-        client.flushall()
         client.script_flush()
         yield client
 
