@@ -173,6 +173,13 @@ def saved_profiles(settings: Settings, strangers: Collection[str] = ()) -> dict[
     return asyncio.run(_recovered(settings, stores, strangers))
 
 
+def saved_stores(settings: Settings) -> dict[int, PartitionStore]:
+    """The state, by partition, that a worker started now would recover, had it nothing on disk."""
+    stores: dict[int, PartitionStore] = {partition: MemoryStore() for partition in range(settings.partitions)}
+    asyncio.run(recover(settings, stores))
+    return stores
+
+
 def local_documents(settings: Settings, strangers: Collection[str] = ()) -> dict[str, Document]:
     """The documents of the state on disk, brought up to date; no worker may hold it."""
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from lab.simulation.broker import Broker
 from streamer.engine.kafka.records import Record
+from streamer.engine.state.position import Position
 from streamer.settings import Settings
 from streamer.sinks import AvoidListWriter, Update
-from streamer.sinks.updates import Position
 from streamer.testing.broker import PARTITION
 from streamer.testing.worker import finished
 

@@ -14,6 +14,7 @@ from streamer.clock import wall_ms
 
 if TYPE_CHECKING:
     from streamer.engine.state.letting_go import LettingGo
+    from streamer.engine.state.position import Position
     from streamer.settings import Settings
     from streamer.sinks.connection import SyncClient
 
@@ -25,11 +26,11 @@ class _Seen(NamedTuple):
 
     Attributes:
         there: whether there is a document.
-        position: of the outbox record seen last; -1: of none.
+        position: of the outbox record seen last; None: of none.
     """
 
     there: bool
-    position: int
+    position: Position | None
 
 
 def install(app: typer.Typer) -> None:
@@ -105,23 +106,24 @@ async def _wait(settings: Settings, letting_go: LettingGo, left: Callable[[], li
 
 
 def _seen(client: SyncClient, user: str) -> _Seen:
+    from streamer.engine.state.position import Position
     from streamer.sinks.keys import document_key, guard_key
-    from streamer.sinks.updates import Position
 
     guard = client.get(guard_key(user))
-    return _Seen(bool(client.exists(document_key(user))), -1 if guard is None else Position.of_guard(guard).offset)
+    return _Seen(bool(client.exists(document_key(user))), None if guard is None else Position.of_guard(guard))
 
 
-def _left_in_redis(before: _Seen, now: _Seen, tombstone: int) -> list[str]:
-    """Redis has let go once it has seen the tombstone with the highest offset: it passes over whatever is before.
+def _left_in_redis(before: _Seen, now: _Seen, tombstone: Position | None) -> list[str]:
+    """Redis has let go once it has seen the newest tombstone: it passes over whatever was written before.
 
-    If the outbox was made anew, it passes over the tombstone, too: then it must have no document.
+    Without a tombstone there was no document to delete; then Redis must have none either.
     """
-    if now.there and (now == before or now.position < tombstone or tombstone < 0):
+    if tombstone is None:
+        return ["Redis still has the document"] if now.there else []
+    heard = now.position is not None and not tombstone.is_after(now.position)
+    if now.there and (now == before or not heard):
         return ["Redis still has the document"]
-    if now.position < tombstone:
-        return ["Redis has not heard of it yet, and may still get an older document"]
-    return []
+    return [] if heard else ["Redis has not heard of it yet, and may still get an older document"]
 
 
 def _tell_rest(settings: Settings) -> None:

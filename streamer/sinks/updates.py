@@ -2,54 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 from msgspec import Struct
 
 from streamer.engine.kafka.records import Record
-from streamer.engine.state.outbox import term_of
+from streamer.engine.state.position import Position, term_of
 from streamer.errors import StateCorrupt
 from streamer.scoring.document import decode
 from streamer.sinks.expiry import expires_at_ms
-
-
-class Position(NamedTuple):
-    """Where a document stands in the outbox. Of one user's, the greater is the newer.
-
-    Attributes:
-        term: in which it was written (``engine/state/outbox.py``); 0: not known, as before there were any.
-        partition: all of a user's records are in one.
-        offset: in that partition.
-    """
-
-    term: int
-    partition: int
-    offset: int
-
-    @classmethod
-    def of_guard(cls, guard: bytes | str) -> Position:
-        """The position that a guard in Redis remembers; one of before is an offset alone.
-
-        >>> Position.of_guard(b"1760000000000/3/7"), Position.of_guard(b"7")
-        (Position(term=1760000000000, partition=3, offset=7), Position(term=0, partition=0, offset=7))
-
-        Raises:
-            ValueError: it is no guard.
-        """
-        text = guard if isinstance(guard, str) else guard.decode()
-        term, partition, offset = text.split("/") if "/" in text else (0, 0, text)
-        return cls(int(term), int(partition), int(offset))
-
-    def is_after(self, other: Position) -> bool:
-        """Whether the document here is the newer one. One without a term counts as of the other's.
-
-        >>> Position(2, 0, 5).is_after(Position(1, 0, 9)), Position(0, 0, 10).is_after(Position(1, 0, 9))
-        (True, True)
-        """
-        if self.term == 0 and self.partition == other.partition:
-            return self.offset > other.offset
-        return self > other
 
 
 class Update(Struct, frozen=True, gc=False):

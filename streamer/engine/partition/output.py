@@ -22,7 +22,7 @@ from streamer.engine.kafka.producer import NewRecord, Sent
 from streamer.engine.kafka.records import size_of
 from streamer.engine.metrics import Metrics
 from streamer.engine.partition.work import LabelWrite, Output, Reject, Write
-from streamer.engine.state.outbox import TERM
+from streamer.engine.state.position import TERM
 from streamer.engine.state.store import Outbox
 from streamer.errors import OutboxReplaced
 from streamer.scoring.cutting import strongest_half

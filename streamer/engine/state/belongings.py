@@ -15,7 +15,7 @@ import msgspec
 
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.state.changelog import journal_of
-from streamer.engine.state.outbox import TERM
+from streamer.engine.state.position import TERM
 from streamer.engine.state.store import ERASED, Mark, PartitionStore, UserChange
 
 _encoder: Final = msgspec.msgpack.Encoder(order="sorted")

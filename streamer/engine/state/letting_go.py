@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from streamer.engine.kafka.ports import Reader
 from streamer.engine.kafka.records import Record
 from streamer.engine.state.journal import epoch_of
+from streamer.engine.state.position import Position, term_of
 from streamer.engine.state.store import ERASED, HEAD
 from streamer.settings import Settings
 
@@ -27,16 +28,18 @@ class _Keyed:
     Attributes:
         asked: where the partition ended when the erasure was asked for.
         values: records since the last tombstone that were there then.
-        tombstone: offset of the last one; -1: none.
+        tombstone: position of the last one since; None: there is none.
     """
 
     asked: int
     values: list[bytes] = field(default_factory=list)
-    tombstone: int = -1
+    tombstone: Position | None = None
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record, partition: int) -> None:
         if record.value is None:
-            self.tombstone, self.values = record.offset, []
+            self.values = []
+            if record.offset >= self.asked:
+                self.tombstone = Position(term_of(record.headers), partition, record.offset)
         elif record.offset < self.asked:
             self.values.append(record.value)
 
@@ -113,17 +116,17 @@ class LettingGo:
         key = record.key or b""
         if topic != self._names.state:
             if key == self._key:
-                self._keyed[topic][partition].take(record)
+                self._keyed[topic][partition].take(record, partition)
             return
         name, separator, user = key.partition(b"|")
         if separator and user == self._key:
             self._saved[partition].take(name.decode(), record)
 
     @property
-    def tombstone(self) -> int:
-        """The highest offset of the document's tombstones since the erasure was asked for; -1: there is none."""
+    def tombstone(self) -> Position | None:
+        """Where the newest of the document's tombstones since the erasure was asked for is; None: there is none."""
         outbox = self._keyed[self._names.avoid_lists].values()
-        return max((each.tombstone for each in outbox if each.tombstone >= each.asked), default=-1)
+        return max((each.tombstone for each in outbox if each.tombstone is not None), default=None)
 
     def left(self, ts: int) -> list[str]:
         """What is left of the user from before ``ts`` (ms), and where: one line each, empty if nothing is."""

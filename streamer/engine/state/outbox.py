@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -31,16 +31,13 @@ from streamer.engine.kafka.ports import Reader
 from streamer.engine.kafka.records import Record
 from streamer.engine.state import last_written
 from streamer.engine.state.changelog import ChangelogWriter
+from streamer.engine.state.position import term_of
 from streamer.engine.state.store import WRITTEN, Mark, Outbox, PartitionStore, UserChange
 from streamer.events import CLAIM
 from streamer.scoring import document
 
 log: Final = logging.getLogger(__name__)
 
-TERM: Final = "term"
-"""Header of every document: the term it was written in, in decimal digits."""
-_LARGEST: Final = (1 << 53) - 1
-"""Greater ones are nobody's: scripts of Redis have no exact numbers beyond."""
 _NEVER: Final = 1 << 62
 """No log ends so far on."""
 _USERS: Final = 500
@@ -48,18 +45,6 @@ _DUE: Final = 0
 """A deadline that every watermark is past."""
 _SMALL: Final = 2_000
 """Offsets up to which it costs nothing to read the log whole."""
-
-
-def term_of(headers: Iterable[tuple[str, bytes]]) -> int:
-    """The term that a record was written in; 0: it does not say, it is a stranger's or from before there were any.
-
-    >>> term_of([("event_ts", b"5"), ("term", b"1760000000000")]), term_of([])
-    (1760000000000, 0)
-    """
-    for name, value in headers:
-        if name == TERM and value.isdigit() and len(value) <= len(str(_LARGEST)):
-            return int(value) if int(value) <= _LARGEST else 0
-    return 0
 
 
 async def read_tail(topics: Reader, topic: str, stores: Mapping[int, PartitionStore], now_ms: int) -> int:

@@ -69,7 +69,7 @@ def _journalled(changes: Sequence[UserChange]) -> int:
 
 
 async def _documents_acked(partition: int, out: object, pending: Pending) -> None:
-    await asyncio.gather(*(sent.done for sent in pending.documents))
+    await asyncio.gather(*(sent.done for written in pending.documents for sent in written.sent))
 
 
 BOUNDARIES: Final = {
@@ -77,7 +77,7 @@ BOUNDARIES: Final = {
     "documents written": Boundary(
         "worker", OutputWriter, "write", lambda p, out, pending: bool(out.writes), arrived=_documents_acked
     ),
-    "outputs settled": Boundary("worker", OutputWriter, "settle", lambda p, taken: bool(taken.documents)),
+    "outputs settled": Boundary("worker", OutputWriter, "settle", lambda p, taken, *_: bool(taken.documents)),
     "half of the deltas written": Boundary("worker", DeltaWriter, "_write", lambda topic, e: len(e) > 1, halves=1),
     "deltas written": Boundary("worker", DeltaWriter, "_write", lambda topic, e: len(e) > 0),
     "half of the journal acked": Boundary("worker", JournalWriter, "write", lambda p, c: _journalled(c) > 1, halves=1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamer.engine.state.letting_go import LettingGo
+from streamer.engine.state.position import term_of
 from streamer.events import Dislike, Erasure, Impression
 from streamer.settings import Settings
 from streamer.testing.broker import MemoryScanner
@@ -52,7 +53,9 @@ def test_what_is_left_is_told_until_it_is_saved_that_it_is_gone(job: MemoryJob) 
     job.run()
     job.settle()
     assert left(job, letting_go) == [WAITING, SESSIONS]
-    assert letting_go.tombstone == len(job.outbox) - 1
+    assert letting_go.tombstone is not None
+    assert letting_go.tombstone.offset == len(job.outbox) - 1
+    assert letting_go.tombstone.term == term_of(job.outbox[-1].headers) > 0
     job.checkpoint()
     assert left(job, letting_go) == []
     assert left(job, asked(job)) == []

@@ -9,13 +9,12 @@ import pytest
 
 from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.state.changelog import MARK_KEY
-from streamer.engine.state.outbox import term_of
+from streamer.engine.state.position import Position, term_of
 from streamer.engine.state.store import MARK_VERSION, WRITTEN, Mark, decode_mark, encode_mark
 from streamer.errors import OutboxReplaced
 from streamer.events import Dislike, Erasure
 from streamer.scoring.document import encode
 from streamer.settings import Settings
-from streamer.sinks.updates import Position
 from tests.avoid_lists import document
 from tests.unit.memory_job import MemoryJob
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
 from lab.oracle import oracle
-from lab.oracle.population import Sums
+from lab.simulation.sums import in_oracle_s_words
 from streamer.events import CLAIM, Event, EventDecoder, Watermark
 from streamer.population import Totals
 from streamer.profile import Label
 from streamer.settings import Settings
-from tests.deployment import local_documents, records_in, records_of, saved_profiles, wrong_anywhere
+from tests.deployment import local_documents, records_in, records_of, saved_profiles, saved_stores, wrong_anywhere
 from tests.property.driving import contexts_in, tiles_of
-from tests.property.test_population import in_oracle_s_words
 from tests.system.faults.storm.deployment import Deployment
 from tests.system.faults.storm.plan import STRANGERS, Plan
 from tests.system.faults.storm.sending import BAD_HEADER
 from tests.system.faults.storm.undisturbed import Undisturbed, undisturbed
-
-POPULATION_OFF: Final = 0.05
-"""How far one of the population's sums, over all its keys, may be off, as a share of it; 0 once they are exact."""
 
 Origin = tuple[str, int, int]
 
@@ -150,20 +144,16 @@ def _labels(settings: Settings, plan: Plan, truth: Undisturbed) -> Iterator[str]
 
 
 def _population(settings: Settings, truth: Undisturbed) -> Iterator[str]:
-    newest = {record.key: record.value for record in records_in(settings, settings.topics.totals, [0])}
+    """Each sum of each key, exactly: what the agent has saved, and what users changed in their last checkpoints."""
     totals = Totals()
+    newest = {record.key: record.value for record in records_in(settings, settings.topics.totals, [0])}
     for key, value in newest.items():
         if key and value:
             totals.take_in(key, value)
-    counted, expected = _by_name(in_oracle_s_words(totals)), _by_name(truth.sums)
-    for name in sorted(counted.keys() | expected.keys()):
-        if abs(counted[name] - expected[name]) > POPULATION_OFF * expected[name]:
-            yield f"population: {name} is {counted[name]} in all, must be {expected[name]}"
-
-
-def _by_name(sums: Sums) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for key, numbers in sums.items():
-        for name, number in numbers.items():
-            found[f"{key[0]} {name}"] += number
-    return found
+    for store in saved_stores(settings).values():
+        for _, deltas in store.untold:
+            totals.merge(deltas)
+    counted, expected = in_oracle_s_words(totals), truth.sums
+    for key in sorted(counted.keys() | expected.keys()):
+        if counted.get(key) != expected.get(key):
+            yield f"population: {key} is {counted.get(key)}, must be {expected.get(key)}"
