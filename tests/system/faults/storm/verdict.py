@@ -8,8 +8,8 @@ import msgspec
 
 from lab.oracle import oracle
 from lab.simulation.sums import in_oracle_s_words
+from streamer.engine.population.totals import TotalsTable
 from streamer.events import CLAIM, Event, EventDecoder, Watermark
-from streamer.population import Totals
 from streamer.profile import Label
 from streamer.settings import Settings
 from tests.deployment import local_documents, records_in, records_of, saved_profiles, saved_stores, wrong_anywhere
@@ -20,6 +20,8 @@ from tests.system.faults.storm.sending import BAD_HEADER
 from tests.system.faults.storm.undisturbed import Undisturbed, undisturbed
 
 Origin = tuple[str, int, int]
+_NO_END = 1 << 62
+"""Of deltas: their topic is the one that the totals are of."""
 
 
 def problems(deployment: Deployment, plan: Plan) -> list[str]:
@@ -145,15 +147,14 @@ def _labels(settings: Settings, plan: Plan, truth: Undisturbed) -> Iterator[str]
 
 def _population(settings: Settings, truth: Undisturbed) -> Iterator[str]:
     """Each sum of each key, exactly: what the agent has saved, and what users changed in their last checkpoints."""
-    totals = Totals()
-    newest = {record.key: record.value for record in records_in(settings, settings.topics.totals, [0])}
-    for key, value in newest.items():
-        if key and value:
-            totals.take_in(key, value)
+    table = TotalsTable(settings.population_group)
+    table.recover(records_in(settings, settings.topics.totals, [0]), _NO_END)
+    if table.corrupt:
+        yield f"population: {table.corrupt} totals do not decode"
     for store in saved_stores(settings).values():
         for _, deltas in store.untold:
-            totals.merge(deltas)
-    counted, expected = in_oracle_s_words(totals), truth.sums
+            table.totals.merge(deltas)
+    counted, expected = in_oracle_s_words(table.totals), truth.sums
     for key in sorted(counted.keys() | expected.keys()):
         if counted.get(key) != expected.get(key):
             yield f"population: {key} is {counted.get(key)}, must be {expected.get(key)}"
