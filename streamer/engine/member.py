@@ -57,8 +57,9 @@ class Member(ABC):
 
         Raises:
             BrokerUnavailable: no broker answered in time.
+            TopicsError: a topic that it writes to is not there.
         """
-        await self._producer.start()
+        await self._producer.start(self._written())
         self._join(consumer)
         consumer.before_revoked = self._before_revoked
         consumer.before_assigned = self._before_assigned
@@ -88,6 +89,10 @@ class Member(ABC):
                 raise
             else:
                 log.debug("claimed again what this process owns")
+
+    @abstractmethod
+    def _written(self) -> list[str]:
+        """The topics that this process writes to."""
 
     @abstractmethod
     def _join(self, consumer: BatchConsumer) -> None:

@@ -73,6 +73,18 @@ class Engine(Member):
         self._failed = False
         self._stopping = False
 
+    def _written(self) -> list[str]:
+        topics, settings = self._settings.topics, self._settings
+        written = {
+            topics.state: True,
+            topics.journal: True,
+            topics.avoid_lists: True,
+            topics.rejects: True,
+            topics.labels: settings.labels,
+            topics.population: settings.population,
+        }
+        return [topic for topic, is_on in written.items() if is_on]
+
     def _join(self, consumer: BatchConsumer) -> None:
         self._consumer = consumer
         self._context = WorkerContext.on(

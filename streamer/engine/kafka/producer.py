@@ -29,7 +29,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced, UnknownTopicOrPartitionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.producer.transaction_manager import PidAndEpoch
 from aiokafka.structs import RecordMetadata, TopicPartition
@@ -38,6 +38,7 @@ from streamer.engine.kafka import claims
 from streamer.engine.kafka.identities import TOO_LARGE
 from streamer.engine.kafka.pulse import Pulse
 from streamer.engine.kafka.sender import BUILDER_BYTES, Sender, open_sender
+from streamer.errors import TopicsError
 from streamer.events import CLAIM, LEAST_TS_MS
 from streamer.settings import Settings
 
@@ -103,15 +104,27 @@ class BatchProducer:
         self._of_checkpoints = {settings.topics.state, settings.topics.journal}
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
-    async def start(self) -> None:
+    async def start(self, topics: Iterable[str] = ()) -> None:
         """Connects.
+
+        Args:
+            topics: that will be written to. A client that has not heard of a topic when it writes to it for the first
+                time takes a broker that is away for a topic that is not there.
 
         Raises:
             BrokerUnavailable: no broker answered in time.
+            TopicsError: a topic is not there.
         """
         self._outputs = await open_sender(self._settings, self._pulse)
         self._checkpoints = await open_sender(self._settings, self._pulse)
         self._pulse.start()
+        await asyncio.gather(*(self._hear_of(topic) for topic in topics))
+
+    async def _hear_of(self, topic: str) -> None:
+        try:
+            await self.partitions(topic)
+        except UnknownTopicOrPartitionError:
+            raise TopicsError([f"topic {topic} does not exist: run  streamer topics create"]) from None
 
     async def close(self) -> None:
         """Sends what is under way and disconnects."""

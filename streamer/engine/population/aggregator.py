@@ -65,6 +65,10 @@ class Aggregator(Member):
         self._topics: list[CompactedTopic] = []
         self._turn = asyncio.Lock()
 
+    def _written(self) -> list[str]:
+        topics = self._settings.topics
+        return [topics.totals, topics.snapshots, topics.default_lists, topics.creator_health]
+
     def _join(self, consumer: BatchConsumer) -> None:
         self._consumer = consumer
 
