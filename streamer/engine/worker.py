@@ -75,15 +75,8 @@ class Engine(Member):
 
     def _written(self) -> list[str]:
         topics, settings = self._settings.topics, self._settings
-        written = {
-            topics.state: True,
-            topics.journal: True,
-            topics.avoid_lists: True,
-            topics.rejects: True,
-            topics.labels: settings.labels,
-            topics.population: settings.population,
-        }
-        return [topic for topic, is_on in written.items() if is_on]
+        always = [topics.state, topics.journal, topics.avoid_lists, topics.rejects]
+        return always + [topics.labels] * settings.labels + [topics.population] * settings.population
 
     def _join(self, consumer: BatchConsumer) -> None:
         self._consumer = consumer
