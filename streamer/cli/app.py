@@ -15,6 +15,7 @@ from streamer.cli import (
     explain,
     inspect,
     rebuild,
+    rejects,
     repartition,
     replay,
     run,
@@ -22,6 +23,7 @@ from streamer.cli import (
     settings,
     topics,
 )
+from streamer.cli.learning import labels, responsiveness, train
 from streamer.cli.options import Options
 from streamer.errors import SettingsError, StreamerError
 
@@ -76,6 +78,10 @@ explain.install(app)
 rebuild.install(app)
 erase.install(app)
 repartition.install(app)
+rejects.install(app)
+labels.install(app)
 check.install(app)
 settings.install(app)
 schemas.install(app)
+train.install(app)
+responsiveness.install(app)

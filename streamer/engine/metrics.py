@@ -8,13 +8,17 @@ counted in one of these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from streamer.errors import SettingsError
+
 _FRESHNESS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+_SHOWINGS: Final = (0, 1, 2, 3, 5, 10, 20, 50, 100)
+_LAST_SIMILAR: Final = (0, 60, 600, 3600, 6 * 3600, *(day * 86_400 for day in range(1, 8)))
 _CHECKPOINT: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -26,8 +30,8 @@ def _gauge(name: str, text: str, *labels: str) -> Any:
     return partial(Gauge, f"streamer_{name}", text, labels)
 
 
-def _histogram(name: str, text: str, buckets: Sequence[float]) -> Any:
-    return partial(Histogram, f"streamer_{name}", text, buckets=buckets)
+def _histogram(name: str, text: str, buckets: Sequence[float], *labels: str) -> Any:
+    return partial(Histogram, f"streamer_{name}", text, labels, buckets=buckets)
 
 
 class Metrics:
@@ -45,6 +49,13 @@ class Metrics:
     dropped: Counter = _counter("dropped_evidence", "evidence beyond a cap; unsaved: events nobody could save", "cap")
     labels: Counter = _counter("labels_written", "labels of sealed sessions handed to their topic")
     lists: Counter = _counter("lists_changed", "avoid lists written to the outbox")
+    showings_after_no: Histogram = _histogram(
+        "showings_after_no", "similar showings seen in the week after an explicit no", _SHOWINGS, "similar"
+    )
+    last_after_no: Histogram = _histogram(
+        "last_showing_after_no_seconds", "from a no to the last of these; 0: none", _LAST_SIMILAR, "similar"
+    )
+    unfollowed: Counter = _counter("unfollowed_noes", "explicit noes beyond what a partition follows")
     watermark_lag: Gauge = _gauge("watermark_lag_seconds", "wall clock minus watermark", "partition")
     consumer_lag: Gauge = _gauge(
         "consumer_lag_records", "records at the broker and not yet fetched", "topic", "partition"
@@ -64,6 +75,7 @@ class Metrics:
     delta_bytes: Counter = _counter("population_delta_bytes", "bytes of them, before compression")
     deltas_counted: Counter = _counter("population_deltas_counted", "of them, what the population agent has counted")
     deltas_repeated: Counter = _counter("population_deltas_repeated", "of them, what had been counted, passed over")
+    redis_losses: Counter = _counter("redis_losses", "times Redis had lost lists, which were written again")
     population_corrupt: Counter = _counter("population_corrupt", "population records passed over as unreadable")
     population_snapshots: Counter = _counter("population_snapshots", "snapshots met by a worker, by result", "result")
     population_version: Gauge = _gauge("population_version", "the snapshot in force; 0: the constants")
@@ -99,12 +111,27 @@ class Metrics:
         """Records of a topic cannot be unpacked, and were stepped over."""
         self.unreadable.labels(topic).inc(count)
 
+    def count_responses(self, told: Iterable[tuple[str, int, int]], unfollowed: int) -> None:
+        """What was shown after noes: similar in what, how often, ms to the last; and of how many that is not known."""
+        for similar, showings, last_ms in told:
+            self.showings_after_no.labels(similar).observe(showings)
+            self.last_after_no.labels(similar).observe(last_ms / 1000)
+        if unfollowed:
+            self.unfollowed.inc(unfollowed)
+
     def processed(self) -> int:
         """Records of all topics processed since the start."""
         samples = (sample for family in self.events.collect() for sample in family.samples)
         return round(sum(sample.value for sample in samples if sample.name.endswith("_total")))
 
-    def serve(self, port: int) -> None:
-        """Serves ``/metrics`` on this port; 0: not at all."""
+    def serve(self, host: str, port: int) -> None:
+        """Serves ``/metrics`` on this address and port; 0: not at all.
+
+        Raises:
+            SettingsError: nobody can be served there.
+        """
         if port:
-            start_http_server(port, registry=self.registry)
+            try:
+                start_http_server(port, host, self.registry)
+            except OSError as error:
+                raise SettingsError([f"metrics_port: {host}:{port} cannot be used: {error.strerror}"]) from None

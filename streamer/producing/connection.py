@@ -22,8 +22,9 @@ from kafka.errors import (
 from kafka.protocol.metadata import MetadataRequest
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from streamer.engine.kafka import bootstrap
-from streamer.errors import BrokerUnavailable
+from streamer.engine.kafka.connecting import bootstrap
+from streamer.engine.kafka.connecting.security import Security
+from streamer.producing.reaching import Heard, reach, unusable
 from streamer.settings import Settings
 
 PROTOCOL: Final = (2, 3)
@@ -31,6 +32,7 @@ PROTOCOL: Final = (2, 3)
 
 _EMBEDDED_CLUSTER: Final = "mockCluster"
 _UNKNOWN_TOPIC: Final = 3
+_NO_RIGHT: Final = 29
 _PASSING: Final = (
     KafkaConnectionError,
     NodeNotReadyError,
@@ -98,9 +100,18 @@ class Cluster:
         self.embedded: Final[bool] = str(about["cluster_id"]).startswith(_EMBEDDED_CLUSTER)
 
     def partitions(self, topics: list[str]) -> dict[str, int]:
-        """Partition counts of those topics that exist."""
+        """Partition counts of those topics that exist, and that this client may know of."""
         found: list[_TopicMetadata] = self._again(self._client.describe_topics, topics)
-        return {topic["name"]: len(topic["partitions"]) for topic in found if topic["error_code"] != _UNKNOWN_TOPIC}
+        return {
+            topic["name"]: len(topic["partitions"])
+            for topic in found
+            if topic["error_code"] not in (_UNKNOWN_TOPIC, _NO_RIGHT)
+        }
+
+    def hidden(self, topics: list[str]) -> list[str]:
+        """Those topics that this client has no right to, whether they exist or not."""
+        found: list[_TopicMetadata] = self._again(self._client.describe_topics, topics)
+        return [topic["name"] for topic in found if topic["error_code"] == _NO_RIGHT]
 
     def is_written(self, topic: str, partitions: int) -> bool:
         """Whether a topic has, or had, a record in one of its partitions."""
@@ -208,23 +219,25 @@ def connect(settings: Settings) -> Iterator[Cluster]:
     Raises:
         BrokerUnavailable: nobody answers at ``brokers``, or stops answering, within ``broker_timeout``.
     """
-    servers = _reach(settings)
+    security = Security(settings)
+    servers = reach(settings, security)
     timeout_ms = int(settings.broker_timeout * 1000)
     client = None
+    heard, log = Heard(), logging.getLogger("kafka")
+    log.addHandler(heard)
     try:
         client = KafkaAdminClient(
             bootstrap_servers=servers,
             api_version=PROTOCOL,
             bootstrap_timeout_ms=timeout_ms,
             request_timeout_ms=timeout_ms,
+            **security.of_kafka_python(),
         )
         yield Cluster(client, settings.broker_timeout)
     except KafkaError as error:
-        raise BrokerUnavailable(
-            f"what answers at {settings.brokers} does not answer as a Kafka broker should ({error}): "
-            "check brokers (STREAMER_BROKERS)"
-        ) from error
+        raise unusable(settings, error, heard) from error
     finally:
+        log.removeHandler(heard)
         if client is not None:
             client.close()
 
@@ -240,8 +253,9 @@ def open_producer(
         auto_create: let topics appear by use; true only for the embedded broker.
         linger: s an event waits for others to share a request with.
     """
+    security = Security(settings)
     return KafkaProducer(
-        bootstrap_servers=bootstrap.answering(settings.brokers, settings.broker_timeout),
+        bootstrap_servers=bootstrap.answering(settings.brokers, settings.broker_timeout, security.context),
         api_version=PROTOCOL,
         acks="all",
         enable_idempotence=True,
@@ -252,18 +266,5 @@ def open_producer(
         delivery_timeout_ms=int(delivery_timeout * 1000),
         request_timeout_ms=int(min(30.0, delivery_timeout * 0.9) * 1000),
         allow_auto_create_topics=auto_create,
+        **security.of_kafka_python(),
     )
-
-
-def _reach(settings: Settings) -> list[str]:
-    """Waits until one of the brokers answers, or at least accepts a connection; those that do.
-
-    Kafka's clients would find out too, but say only that a timeout passed.
-    """
-    found = bootstrap.ask(bootstrap.servers_of(settings.brokers), settings.broker_timeout, again=True)
-    if not found.accepting:
-        raise BrokerUnavailable(
-            f"no Kafka broker answered within {settings.broker_timeout:g} s ({found.reason}): "
-            "start Kafka, or set brokers (STREAMER_BROKERS) to where it is"
-        )
-    return found.answering or found.accepting

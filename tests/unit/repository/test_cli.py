@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from streamer.cli.settings import as_markdown
 ROOT = Path(__file__).parents[3]
 COMMANDS = (
     "worker", "publisher", "demo", "topics", "replay", "inspect", "explain", "rebuild-redis", "erase",
-    "repartition",    "check", "settings",
+    "repartition", "rejects", "labels", "train", "responsiveness", "check", "settings",
 )  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def away(nowhere: int) -> tuple[str, ...]:
     return tuple(part for option in options for part in ("--set", option))
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "topics create", "topics check"])
+@pytest.mark.parametrize("command", [*COMMANDS, "topics create", "topics check", "labels export", "labels stats"])
 def test_every_command_tells_what_it_does(command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0
@@ -164,3 +165,16 @@ def test_a_city_too_small_for_its_events_says_what_to_raise() -> None:
 def test_settings_page_is_what_the_settings_are() -> None:
     """If not:  streamer settings --markdown > docs/settings.md"""
     assert (ROOT / "docs/settings.md").read_text() == as_markdown()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "gbk", "utf-8"])
+def test_terminals_with_few_signs_get_others_instead(encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "200"}
+    environment |= {"STREAMER_BROKERS": "127.0.0.1:1", "STREAMER_BROKER_TIMEOUT": "0.1"}
+    for command, code in (("settings", 0), ("check", 1)):
+        done = subprocess.run(
+            [sys.executable, "-m", "streamer.cli", command], env=environment, capture_output=True, check=False, cwd=ROOT
+        )
+        shown = done.stdout.decode(encoding)
+        assert (done.returncode, b"Traceback" in done.stderr) == (code, False), done.stderr
+        assert command == "settings" or "✗ " in shown or "NO" in shown

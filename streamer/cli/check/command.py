@@ -66,6 +66,7 @@ def check(ctx: typer.Context) -> None:
 def _kafka(settings: Settings) -> Iterator[Finding]:
     from streamer.errors import Unavailable
     from streamer.producing import topics
+    from streamer.producing.advice import advice
 
     try:
         problems = topics.check(settings)
@@ -78,7 +79,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         yield Finding("topics", False, problem)
     if not problems:
         yield Finding("topics", True, f"fit together, {settings.partitions} partitions each")
-        yield from (Finding("topics", True, f"but: {each}") for each in topics.advice(settings))
+        yield from (Finding("topics", True, f"but: {each}") for each in advice(settings))
         yield from _groups(settings)
         yield from _contents(settings)
         if settings.population:
@@ -96,10 +97,10 @@ def _groups(settings: Settings) -> Iterator[Finding]:
 
 
 def _contents(settings: Settings) -> Iterator[Finding]:
-    from streamer.cli import check_kafka
+    from streamer.cli.check import topics as contents
     from streamer.errors import BrokerUnavailable, StateError
 
-    for part, look in (("state", check_kafka.state), ("rejects", lambda s: check_kafka.rejects(s, wall_ms()))):
+    for part, look in (("state", contents.state), ("rejects", lambda s: contents.rejects(s, wall_ms()))):
         try:
             yield Finding(part, *look(settings))
         except (BrokerUnavailable, StateError) as error:
@@ -136,8 +137,9 @@ def _population(settings: Settings) -> Finding:
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    from streamer.errors import SettingsError
-    from streamer.sinks.connection import CLIENT_ERRORS, RedisAddress
+    from streamer.errors import RedisUnavailable, SettingsError
+    from streamer.sinks import trial
+    from streamer.sinks.address import RedisAddress
 
     try:
         address = RedisAddress(settings.redis_url, settings.redis_timeout)
@@ -145,9 +147,11 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         yield from (Finding("Redis", False, problem) for problem in error.problems)
         return
     try:
-        with address.connect() as client:
-            client.ping()
-    except CLIENT_ERRORS as error:
-        yield Finding("Redis", False, str(address.unavailable(error)))
-    else:
-        yield Finding("Redis", True, f"answers at {address}")
+        found = list(trial.problems(address))
+    except RedisUnavailable as error:
+        yield Finding("Redis", False, str(error))
+        return
+    yield from (Finding("Redis", False, each) for each in found)
+    if not found:
+        yield Finding("Redis", True, f"takes a publisher's writes at {address}")
+    yield from (Finding("Redis", True, f"but: {each}") for each in trial.oddities(address))
