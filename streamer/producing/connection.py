@@ -22,7 +22,8 @@ from kafka.errors import (
 from kafka.protocol.metadata import MetadataRequest
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from streamer.engine.kafka import bootstrap
+from streamer.engine.kafka.connecting import bootstrap
+from streamer.engine.kafka.connecting.security import Security
 from streamer.errors import BrokerUnavailable
 from streamer.settings import Settings
 
@@ -208,7 +209,8 @@ def connect(settings: Settings) -> Iterator[Cluster]:
     Raises:
         BrokerUnavailable: nobody answers at ``brokers``, or stops answering, within ``broker_timeout``.
     """
-    servers = _reach(settings)
+    security = Security(settings)
+    servers = _reach(settings, security)
     timeout_ms = int(settings.broker_timeout * 1000)
     client = None
     try:
@@ -217,6 +219,7 @@ def connect(settings: Settings) -> Iterator[Cluster]:
             api_version=PROTOCOL,
             bootstrap_timeout_ms=timeout_ms,
             request_timeout_ms=timeout_ms,
+            **security.of_kafka_python(),
         )
         yield Cluster(client, settings.broker_timeout)
     except KafkaError as error:
@@ -240,8 +243,9 @@ def open_producer(
         auto_create: let topics appear by use; true only for the embedded broker.
         linger: s an event waits for others to share a request with.
     """
+    security = Security(settings)
     return KafkaProducer(
-        bootstrap_servers=bootstrap.answering(settings.brokers, settings.broker_timeout),
+        bootstrap_servers=bootstrap.answering(settings.brokers, settings.broker_timeout, security.context),
         api_version=PROTOCOL,
         acks="all",
         enable_idempotence=True,
@@ -252,18 +256,22 @@ def open_producer(
         delivery_timeout_ms=int(delivery_timeout * 1000),
         request_timeout_ms=int(min(30.0, delivery_timeout * 0.9) * 1000),
         allow_auto_create_topics=auto_create,
+        **security.of_kafka_python(),
     )
 
 
-def _reach(settings: Settings) -> list[str]:
+def _reach(settings: Settings, security: Security) -> list[str]:
     """Waits until one of the brokers answers, or at least accepts a connection; those that do.
 
     Kafka's clients would find out too, but say only that a timeout passed.
     """
-    found = bootstrap.ask(bootstrap.servers_of(settings.brokers), settings.broker_timeout, again=True)
+    found = bootstrap.ask(bootstrap.servers_of(settings.brokers), settings.broker_timeout, security.context, again=True)
     if not found.accepting:
         raise BrokerUnavailable(
             f"no Kafka broker answered within {settings.broker_timeout:g} s ({found.reason}): "
             "start Kafka, or set brokers (STREAMER_BROKERS) to where it is"
         )
+    if not found.answering and found.refused:
+        server, why = next(iter(found.refused.items()))
+        raise BrokerUnavailable(f"the Kafka broker at {server} cannot be spoken to: {why}")
     return found.answering or found.accepting

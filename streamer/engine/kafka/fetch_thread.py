@@ -6,7 +6,7 @@ Replaces:
 - ``ConsumerThread.getmany``, whose queue of methods wakes two tasks a call.
 - ``seek_to_committed``, which leaves partitions without a commit where they are.
 - what the consumer is made with: it waits less long for records (``engine/kafka/fetching.py``), bootstraps from servers
-  that answer (``engine/kafka/bootstrap.py``), and may leave out what no transaction has committed.
+  that answer (``engine/kafka/connecting/bootstrap.py``), and may leave out what no transaction has committed.
 
 What must hold for it to be right: a ``Fetched`` is made here, together with the records it belongs to. Nothing that the
 app waits for waits without a bound.
@@ -23,7 +23,8 @@ from aiokafka.consumer.fetcher import OffsetResetStrategy
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streamer.engine.kafka import bootstrap, fetching, positions
+from streamer.engine.kafka import fetching, positions
+from streamer.engine.kafka.connecting import bootstrap
 from streamer.engine.kafka.records import Fetched, Record
 
 
@@ -56,7 +57,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = fetching.FETCH_MAX_WAIT_MS
         if cast(Any, self.consumer).committed_only:
             consumer._isolation_level = fetching.READ_COMMITTED
-        bootstrap.choose(consumer._client, self.app.conf.broker_request_timeout)
+        bootstrap.choose(consumer._client, self.app.conf.broker_request_timeout, consumer._client._ssl_context)
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:

@@ -18,7 +18,9 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from streamer.engine.kafka import bootstrap, fetching
+from streamer.engine.kafka import fetching
+from streamer.engine.kafka.connecting import bootstrap
+from streamer.engine.kafka.connecting.security import Security
 from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS, look_up_leaders
 from streamer.engine.kafka.records import Record
 from streamer.errors import BrokerUnavailable
@@ -121,6 +123,7 @@ async def scanner(
     Raises:
         BrokerUnavailable: no broker answered within ``broker_timeout``, or one stopped answering.
     """
+    security = Security(settings)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers,
         enable_auto_commit=False,
@@ -130,8 +133,9 @@ async def scanner(
         request_timeout_ms=round(settings.broker_timeout * 1000),
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
         isolation_level=fetching.READ_COMMITTED if committed_only else "read_uncommitted",
+        **security.of_aiokafka(),
     )
-    bootstrap.choose(consumer._client, settings.broker_timeout)
+    bootstrap.choose(consumer._client, settings.broker_timeout, security.context)
     try:
         await consumer.start()
         fetching.install(consumer._fetcher, fetching.Pace(0), count_unreadable=count_unreadable)

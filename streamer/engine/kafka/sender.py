@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.codec import has_zstd
 from aiokafka.errors import KafkaConnectionError
 
-from streamer.engine.kafka import bootstrap
+from streamer.engine.kafka.connecting import bootstrap
+from streamer.engine.kafka.connecting.security import Security
 from streamer.engine.kafka.identities import Identities
 from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS
 from streamer.engine.kafka.pulse import Pulse, guard
@@ -41,6 +42,7 @@ async def open_sender(settings: Settings, pulse: Pulse) -> Sender:
     Raises:
         BrokerUnavailable: no broker answered in time.
     """
+    security = Security(settings)
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.brokers,
         acks="all",
@@ -50,10 +52,11 @@ async def open_sender(settings: Settings, pulse: Pulse) -> Sender:
         max_request_size=BUILDER_BYTES,
         request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        **security.of_aiokafka(),
     )
     identities = Identities.of(producer)
     guard(producer.client, pulse)
-    bootstrap.choose(producer.client, settings.broker_timeout)
+    bootstrap.choose(producer.client, settings.broker_timeout, security.context)
     try:
         await producer.start()
     except KafkaConnectionError as error:

@@ -33,7 +33,8 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message, StreamT
 
-from streamer.engine.kafka import bootstrap, fetching, positions
+from streamer.engine.kafka import fetching, positions
+from streamer.engine.kafka.connecting import bootstrap
 from streamer.engine.kafka.fetch_thread import BatchConsumerThread, FetchedRecords
 from streamer.engine.kafka.records import Batch, Fetched
 from streamer.engine.kafka.watchdog import Reading
@@ -266,7 +267,7 @@ class StockProducer(driver.Producer):
 
     def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
         producer = super()._new_producer(transactional_id)
-        bootstrap.choose(producer.client, self.app.conf.broker_request_timeout)
+        bootstrap.choose(producer.client, self.app.conf.broker_request_timeout, producer.client._ssl_context)
         return producer
 
 

@@ -16,7 +16,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
-from streamer.engine.kafka import bootstrap
+from streamer.engine.kafka.connecting import bootstrap
+from streamer.engine.kafka.connecting.security import Security
 from streamer.settings import Settings
 
 log: Final = logging.getLogger(__name__)
@@ -48,8 +49,11 @@ class Truncation:
             self._done.update(wanted)
 
     async def _delete(self, before: Mapping[TopicPartition, int]) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.brokers, request_timeout_ms=_TIMEOUT_MS)
-        bootstrap.choose(admin._client, _TIMEOUT_MS / 1000)
+        security = Security(self._settings)
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self._settings.brokers, request_timeout_ms=_TIMEOUT_MS, **security.of_aiokafka()
+        )
+        bootstrap.choose(admin._client, _TIMEOUT_MS / 1000, security.context)
         try:
             await admin.start()
             await admin.delete_records({tp: RecordsToDelete(offset) for tp, offset in before.items()}, _TIMEOUT_MS)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamer.engine.kafka import bootstrap
+from streamer.engine.kafka.connecting import bootstrap
 
 
 class _Answering(socketserver.BaseRequestHandler):

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from streamer.errors import SettingsError
-from streamer.settings import Settings, Topics, load
+from streamer.settings import Settings, TileCaps, Topics, load
 
 
 def toml(tmp_path: Path, text: str) -> Path:
@@ -135,3 +135,103 @@ def test_sources_alone_may_have_another_prefix() -> None:
         "try-streamer-state",
         "try-rejects",
     )
+
+
+# --- as people write them ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("AVOID_TIERS", "hard, strong,soft", ("hard", "strong", "soft")),
+        ("AVOID_TIERS", '["hard"]', ("hard",)),
+        ("AVOID_TIERS", "", ()),
+        ("CONTEXT_DIMENSIONS", "daypart", ("daypart",)),
+        ("ATTENTION_TABLE", "1.0,0.7", (1.0, 0.7)),
+        ("TILE_CAPS", "tags=32, creators=16", TileCaps(tags=32, creators=16)),
+        ("TILE_CAPS", '{"tags": 32}', TileCaps(tags=32)),
+    ],
+)
+def test_lists_come_with_commas_or_as_json(
+    variable: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"STREAMER_{variable}", text)
+    assert getattr(load(), variable.lower()) == value
+
+
+def test_lists_that_are_none_are_told_with_all_other_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"AVOID_TIERS": "hard;soft", "ATTENTION_TABLE": "[1.0", "TILE_CAPS": "tags", "GRACE": "soon"}
+    for name, text in given.items():
+        monkeypatch.setenv(f"STREAMER_{name}", text)
+    problems = problems_of()
+    assert sorted(problem.split(":")[0] for problem in problems) == [
+        "attention_table", "avoid_tiers.0", "grace", "tile_caps.tags",
+    ]  # fmt: skip
+    assert "attention_table: write it as JSON, or with commas, got '[1.0'" in problems
+
+
+def test_what_kubernetes_sets_for_its_services_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    for of in ("", "WORKER_"):
+        links = {
+            "SERVICE_HOST": "10.0.0.7", "SERVICE_PORT": "9100", "SERVICE_PORT_METRICS": "9100",
+            "PORT": "tcp://10.0.0.7:9100", "PORT_9100_TCP": "tcp://10.0.0.7:9100", "PORT_9100_TCP_PROTO": "tcp",
+            "PORT_9100_TCP_PORT": "9100", "PORT_9100_TCP_ADDR": "10.0.0.7",
+        }  # fmt: skip
+        for name, text in links.items():
+            monkeypatch.setenv(f"STREAMER_{of}{name}", text)
+    assert load() == load()
+    monkeypatch.setenv("STREAMER_METRIC_PORT", "9100")  # a typo
+    monkeypatch.setenv("STREAMER_METRICS_PORT", "tcp://10.0.0.7:9100")  # a service that is named as a setting is
+    typo, taken = problems_of()
+    assert typo.startswith("environment variable STREAMER_METRIC_PORT: there is no such setting")
+    assert "the service streamer-metrics; set enableServiceLinks: false" in taken
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "streamer.toml"
+    file.write_bytes("group = 'süd'\r\n".encode(encoding))
+    assert load(file).group == "süd"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_that_is_no_utf_8_is_told(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "streamer.toml"
+    file.write_bytes("group = 'süd'\n".encode(encoding))
+    assert problems_of(file) == [f"config file {file} is not UTF-8: save it as UTF-8"]
+
+
+# --- Kafka's security ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"),
+    [
+        ({"security_protocol": "SASL_SSL"}, ["sasl_username", "sasl_password"]),
+        ({"security_protocol": "SASL_SSL", "sasl_username": "me", "sasl_password": "x"}, []),
+        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}, ["sasl_token_file"]),
+        ({"sasl_username": "me", "sasl_password": "x"}, ["sasl_username", "sasl_password"]),
+        ({"ssl_ca": "ca.pem"}, ["ssl_ca"]),
+        ({"security_protocol": "SSL", "ssl_ca": "", "ssl_key": "k.pem"}, ["ssl_cert"]),
+        (
+            {"security_protocol": "SASL_SSL", "sasl_username": "me", "sasl_password": "x", "sasl_password_file": "f"},
+            ["sasl_password"],
+        ),
+    ],
+)
+def test_security_that_contradicts_itself_is_told(given: dict[str, object], problems: list[str]) -> None:
+    told = [] if not problems else problems_of(**given)
+    if not problems:
+        load(**given)
+    assert [problem.split(":")[0] for problem in told] == problems
+
+
+def test_no_problem_and_no_text_of_settings_shows_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret = {"sasl_password": 8_675_309, "redis_url": 8_675_309, "ssl_key_password": 8_675_309}
+    text = "\n".join(f"{name} = {value}" for name, value in secret.items())
+    problems = problems_of(toml(tmp_path, text))
+    assert sorted(problem.split(":")[0] for problem in problems) == sorted(secret)
+    assert "8675309" not in "".join(problems)
+    monkeypatch.setenv("STREAMER_SASL_PASSWORD", "8675309")
+    settings = load(security_protocol="SASL_SSL", sasl_username="me")
+    assert "8675309" not in f"{settings!r}{settings}{settings.model_dump()}"

@@ -1,25 +1,54 @@
 """Every knob, once: name, unit, default, range and why.
 
-Values come from, later ones winning: the defaults here, a TOML file (``--config`` or ``STREAMER_CONFIG``),
-environment variables ``STREAMER_<NAME>``, keyword arguments. All problems are reported at once.
 Durations are seconds unless a name says ``_ms`` or ``_days``.
 """
 
 from __future__ import annotations
 
-import os
-import tomllib
+import json
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from streamer.errors import SettingsError
 from streamer.partitioning import Partitioner
+from streamer.settings.kafka_connection import KafkaConnection
+from streamer.settings.topics import Topics
 
-_from_file: Final[ContextVar[dict[str, Any]]] = ContextVar("_from_file")
+FROM_FILE: Final[ContextVar[dict[str, Any]]] = ContextVar("FROM_FILE")
+"""What the settings file says, while settings are made."""
+
+
+def _listed(value: object) -> object:
+    """A list as the environment has it: of commas, or JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("write it as JSON, or with commas") from None
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+_T = TypeVar("_T")
+Listed = Annotated[tuple[_T, ...], BeforeValidator(_listed)]
+
+
+def _pairs(value: object) -> object:
+    """What the environment has as ``tags=32,creators=16``, or as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("write it as JSON, or as in tags=32,creators=16") from None
+    return dict(
+        part.strip().split("=", 1) if "=" in part else (part.strip(), None) for part in value.split(",") if part
+    )
 
 
 class TileCaps(BaseModel):
@@ -32,13 +61,14 @@ class TileCaps(BaseModel):
     contents: Annotated[int, Field(ge=1, le=4096)] = 128
 
 
-class Settings(BaseSettings):
+class Settings(KafkaConnection):
     """All settings of a worker, publisher, reader or tool. Frozen; build one with :func:`load`."""
 
-    model_config = SettingsConfigDict(env_prefix="STREAMER_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="STREAMER_", env_nested_delimiter="__", enable_decoding=False, extra="forbid", frozen=True
+    )
 
     # --- Kafka -------------------------------------------------------------------------------------------
-    brokers: str = Field("localhost:9092", min_length=1, description="Kafka bootstrap servers, comma-separated")
     topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$", description="put before every topic name")
     source_prefix: str = Field(
         "{topic_prefix}",
@@ -55,7 +85,6 @@ class Settings(BaseSettings):
     replication: int = Field(1, ge=1, le=10, description="replicas of every topic")
     retention_days: int = Field(7, ge=1, le=3650, description="how long source topics keep events, days")
     declare_topics: bool = Field(True, description="create missing topics at start (false: embedded broker)")
-    broker_timeout: float = Field(10.0, gt=0, le=300, description="s until an unreachable broker is an error")
     worker_timeout: float = Field(
         10.0, ge=1, le=300, description="s of silence after which a process counts as dead and its partitions move"
     )
@@ -104,7 +133,7 @@ class Settings(BaseSettings):
     viewable_ratio: float = Field(0.5, ge=0, le=1, description="share of the item in view (MRC viewability)")
     trust_unverified: bool = Field(False, description="count impressions without visible_ms")
     attention_eta: float = Field(0.5, ge=0, le=5, description="attention falls as (1 + position)^-eta, to at least .1")
-    attention_table: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+    attention_table: Listed[Annotated[float, Field(ge=0, le=1)]] = Field(
         (), description="attention by position, instead of the power law; past its end its last value"
     )
 
@@ -116,8 +145,10 @@ class Settings(BaseSettings):
 
     # --- state (spec §4, §5) -----------------------------------------------------------------------------
     explicit_cap: int = Field(512, ge=1, le=100_000, description="explicit records kept, hard ones and others each")
-    tile_caps: TileCaps = Field(default_factory=TileCaps, description="keys a user's day keeps, per kind")
-    context_dimensions: tuple[Literal["daypart", "device"], ...] = Field(
+    tile_caps: Annotated[TileCaps, BeforeValidator(_pairs)] = Field(
+        default_factory=TileCaps, description="keys a user's day keeps, per kind"
+    )
+    context_dimensions: Listed[Literal["daypart", "device"]] = Field(
         ("daypart", "device"), description="contexts in which tags are counted separately"
     )
     window_days: int = Field(180, ge=1, le=3650, description="days evidence is kept")
@@ -148,7 +179,7 @@ class Settings(BaseSettings):
     )
 
     # --- the document (spec §7, §9) ----------------------------------------------------------------------
-    avoid_tiers: tuple[Literal["hard", "strong", "soft"], ...] = Field(
+    avoid_tiers: Listed[Literal["hard", "strong", "soft"]] = Field(
         ("hard", "strong"), description="tiers whose values stand in `avoid`"
     )
     entries_max: int = Field(100, ge=1, le=10_000, description="strong and soft entries per kind")
@@ -156,7 +187,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems = []
+        problems = list(self.connection_problems())
         if self.retention_days * 86_400 < self.session_gap + self.grace:
             problems.append("retention_days: source topics must outlive session_gap + grace; raise it")
         if self.window_days * 86_400 <= self.session_gap + self.grace:
@@ -183,99 +214,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Where values come from, earlier ones winning, name by name also within ``tile_caps``."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _from_file.get({}))
+        return init_settings, env_settings, InitSettingsSource(settings_cls, FROM_FILE.get({}))
 
     @property
     def topics(self) -> Topics:
         """The names of this deployment's topics."""
         return Topics(self.topic_prefix, self.source_prefix.replace("{topic_prefix}", self.topic_prefix))
-
-
-class Topics:
-    """Topic names of one deployment.
-
-    >>> Topics("dev-").impressions
-    'dev-impressions'
-    >>> Topics("try-", "dev-").impressions, Topics("try-", "dev-").state
-    ('dev-impressions', 'try-streamer-state')
-
-    Args:
-        prefix: put before every name.
-        source_prefix: put before those of sources and erasures instead; None: it is not.
-    """
-
-    __slots__ = (
-        "avoid_lists", "creator_health", "default_lists", "dislikes", "erasures", "feedback", "impressions", "journal",
-        "labels", "plays", "population", "rejects", "snapshots", "sources", "state", "totals",
-    )  # fmt: skip
-
-    def __init__(self, prefix: str = "", source_prefix: str | None = None) -> None:
-        sources = prefix if source_prefix is None else source_prefix
-        self.impressions = sources + "impressions"
-        self.plays = sources + "plays"
-        self.dislikes = sources + "dislikes"
-        self.feedback = sources + "feedback"
-        self.erasures = sources + "erasures"
-        self.avoid_lists = prefix + "avoid-lists"
-        self.labels = prefix + "labels"
-        self.rejects = prefix + "rejects"
-        self.state = prefix + "streamer-state"
-        self.journal = prefix + "streamer-journal"
-        self.population = prefix + "population"
-        self.totals = prefix + "streamer-totals"
-        self.snapshots = prefix + "population-snapshots"
-        self.default_lists = prefix + "default-lists"
-        self.creator_health = prefix + "creator-health"
-        self.sources = (self.impressions, self.plays, self.dislikes, self.feedback)
-
-    @property
-    def source_prefix(self) -> str:
-        """What stands before the names of sources and erasures."""
-        return self.impressions.removesuffix("impressions")
-
-
-def load(config: Path | None = None, **overrides: object) -> Settings:
-    """The settings of this process.
-
-    Args:
-        config: a TOML file; None: the one named by ``STREAMER_CONFIG``, if set.
-        overrides: values that win over file and environment.
-
-    Raises:
-        SettingsError: naming every problem at once.
-    """
-    named = os.environ.get("STREAMER_CONFIG")
-    path = config or (Path(named) if named else None)
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text())
-        except OSError as error:
-            raise SettingsError([f"config file {path}: {error.strerror}"]) from None
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError([f"config file {path} is not TOML: {error}"]) from None
-    known = {f"STREAMER_{name}".upper() for name in Settings.model_fields} | {"STREAMER_CONFIG"}
-    nested = "STREAMER_TILE_CAPS__"
-    problems = [
-        f"environment variable {name}: there is no such setting (see docs/settings.md)"
-        for name in sorted(os.environ)
-        if name.startswith("STREAMER_") and name not in known and not name.startswith((nested, "STREAMER_TEST_"))
-    ]
-    token = _from_file.set(values)
-    try:
-        settings = Settings(**overrides)  # type: ignore[arg-type]
-    except ValidationError as error:
-        for item in error.errors():
-            where = ".".join(str(part) for part in item["loc"])
-            text = item["msg"].removeprefix("Value error, ")
-            if item["type"] == "extra_forbidden":
-                text = "there is no such setting (see docs/settings.md)"
-            elif where:
-                text = f"{text}, got {item['input']!r}"
-            problems += [f"{where}: {line}" if where else line for line in text.splitlines()]
-        raise SettingsError(problems) from None
-    finally:
-        _from_file.reset(token)
-    if problems:
-        raise SettingsError(problems)
-    return settings

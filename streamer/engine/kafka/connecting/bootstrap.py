@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -24,6 +25,8 @@ from typing import Any, Final, NamedTuple
 _CORRELATION: Final = 0x5EED
 _QUESTION: Final = struct.pack(">ihhih", 10, 18, 0, _CORRELATION, -1)
 """ApiVersions, version 0, of a client without a name."""
+_HEAD: Final = 8
+"""Bytes that an answer begins with: its size, and the number of the question."""
 _MORE_S: Final = 0.2
 """How long others may take to answer after the first."""
 _AGAIN_S: Final = 0.1
@@ -36,20 +39,24 @@ class Answered(NamedTuple):
         answering: servers that answered as a Kafka broker does, until the first one had and a moment longer.
         accepting: those that accepted a connection.
         reason: why one did not.
+        refused: by server, why it will not speak to this client whenever it is asked again.
     """
 
     answering: list[str]
     accepting: list[str]
     reason: str
+    refused: dict[str, str]
 
 
 class _Asking:
-    def __init__(self, servers: Sequence[str], timeout_s: float, again: bool) -> None:
+    def __init__(self, servers: Sequence[str], timeout_s: float, context: ssl.SSLContext | None, again: bool) -> None:
         self.servers = servers
         self.deadline = time.monotonic() + timeout_s
         self.accepting: set[str] = set()
         self.reason = "no address given"
+        self.refused: dict[str, str] = {}
         self.ended: queue.Queue[tuple[str, bool]] = queue.Queue()
+        self._context = context
         self._again = again
 
     def left_s(self) -> float:
@@ -58,36 +65,60 @@ class _Asking:
     def ask(self, server: str) -> None:
         answers = False
         try:
-            while not (answers := self._asked(server)) and self._again and time.monotonic() < self.deadline:
+            while not (answers := self._asked(server)) and self._may_change(server):
                 time.sleep(_AGAIN_S)
         finally:
             self.ended.put((server, answers))
 
+    def _may_change(self, server: str) -> bool:
+        return self._again and server not in self.refused and time.monotonic() < self.deadline
+
     def _asked(self, server: str) -> bool:
         host, _, port = server.rpartition(":")
+        host = host.strip("[]")
         try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=self.left_s()) as connection:
+            with socket.create_connection((host, int(port)), timeout=self.left_s()) as connection:
                 self.accepting.add(server)
                 connection.settimeout(self.left_s())
-                connection.sendall(_QUESTION)
-                head = connection.recv(8, socket.MSG_WAITALL)
-                return len(head) == 8 and struct.unpack(">ii", head)[1] == _CORRELATION
+                if self._context is None:
+                    return self._answers(server, connection)
+                with self._context.wrap_socket(connection, server_hostname=host) as secured:
+                    return self._answers(server, secured)
         except ValueError:
             self.reason = f"{server!r} is not host:port"
+        except ssl.SSLCertVerificationError as error:
+            self.refused[server] = f"its certificate cannot be trusted ({error.verify_message}): check ssl_ca"
+        except ssl.SSLError as error:
+            why = (error.reason or "no reason given").lower().replace("_", " ")
+            self.refused[server] = f"no TLS could be agreed on ({why}): check security_protocol, ssl_cert and ssl_key"
         except OSError as error:
             self.reason = f"{server}: {error.strerror or error}"
         return False
 
+    def _answers(self, server: str, connection: socket.socket) -> bool:
+        connection.sendall(_QUESTION)
+        head = b""
+        while len(head) < _HEAD and (more := connection.recv(_HEAD - len(head))):
+            head += more
+        if len(head) == _HEAD and struct.unpack(">ii", head)[1] == _CORRELATION:
+            return True
+        without = "" if self._context is not None else " without TLS"
+        self.reason = f"{server} does not answer as a Kafka broker{without} does: check brokers and security_protocol"
+        return False
 
-def ask(servers: Sequence[str], timeout_s: float, again: bool = False) -> Answered:
+
+def ask(
+    servers: Sequence[str], timeout_s: float, context: ssl.SSLContext | None = None, *, again: bool = False
+) -> Answered:
     """Asks all at once; returns when one has answered, or none can any more.
 
     Args:
         servers: as host:port.
         timeout_s: until it is given up, s.
+        context: of TLS; None: they are asked without.
         again: whether one that refuses is asked again, as it may be about to start.
     """
-    asking = _Asking(servers, timeout_s, again)
+    asking = _Asking(servers, timeout_s, context, again)
     for server in servers:
         threading.Thread(target=asking.ask, args=(server,), name="bootstrap", daemon=True).start()
     answering: list[str] = []
@@ -98,7 +129,8 @@ def ask(servers: Sequence[str], timeout_s: float, again: bool = False) -> Answer
             break
         if answers:
             answering.append(server)
-    return Answered(answering, [server for server in servers if server in asking.accepting], asking.reason)
+    accepting = [server for server in servers if server in asking.accepting]
+    return Answered(answering, accepting, asking.reason, asking.refused)
 
 
 def servers_of(brokers: str) -> list[str]:
@@ -110,20 +142,20 @@ def servers_of(brokers: str) -> list[str]:
     return [server.strip() for server in brokers.split(",") if server.strip()]
 
 
-def answering(brokers: str | Sequence[str], timeout_s: float) -> list[str]:
+def answering(brokers: str | Sequence[str], timeout_s: float, context: ssl.SSLContext | None = None) -> list[str]:
     """Those servers that answer; all of them if there is no choice, or none answers in time."""
     servers = servers_of(brokers) if isinstance(brokers, str) else list(brokers)
     if len(servers) < 2:
         return servers
-    return ask(servers, timeout_s).answering or servers
+    return ask(servers, timeout_s, context).answering or servers
 
 
-def choose(client: Any, timeout_s: float) -> None:
+def choose(client: Any, timeout_s: float, context: ssl.SSLContext | None = None) -> None:
     """From now on this client of aiokafka bootstraps from servers that answer."""
     bootstrap = client.bootstrap
 
     async def chosen() -> None:
-        client._bootstrap_servers = await asyncio.to_thread(answering, client._bootstrap_servers, timeout_s)
+        client._bootstrap_servers = await asyncio.to_thread(answering, client._bootstrap_servers, timeout_s, context)
         await bootstrap()
 
     client.bootstrap = chosen

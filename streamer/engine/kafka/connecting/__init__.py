@@ -1,0 +1,1 @@
+"""What every client of Kafka does before it can speak to one."""
