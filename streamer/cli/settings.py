@@ -19,7 +19,8 @@ _HEAD = """# Settings
 
 Later ones win: the defaults below, a TOML file (`streamer --config FILE`, or `STREAMER_CONFIG`), environment variables
 `STREAMER_<NAME>` (`STREAMER_TILE_CAPS__TAGS` for one of `tile_caps`), `streamer --set NAME=VALUE`. Everything is
-checked at start, and every problem reported at once. Durations are seconds unless the name says otherwise.
+checked at start, and every problem reported at once. Durations are seconds unless the name says otherwise. In the
+environment a list is written with commas (`STREAMER_AVOID_TIERS=hard,strong`), or as JSON.
 
 | setting | default | range | what it is |
 |---|---|---|---|
@@ -93,6 +94,8 @@ def _text(value: object) -> str:
         return ", ".join(f"{name} {each}" for name, each in value)
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -46,9 +46,8 @@ def _pairs(value: object) -> object:
             return json.loads(value)
         except ValueError:
             raise ValueError("write it as JSON, or as in tags=32,creators=16") from None
-    return dict(
-        part.strip().split("=", 1) if "=" in part else (part.strip(), None) for part in value.split(",") if part
-    )
+    pairs = (part.partition("=") for part in value.split(",") if part.strip())
+    return {name.strip(): number.strip() for name, _, number in pairs}
 
 
 class TileCaps(BaseModel):

@@ -32,13 +32,20 @@ class KafkaServer(Opened):
     Args:
         properties: more of server.properties, or others than those below.
         jvm: options of the Java virtual machine.
+        scram: users with their passwords, for SCRAM-SHA-256 and -512.
     """
 
     killable = True
 
-    def __init__(self, properties: Mapping[str, str] | None = None, jvm: Sequence[str] = TEST_JVM) -> None:
+    def __init__(
+        self,
+        properties: Mapping[str, str] | None = None,
+        jvm: Sequence[str] = TEST_JVM,
+        scram: Mapping[str, str] | None = None,
+    ) -> None:
         self._jars = jars()
         self._jvm = tuple(jvm)
+        self._scram = dict(scram or {})
         self._directory = Path(tempfile.mkdtemp(prefix="streamer-kafka-"))
         self.port = free_port()
         self.controller_port = free_port()
@@ -77,6 +84,9 @@ class KafkaServer(Opened):
             return
         if not self.data.exists():
             format_ = ["kafka.tools.StorageTool", "format", "-t", "streamer-test-cluster-0", "-c", self._config]
+            for user, password in self._scram.items():
+                for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                    format_ += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
             done = subprocess.run(self._java(*format_), capture_output=True, text=True, timeout=120, check=False)
             if done.returncode != 0:
                 raise NotReady(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
