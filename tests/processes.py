@@ -15,6 +15,7 @@ from urllib.request import urlopen
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from streamer.embedded.child import Child
 from streamer.settings import Settings
@@ -42,6 +43,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
     for name in settings.model_fields_set:
         value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
         environment[f"STREAMER_{name.upper()}"] = json.dumps(value) if isinstance(value, (list, tuple)) else str(value)
     environment["PYTHONPATH"] = str(_REPOSITORY)
     return environment

@@ -24,7 +24,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from streamer.engine.kafka.connecting import bootstrap
 from streamer.engine.kafka.connecting.security import Security
-from streamer.errors import BrokerUnavailable
+from streamer.producing.reaching import Heard, reach, unusable
 from streamer.settings import Settings
 
 PROTOCOL: Final = (2, 3)
@@ -210,9 +210,11 @@ def connect(settings: Settings) -> Iterator[Cluster]:
         BrokerUnavailable: nobody answers at ``brokers``, or stops answering, within ``broker_timeout``.
     """
     security = Security(settings)
-    servers = _reach(settings, security)
+    servers = reach(settings, security)
     timeout_ms = int(settings.broker_timeout * 1000)
     client = None
+    heard, log = Heard(), logging.getLogger("kafka")
+    log.addHandler(heard)
     try:
         client = KafkaAdminClient(
             bootstrap_servers=servers,
@@ -223,11 +225,9 @@ def connect(settings: Settings) -> Iterator[Cluster]:
         )
         yield Cluster(client, settings.broker_timeout)
     except KafkaError as error:
-        raise BrokerUnavailable(
-            f"what answers at {settings.brokers} does not answer as a Kafka broker should ({error}): "
-            "check brokers (STREAMER_BROKERS)"
-        ) from error
+        raise unusable(settings, error, heard) from error
     finally:
+        log.removeHandler(heard)
         if client is not None:
             client.close()
 
@@ -258,20 +258,3 @@ def open_producer(
         allow_auto_create_topics=auto_create,
         **security.of_kafka_python(),
     )
-
-
-def _reach(settings: Settings, security: Security) -> list[str]:
-    """Waits until one of the brokers answers, or at least accepts a connection; those that do.
-
-    Kafka's clients would find out too, but say only that a timeout passed.
-    """
-    found = bootstrap.ask(bootstrap.servers_of(settings.brokers), settings.broker_timeout, security.context, again=True)
-    if not found.accepting:
-        raise BrokerUnavailable(
-            f"no Kafka broker answered within {settings.broker_timeout:g} s ({found.reason}): "
-            "start Kafka, or set brokers (STREAMER_BROKERS) to where it is"
-        )
-    if not found.answering and found.refused:
-        server, why = next(iter(found.refused.items()))
-        raise BrokerUnavailable(f"the Kafka broker at {server} cannot be spoken to: {why}")
-    return found.answering or found.accepting

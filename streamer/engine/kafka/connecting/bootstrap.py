@@ -84,8 +84,6 @@ class _Asking:
                     return self._answers(server, connection)
                 with self._context.wrap_socket(connection, server_hostname=host) as secured:
                     return self._answers(server, secured)
-        except ValueError:
-            self.reason = f"{server!r} is not host:port"
         except ssl.SSLCertVerificationError as error:
             self.refused[server] = f"its certificate cannot be trusted ({error.verify_message}): check ssl_ca"
         except ssl.SSLError as error:
@@ -93,6 +91,8 @@ class _Asking:
             self.refused[server] = f"no TLS could be agreed on ({why}): check security_protocol, ssl_cert and ssl_key"
         except OSError as error:
             self.reason = f"{server}: {error.strerror or error}"
+        except ValueError:
+            self.reason = f"{server!r} is not host:port"
         return False
 
     def _answers(self, server: str, connection: socket.socket) -> bool:
@@ -102,8 +102,7 @@ class _Asking:
             head += more
         if len(head) == _HEAD and struct.unpack(">ii", head)[1] == _CORRELATION:
             return True
-        without = "" if self._context is not None else " without TLS"
-        self.reason = f"{server} does not answer as a Kafka broker{without} does: check brokers and security_protocol"
+        self.reason = f"{server} gave no answer to what every broker is asked first"
         return False
 
 
