@@ -137,7 +137,8 @@ def _population(settings: Settings) -> Finding:
 
 def _redis(settings: Settings) -> Iterator[Finding]:
     from streamer.errors import SettingsError
-    from streamer.sinks.connection import CLIENT_ERRORS, RedisAddress
+    from streamer.sinks.address import RedisAddress
+    from streamer.sinks.connection import CLIENT_ERRORS
 
     try:
         address = RedisAddress(settings.redis_url, settings.redis_timeout)

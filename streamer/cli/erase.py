@@ -47,7 +47,8 @@ def erase(
     settings = options_of(ctx).settings()
     from streamer.engine.state.letting_go import LettingGo
     from streamer.producing import SignalProducer
-    from streamer.sinks.connection import CLIENT_ERRORS, RedisAddress
+    from streamer.sinks.address import RedisAddress
+    from streamer.sinks.connection import CLIENT_ERRORS
 
     address = RedisAddress(settings.redis_url, settings.redis_timeout)
     try:

@@ -57,7 +57,8 @@ def stored(settings: Settings, user: str) -> bytes | None:
     Raises:
         RedisUnavailable: no answer within ``redis_timeout``.
     """
-    from streamer.sinks.connection import CLIENT_ERRORS, RedisAddress
+    from streamer.sinks.address import RedisAddress
+    from streamer.sinks.connection import CLIENT_ERRORS
     from streamer.sinks.keys import document_key
 
     address = RedisAddress(settings.redis_url, settings.redis_timeout)

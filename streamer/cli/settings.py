@@ -81,7 +81,7 @@ def as_markdown() -> str:
 
 def _now(found: Settings, name: str) -> str:
     if name == "redis_url":
-        from streamer.sinks.connection import RedisAddress
+        from streamer.sinks.address import RedisAddress
 
         return str(RedisAddress(found.redis_url, found.redis_timeout))
     return _text(getattr(found, name))

@@ -15,7 +15,8 @@ from streamer.serving.cache import NearCache
 from streamer.serving.index import Index
 from streamer.serving.lookup import Answers, Default, Lookup, Lookups
 from streamer.serving.rules import AvoidList
-from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, RedisAddress, SyncClient
+from streamer.sinks.address import RedisAddress
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, SyncClient
 
 R = TypeVar("R")
 
@@ -49,7 +50,7 @@ class AvoidListReader(_Reader):
             ranked = reader.get("u1", cohort="de").rerank(candidates, relevance)
 
     Args:
-        redis_url: see :class:`streamer.sinks.connection.RedisAddress`.
+        redis_url: see :class:`streamer.sinks.address.RedisAddress`.
         timeout: s to wait for a connection, and for the answer: the user's own list and the default ones are one
             round trip.
         on_unavailable: if Redis is away, or a document cannot be read: ``raise``, or serve as if there were none

@@ -24,7 +24,8 @@ from typing import Final, NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from streamer.scoring.priors import Priors, encode
-from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, RedisAddress
+from streamer.sinks.address import RedisAddress
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, leave_replica
 from streamer.sinks.keys import creator_key, document_key
 
 RATES_KEY: Final = "population:rates"
@@ -98,7 +99,7 @@ class PopulationWriter(AsyncClosing):
     Use it from one event loop, and close it there.
 
     Args:
-        redis_url: see :class:`streamer.sinks.connection.RedisAddress`.
+        redis_url: see :class:`streamer.sinks.address.RedisAddress`.
         timeout: s to wait for a connection, and for an answer.
 
     Raises:
@@ -123,6 +124,7 @@ class PopulationWriter(AsyncClosing):
             return await self._write(wanted)
         except CLIENT_ERRORS as error:
             self._there = None
+            await leave_replica(self._client, error)
             raise self._address.unavailable(error) from error
         except _NewerError:
             return None

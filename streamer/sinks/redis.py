@@ -14,7 +14,8 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, w
 
 from streamer.errors import RedisUnavailable
 from streamer.events import CLAIM
-from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, RedisAddress
+from streamer.sinks.address import RedisAddress
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, leave_replica
 from streamer.sinks.expiry import MARGIN_MS
 from streamer.sinks.keys import PREFIX, document_key, guard_key, is_reserved, is_users
 from streamer.sinks.script import COMPARE_AND_SET, SHA
@@ -31,7 +32,7 @@ class AvoidListWriter(AsyncClosing):
     Use it from one event loop, and close it there.
 
     Args:
-        redis_url: see :class:`streamer.sinks.connection.RedisAddress`.
+        redis_url: see :class:`streamer.sinks.address.RedisAddress`.
         timeout: s to wait for a connection, and for an answer.
         clock: as the worker's `[clock]`. ``wall``: keys expire by Redis' clock when their documents do. ``events``:
             keys do not expire, because old data would at once; the worker's tombstones remove them.
@@ -126,6 +127,7 @@ class AvoidListWriter(AsyncClosing):
                         pipe.execute_command("UNLINK", key)
                     deleted += sum(await pipe.execute())
         except CLIENT_ERRORS as error:
+            await leave_replica(self._client, error)
             raise self._address.unavailable(error) from error
         return deleted
 
@@ -145,10 +147,12 @@ class AvoidListWriter(AsyncClosing):
                 for at, answer in zip(unknown, await self._run([updates[at] for at in unknown]), strict=True):
                     answers[at] = answer
         except CLIENT_ERRORS as error:
+            await leave_replica(self._client, error)
             raise self._address.unavailable(error) from error
         applied = 0
         for answer in answers:
             if isinstance(answer, Exception):
+                await leave_replica(self._client, answer)
                 raise self._address.unavailable(answer) from answer
             applied += answer
         return applied

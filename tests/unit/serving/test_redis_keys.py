@@ -12,7 +12,7 @@ from redis.crc import key_slot
 from streamer.errors import RedisUnavailable, SettingsError
 from streamer.events import DAY_MS
 from streamer.sinks import expires_at_ms
-from streamer.sinks.connection import RedisAddress
+from streamer.sinks.address import RedisAddress
 from streamer.sinks.keys import document_key, guard_key, is_reserved, is_users
 from tests.avoid_lists import TODAY, document, entry
 
@@ -72,11 +72,46 @@ def test_a_document_with_a_block_never_expires() -> None:
         ("localhost:6379", "must begin with one of redis://"),
         ("redis://localhost:port", "redis_url: "),
         ("redis://localhost/0?socket_timeout=soon", "redis_url: "),
+        ("redis://localhost/0?tls=true", "redis_url: .*tls"),
+        ("redis://localhost/0?ssl_cert_reqs=none", "redis_url: .*ssl_cert_reqs"),
+        ("redis://localhost/abc", "the number of a database; got '/abc'"),
+        ("redis://localhost/0/more", "the number of a database; got '/0/more'"),
+        ("redis+sentinel://localhost:26379", "the primary's name and the number of a database"),
+        ("redis+sentinel://localhost:26379,/main", "redis_url: a Sentinel's address is empty"),
     ],
 )
 def test_an_address_that_cannot_work_is_said_at_once(url: str, problem: str) -> None:
     with pytest.raises(SettingsError, match=problem):
         RedisAddress(url, 1)
+
+
+@pytest.mark.parametrize("sign", "#/?@:")
+def test_a_password_with_a_sign_that_ends_it_is_told_without_it(sign: str) -> None:
+    for url in (f"redis://:s3cr3t{sign}m0re@cache:6379/0", f"redis+sentinel://:s3cr3t{sign}m0re@cache:26379/main"):
+        try:
+            told = str(RedisAddress(url, 1))
+        except SettingsError as error:
+            told = str(error)
+        assert "s3cr3t" not in told
+        assert "m0re" not in told
+
+
+@pytest.mark.parametrize("scheme", ["REDIS", "valkey", "Redis"])
+def test_a_scheme_may_be_written_as_others_do(scheme: str) -> None:
+    assert str(RedisAddress(f"{scheme}://cache:6379/0", 1)) == "redis://cache:6379/0"
+
+
+def test_sentinels_are_asked_for_the_primary_by_its_name() -> None:
+    address = RedisAddress("rediss+sentinel://me:secret@a,b:26380/main/3?sentinel_password=other", 1.5)
+    assert str(address) == "rediss+sentinel://***@a,b:26380/main/3"
+    for client in (address.connect(), address.connect_async()):
+        pool = client.connection_pool
+        assert pool.service_name == "main"
+        assert {"db": 3, "username": "me", "password": "secret"}.items() <= pool.connection_kwargs.items()
+        asked = [each.connection_pool.connection_kwargs for each in pool.sentinel_manager.sentinels]
+        assert [(each["host"], each["port"], each["password"]) for each in asked] == [
+            ("a", 26379, "other"), ("b", 26380, "other"),
+        ]  # fmt: skip
 
 
 def test_a_timeout_of_nothing_cannot_work() -> None:
