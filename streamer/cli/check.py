@@ -136,9 +136,9 @@ def _population(settings: Settings) -> Finding:
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    from streamer.errors import SettingsError
+    from streamer.errors import RedisUnavailable, SettingsError
+    from streamer.sinks import trial
     from streamer.sinks.address import RedisAddress
-    from streamer.sinks.connection import CLIENT_ERRORS
 
     try:
         address = RedisAddress(settings.redis_url, settings.redis_timeout)
@@ -146,9 +146,11 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         yield from (Finding("Redis", False, problem) for problem in error.problems)
         return
     try:
-        with address.connect() as client:
-            client.ping()
-    except CLIENT_ERRORS as error:
-        yield Finding("Redis", False, str(address.unavailable(error)))
-    else:
-        yield Finding("Redis", True, f"answers at {address}")
+        found = list(trial.problems(address))
+    except RedisUnavailable as error:
+        yield Finding("Redis", False, str(error))
+        return
+    yield from (Finding("Redis", False, each) for each in found)
+    if not found:
+        yield Finding("Redis", True, f"takes a publisher's writes at {address}")
+    yield from (Finding("Redis", True, f"but: {each}") for each in trial.oddities(address))

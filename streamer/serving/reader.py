@@ -16,7 +16,7 @@ from streamer.serving.index import Index
 from streamer.serving.lookup import Answers, Default, Lookup, Lookups
 from streamer.serving.rules import AvoidList
 from streamer.sinks.address import RedisAddress
-from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, SyncClient
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, SyncClient, close
 
 R = TypeVar("R")
 
@@ -149,7 +149,7 @@ class AsyncAvoidListReader(_Reader, AsyncClosing):
     async def close(self) -> None:
         """Closes its connections."""
         if self._client is not None:
-            await self._client.aclose()
+            await close(self._client)
 
     async def _drive(self, lookup: Lookup[R]) -> R:
         try:

@@ -148,7 +148,8 @@ def _problems(parts: SplitResult, scheme: str) -> Iterator[str]:
     *name, database = parts.path.removeprefix("/").split("/")
     if scheme.endswith("+sentinel") and not name and not database.isdigit():
         name, database = [database], ""
-    if [bool(each) for each in name] != [True] * scheme.endswith("+sentinel") or not (database == "" or database.isdigit()):
+    is_named = len(name) == 1 and bool(name[0]) if scheme.endswith("+sentinel") else not name
+    if not is_named or not (database == "" or database.isdigit()):
         wanted = "/name/0, the primary's name and" if scheme.endswith("+sentinel") else "/0,"
         yield f"redis_url: it must end in {wanted} the number of a database; got {parts.path!r}"
 

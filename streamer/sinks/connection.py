@@ -8,6 +8,7 @@ from typing import Final, Self, TypeAlias
 
 import redis
 import redis.asyncio
+import redis.asyncio.sentinel
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -39,6 +40,15 @@ class AsyncClosing(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.close()
+
+
+async def close(client: AsyncClient) -> None:
+    """Closes a client's connections, those to Sentinels too."""
+    await client.aclose()
+    pool = client.connection_pool if isinstance(client, redis.asyncio.Redis) else None
+    if isinstance(pool, redis.asyncio.sentinel.SentinelConnectionPool):
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
 
 
 async def leave_replica(client: AsyncClient, error: BaseException) -> None:

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from streamer.scoring.priors import Priors, encode
 from streamer.sinks.address import RedisAddress
-from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, leave_replica
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, close, leave_replica
 from streamer.sinks.keys import creator_key, document_key
 
 RATES_KEY: Final = "population:rates"
@@ -131,7 +131,7 @@ class PopulationWriter(AsyncClosing):
 
     async def close(self) -> None:
         """Closes its connections."""
-        await self._client.aclose()
+        await close(self._client)
 
     async def _write(self, wanted: Figures) -> int:
         there = self._there

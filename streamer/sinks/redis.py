@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, w
 from streamer.errors import RedisUnavailable
 from streamer.events import CLAIM
 from streamer.sinks.address import RedisAddress
-from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, leave_replica
+from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, close, leave_replica
 from streamer.sinks.expiry import MARGIN_MS
 from streamer.sinks.keys import PREFIX, document_key, guard_key, is_reserved, is_users
 from streamer.sinks.script import COMPARE_AND_SET, SHA
@@ -133,7 +133,7 @@ class AvoidListWriter(AsyncClosing):
 
     async def close(self) -> None:
         """Closes its connections."""
-        await self._client.aclose()
+        await close(self._client)
 
     async def _apply(self, updates: list[Update]) -> int:
         """Runs the script for every update; returns for how many it replaced the document."""
