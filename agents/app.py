@@ -30,7 +30,7 @@ def build_worker(settings: Settings) -> BatchApp:
     app.watchdog = Watchdog(settings, metrics)
     signals.install(app, engine, settings)
     erasure.install(app, engine, settings)
-    metrics.serve(settings.metrics_port)
+    metrics.serve(settings.metrics_host, settings.metrics_port)
     return app
 
 
@@ -41,7 +41,7 @@ def build_publisher(settings: Settings) -> BatchApp:
     app.attached = publisher.install(app, settings, metrics)
     app.watchdog = Watchdog(settings, metrics)
     rejects.install(app, settings, metrics)
-    metrics.serve(settings.metrics_port)
+    metrics.serve(settings.metrics_host, settings.metrics_port)
     return app
 
 
@@ -51,7 +51,7 @@ def build_population(settings: Settings) -> BatchApp:
     metrics = Metrics()
     app.attached = population.install(app, settings, metrics, Aggregator(settings, metrics, app.crash))
     app.watchdog = Watchdog(settings, metrics)
-    metrics.serve(settings.metrics_port)
+    metrics.serve(settings.metrics_host, settings.metrics_port)
     return app
 
 

@@ -5,9 +5,14 @@ Commands import what they need when they run, so that ``--help`` is quick and wo
 
 from __future__ import annotations
 
+import sys
+
 from streamer.cli.app import app
+from streamer.cli.plain import make_plain
 
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 1 something failed (one message says what), 2 bad settings or usage."""
+    for stream in (sys.stdout, sys.stderr):
+        make_plain(stream)
     app(prog_name="streamer")

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from streamer.errors import SettingsError
+
 _FRESHNESS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 _CHECKPOINT: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -104,7 +106,14 @@ class Metrics:
         samples = (sample for family in self.events.collect() for sample in family.samples)
         return round(sum(sample.value for sample in samples if sample.name.endswith("_total")))
 
-    def serve(self, port: int) -> None:
-        """Serves ``/metrics`` on this port; 0: not at all."""
+    def serve(self, host: str, port: int) -> None:
+        """Serves ``/metrics`` on this address and port; 0: not at all.
+
+        Raises:
+            SettingsError: nobody can be served there.
+        """
         if port:
-            start_http_server(port, registry=self.registry)
+            try:
+                start_http_server(port, host, self.registry)
+            except OSError as error:
+                raise SettingsError([f"metrics_port: {host}:{port} cannot be used: {error.strerror}"]) from None

@@ -110,6 +110,9 @@ class Settings(KafkaConnection):
     population_group: str = Field(
         "streamer-population", min_length=1, description="consumer group of the population agents"
     )
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, description="address the metrics are served at; 0.0.0.0: to other machines, too"
+    )
     metrics_port: int = Field(0, ge=0, le=65_535, description="Prometheus port; 0: no endpoint")
 
     # --- time --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -164,3 +165,16 @@ def test_a_city_too_small_for_its_events_says_what_to_raise() -> None:
 def test_settings_page_is_what_the_settings_are() -> None:
     """If not:  streamer settings --markdown > docs/settings.md"""
     assert (ROOT / "docs/settings.md").read_text() == as_markdown()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "gbk", "utf-8"])
+def test_terminals_with_few_signs_get_others_instead(encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "200"}
+    environment |= {"STREAMER_BROKERS": "127.0.0.1:1", "STREAMER_BROKER_TIMEOUT": "0.1"}
+    for command, code in (("settings", 0), ("check", 1)):
+        done = subprocess.run(
+            [sys.executable, "-m", "streamer.cli", command], env=environment, capture_output=True, check=False, cwd=ROOT
+        )
+        shown = done.stdout.decode(encoding)
+        assert (done.returncode, b"Traceback" in done.stderr) == (code, False), done.stderr
+        assert command == "settings" or "✓" in shown or "ok settings" in shown.replace("  ", " ")
