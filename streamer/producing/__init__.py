@@ -1,5 +1,6 @@
-"""Getting events into Kafka: the producer that checks them, and the topics they travel in."""
+"""Getting events into Kafka: the producers that check them, and the topics they travel in."""
 
+from streamer.producing.async_producer import AsyncSignalProducer
 from streamer.producing.producer import SignalProducer
 
-__all__ = ["SignalProducer"]
+__all__ = ["AsyncSignalProducer", "SignalProducer"]

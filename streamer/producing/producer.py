@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, Unpack
 
 import orjson
 from kafka.errors import KafkaError, KafkaTimeoutError
@@ -12,6 +13,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from streamer.clock import wall_ms
 from streamer.errors import BrokerUnavailable, DeliveryError, InvalidEvent, TopicsError
 from streamer.events import EVENT_TYPES, Erasure, Event, EventDecoder, Watermark, encode
+from streamer.events.fields import DislikeFields, FeedbackFields, ImpressionFields, PlayFields
 from streamer.partitioning import partition_of
 from streamer.producing.connection import connect, open_producer
 from streamer.producing.deliveries import Deliveries
@@ -24,11 +26,12 @@ class SignalProducer:
     """Sends events to Kafka, keyed by user, checked before they are sent.
 
         with SignalProducer(brokers="localhost:9092") as producer:
-            producer.impression(user_id="ann", ts=now_ms, content_id="c1", position=0, visible_ms=2400)
-            producer.dislike(user_id="ann", ts=now_ms, action="dislike", scope="tag", tag="true-crime")
+            producer.impression(user_id="ann", content_id="c1", position=0, visible_ms=2400)
+            producer.dislike(user_id="ann", action="dislike", scope="tag", tag="true-crime")
 
-    Sending returns at once; events travel in batches. All replicas must have an event before it counts as
-    delivered, and retries neither repeat nor reorder events. An event that could not be delivered is reported by a
+    An event without ``ts`` (ms since 1970) happens now. Sending returns at once; events travel in batches. All
+    replicas must have an event before it counts as delivered, and retries neither repeat nor reorder events. An event
+    that could not be delivered is reported by a
     :class:`~streamer.errors.DeliveryError` from the next ``send``, ``flush`` or ``close``: so call one of the two
     last, or use a ``with`` block. Safe for use by many threads.
 
@@ -86,19 +89,19 @@ class SignalProducer:
         topic = _TOPIC_OF[type(event)]
         self._send(self._sources[topic], event.user_id, self._checked(topic, event))
 
-    def impression(self, **fields: object) -> None:
+    def impression(self, **fields: Unpack[ImpressionFields]) -> None:
         """Sends an :class:`~streamer.events.Impression` with these fields; raises as :meth:`send`."""
         self._send_fields("impressions", fields)
 
-    def play(self, **fields: object) -> None:
+    def play(self, **fields: Unpack[PlayFields]) -> None:
         """Sends a :class:`~streamer.events.Play` with these fields; raises as :meth:`send`."""
         self._send_fields("plays", fields)
 
-    def dislike(self, **fields: object) -> None:
+    def dislike(self, **fields: Unpack[DislikeFields]) -> None:
         """Sends a :class:`~streamer.events.Dislike` with these fields; raises as :meth:`send`."""
         self._send_fields("dislikes", fields)
 
-    def feedback(self, **fields: object) -> None:
+    def feedback(self, **fields: Unpack[FeedbackFields]) -> None:
         """Sends a :class:`~streamer.events.Feedback` with these fields; raises as :meth:`send`."""
         self._send_fields("feedback", fields)
 
@@ -160,11 +163,11 @@ class SignalProducer:
             self._disconnect()
             raise BrokerUnavailable(f"the broker stopped answering ({error}): check it, then try again") from error
 
-    def _send_fields(self, topic: str, fields: dict[str, object]) -> None:
+    def _send_fields(self, topic: str, fields: Mapping[str, object]) -> None:
         unknown = sorted(fields.keys() - set(EVENT_TYPES[topic].__struct_fields__))
         if unknown:
             raise InvalidEvent("unknown_value", f"no such field of {topic}: {', '.join(unknown)}")
-        event = self._decode(topic, _encoded(fields))
+        event = self._decode(topic, _encoded({"ts": wall_ms(), **fields}))
         assert isinstance(event, EVENT_TYPES[topic])
         self._send(self._sources[topic], event.user_id, encode(event))
 
