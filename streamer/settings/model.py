@@ -82,6 +82,10 @@ class Settings(KafkaConnection):
         description="how producers choose a user's partition: murmur2 (Java, kafkajs, this SDK), crc32 (librdkafka)",
     )
     replication: int = Field(1, ge=1, le=10, description="replicas of every topic")
+    output_codec: Literal["gzip", "lz4", "zstd", "none"] = Field(
+        "gzip",
+        description="how what others read is packed (avoid-lists, labels, rejects …): every client reads gzip",
+    )
     retention_days: int = Field(7, ge=1, le=3650, description="how long source topics keep events, days")
     declare_topics: bool = Field(True, description="create missing topics at start (false: embedded broker)")
     worker_timeout: float = Field(

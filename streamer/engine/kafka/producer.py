@@ -115,7 +115,8 @@ class BatchProducer:
             BrokerUnavailable: no broker answered in time.
             TopicsError: a topic is not there.
         """
-        self._outputs = await open_sender(self._settings, self._pulse)
+        codec = self._settings.output_codec
+        self._outputs = await open_sender(self._settings, self._pulse, None if codec == "none" else codec)
         self._checkpoints = await open_sender(self._settings, self._pulse)
         self._pulse.start()
         await asyncio.gather(*(self._hear_of(topic) for topic in topics))

@@ -23,7 +23,7 @@ from streamer.settings import Settings
 
 BUILDER_BYTES: Final = 16 << 20
 """Most bytes of a batch, uncompressed: what the topics take that we make (``producing/topics.py``)."""
-_CODEC: Final = "zstd" if has_zstd() else None
+CODEC: Final = "zstd" if has_zstd() else None
 """aiokafka packs lz4 at its slowest level. Changelog batches of 420 KB, zstd against lz4: 261 against 35 MB/s, 23 % of
 the size left against 27 %; of 46 KB: 160 against 46 MB/s, 27 % against 31 %; the outbox likewise. aiokafka has either
 both codecs or none, so there is nothing to fall back on between zstd and plain bytes."""
@@ -36,8 +36,11 @@ class Sender(NamedTuple):
     identities: Identities
 
 
-async def open_sender(settings: Settings, pulse: Pulse) -> Sender:
+async def open_sender(settings: Settings, pulse: Pulse, codec: str | None = CODEC) -> Sender:
     """Connects; nothing is sent once ``pulse`` knows that the process was frozen.
+
+    Args:
+        codec: how batches are packed; None: not at all.
 
     Raises:
         BrokerUnavailable: no broker answered in time.
@@ -47,7 +50,7 @@ async def open_sender(settings: Settings, pulse: Pulse) -> Sender:
         bootstrap_servers=settings.brokers,
         acks="all",
         enable_idempotence=True,
-        compression_type=_CODEC,
+        compression_type=codec,
         max_batch_size=BUILDER_BYTES,
         max_request_size=BUILDER_BYTES,
         request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),
