@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lab import reader_vectors
 from lab.evaluation import command as evaluation
 from lab.simulation import command as simulation
 from streamer.cli.app import command_line
@@ -28,6 +29,7 @@ def _lab(
 
 evaluation.install(app)
 simulation.install(app)
+reader_vectors.install(app)
 
 if __name__ == "__main__":
     app(prog_name="python -m lab")
