@@ -16,6 +16,7 @@ from streamer.engine.population.aggregator import Aggregator
 from streamer.engine.worker import Engine
 from streamer.errors import SettingsError, StreamerError, TopicsError
 from streamer.producing import groups, topics
+from streamer.producing.acls import Process
 from streamer.settings import Settings
 
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -64,7 +65,7 @@ def run_worker(settings: Settings) -> int:
         StateTooNew, StateCorrupt: the state cannot be read by this worker.
         StateForeign: the state is another group's, or of another number of partitions.
     """
-    _ensure_topics(settings, settings.group)
+    _ensure_topics(settings, settings.group, "worker")
     return _run(build_worker(settings))
 
 
@@ -75,7 +76,7 @@ def run_publisher(settings: Settings) -> int:
         BrokerUnavailable: no broker answered in time.
         TopicsError: topics are missing or do not fit together, or another deployment uses the group.
     """
-    _ensure_topics(settings, settings.publisher_group)
+    _ensure_topics(settings, settings.publisher_group, "publisher")
     return _run(build_publisher(settings))
 
 
@@ -90,14 +91,14 @@ def run_population(settings: Settings) -> int:
     """
     if not settings.population:
         raise SettingsError(["population: it is off, so there is nothing to add up; set it to true, also for workers"])
-    _ensure_topics(settings, settings.population_group)
+    _ensure_topics(settings, settings.population_group, "population")
     return _run(build_population(settings))
 
 
-def _ensure_topics(settings: Settings, group: str) -> None:
+def _ensure_topics(settings: Settings, group: str, process: Process) -> None:
     if settings.declare_topics:
         topics.create(settings)
-    problems = topics.check(settings)
+    problems = topics.check(settings) + topics.out_of_reach(settings, process)
     if problems:
         raise TopicsError(problems)
     groups.require(settings, group)

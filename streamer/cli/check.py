@@ -66,6 +66,7 @@ def check(ctx: typer.Context) -> None:
 def _kafka(settings: Settings) -> Iterator[Finding]:
     from streamer.errors import Unavailable
     from streamer.producing import topics
+    from streamer.producing.advice import advice
 
     try:
         problems = topics.check(settings)
@@ -78,7 +79,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         yield Finding("topics", False, problem)
     if not problems:
         yield Finding("topics", True, f"fit together, {settings.partitions} partitions each")
-        yield from (Finding("topics", True, f"but: {each}") for each in topics.advice(settings))
+        yield from (Finding("topics", True, f"but: {each}") for each in advice(settings))
         yield from _groups(settings)
         yield from _contents(settings)
         if settings.population:

@@ -32,6 +32,7 @@ PROTOCOL: Final = (2, 3)
 
 _EMBEDDED_CLUSTER: Final = "mockCluster"
 _UNKNOWN_TOPIC: Final = 3
+_NO_RIGHT: Final = 29
 _PASSING: Final = (
     KafkaConnectionError,
     NodeNotReadyError,
@@ -99,9 +100,18 @@ class Cluster:
         self.embedded: Final[bool] = str(about["cluster_id"]).startswith(_EMBEDDED_CLUSTER)
 
     def partitions(self, topics: list[str]) -> dict[str, int]:
-        """Partition counts of those topics that exist."""
+        """Partition counts of those topics that exist, and that this client may know of."""
         found: list[_TopicMetadata] = self._again(self._client.describe_topics, topics)
-        return {topic["name"]: len(topic["partitions"]) for topic in found if topic["error_code"] != _UNKNOWN_TOPIC}
+        return {
+            topic["name"]: len(topic["partitions"])
+            for topic in found
+            if topic["error_code"] not in (_UNKNOWN_TOPIC, _NO_RIGHT)
+        }
+
+    def hidden(self, topics: list[str]) -> list[str]:
+        """Those topics that this client has no right to, whether they exist or not."""
+        found: list[_TopicMetadata] = self._again(self._client.describe_topics, topics)
+        return [topic["name"] for topic in found if topic["error_code"] == _NO_RIGHT]
 
     def is_written(self, topic: str, partitions: int) -> bool:
         """Whether a topic has, or had, a record in one of its partitions."""

@@ -75,7 +75,7 @@ class SignalProducer:
         with connect(self._settings) as cluster:
             missing = [] if cluster.embedded else [topic for topic in needed if topic not in cluster.partitions(needed)]
             if missing:
-                raise TopicsError([f"topic {topic} does not exist: run  streamer topics create" for topic in missing])
+                raise TopicsError([_missing(topic, cluster.hidden(missing)) for topic in missing])
             self._kafka = open_producer(self._settings, delivery_timeout, auto_create=cluster.embedded, linger=linger)
         self._partitions = self._look_up(needed)
 
@@ -219,3 +219,9 @@ def _encoded(event: Event | Erasure | dict[str, object]) -> bytes:
         return encode(event)
     except (TypeError, ValueError, OverflowError) as error:  # ValueError: text that is not Unicode
         raise InvalidEvent("wrong_type", str(error)) from None
+
+
+def _missing(topic: str, hidden: list[str]) -> str:
+    if topic in hidden:
+        return f"topic {topic}: this user has no right to it (Write needed): see  streamer topics acls producer"
+    return f"topic {topic} does not exist: run  streamer topics create"

@@ -8,6 +8,7 @@ from typing import Final
 from streamer.engine.kafka.sender import BUILDER_BYTES
 from streamer.errors import TopicsError
 from streamer.events import DAY_MS
+from streamer.producing.acls import Process, needed
 from streamer.producing.connection import Cluster, TopicError, connect, open_producer
 from streamer.settings import Settings
 
@@ -18,22 +19,22 @@ _BACKOFF_S: Final = 0.1
 _HOUR_MS: Final = str(3_600_000)
 _DELTAS_KEPT_DAYS: Final = 3
 """How long the population agent may be away, a weekend, before what the workers told it is lost."""
-_DATED: Final = "message.timestamp.type"
-_BY_BROKER: Final = "LogAppendTime"
+DATED: Final = "message.timestamp.type"
+BY_BROKER: Final = "LogAppendTime"
 _RAISED: Final = (
     "once workers have written state, partitions must not be raised; new records of users whose partition is another "
     "now are rejected (wrong_partition). If the setting is wrong, correct it:  streamer repartition  gives the state "
     "other partitions, under another topic_prefix. If the topics were raised, make them anew under another "
     "topic_prefix and read the sources again"
 )
-_IN_SYNC: Final = "min.insync.replicas"
-_REPLICAS: Final = 3
+IN_SYNC: Final = "min.insync.replicas"
+REPLICAS: Final = 3
 """So many survive a broker that is away and one that dies meanwhile."""
-_ENOUGH: Final = 2
+ENOUGH: Final = 2
 """Replicas that must have a record before it counts as written, where there are three."""
 LARGEST_BATCH: Final = BUILDER_BYTES
 """Bytes of the largest batch that topics take of what grows with a user. What is larger still is cut, or not saved."""
-_SIZE: Final = "max.message.bytes"
+SIZE: Final = "max.message.bytes"
 
 
 def wanted(settings: Settings) -> dict[str, dict[str, str]]:
@@ -55,31 +56,31 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     """
     retention = str(settings.retention_days * DAY_MS)
     events = {"cleanup.policy": "delete", "retention.ms": retention}
-    sources = {**events, _DATED: _BY_BROKER}
+    sources = {**events, DATED: BY_BROKER}
     newest = {
         "cleanup.policy": "compact",
         "delete.retention.ms": retention,
         "max.compaction.lag.ms": str(DAY_MS),
-        _SIZE: str(LARGEST_BATCH),
+        SIZE: str(LARGEST_BATCH),
     }
     journal = {
         "cleanup.policy": "delete",
         "retention.ms": "-1",
         "segment.ms": str(DAY_MS),
-        _SIZE: str(LARGEST_BATCH),
+        SIZE: str(LARGEST_BATCH),
     }
     topics = settings.topics
     found = dict.fromkeys((*topics.sources, topics.erasures), sources) | {topics.rejects: events}
-    found |= {topics.avoid_lists: newest, topics.state: {**newest, _DATED: _BY_BROKER}}
+    found |= {topics.avoid_lists: newest, topics.state: {**newest, DATED: BY_BROKER}}
     found[topics.journal] = journal
     if settings.labels:
-        found[topics.labels] = {**events, _SIZE: str(LARGEST_BATCH)}
+        found[topics.labels] = {**events, SIZE: str(LARGEST_BATCH)}
     if settings.population:
         kept = str(min(_DELTAS_KEPT_DAYS, settings.retention_days) * DAY_MS)
         found |= dict.fromkeys(of_one_partition(settings), newest)
         found[topics.population] = {**events, "retention.ms": kept}
         found[topics.snapshots] = {**newest, "max.compaction.lag.ms": _HOUR_MS, "segment.ms": _HOUR_MS}
-    in_sync = {_IN_SYNC: str(_ENOUGH if settings.replication >= _REPLICAS else 1)}
+    in_sync = {IN_SYNC: str(ENOUGH if settings.replication >= REPLICAS else 1)}
     return {topic: {**configs, **in_sync} for topic, configs in found.items()}
 
 
@@ -98,8 +99,8 @@ def create(settings: Settings) -> list[str]:
     """
     topics = wanted(settings)
     with connect(settings) as cluster:
-        existing = cluster.partitions(list(topics))
-        missing = {topic: configs for topic, configs in topics.items() if topic not in existing}
+        known = {*cluster.partitions(list(topics)), *cluster.hidden(list(topics))}
+        missing = {topic: configs for topic, configs in topics.items() if topic not in known}
         made = list(missing)
         if cluster.embedded:
             _touch(settings, made)
@@ -153,60 +154,20 @@ def check(settings: Settings) -> list[str]:
         return _problems(settings, cluster)
 
 
-def advice(settings: Settings) -> list[str]:
-    """What could be better about the topics as they are, one line each, though all works without.
+def out_of_reach(settings: Settings, process: Process) -> list[str]:
+    """What a process has no right to among the topics that it needs, one line each; empty if all is well.
 
     Raises:
         BrokerUnavailable: no broker answered within ``broker_timeout``.
     """
-    topics = wanted(settings)
+    of = {acl.name: acl for acl in needed(settings) if acl.process == process and acl.resource == "topic"}
     with connect(settings) as cluster:
-        if cluster.embedded:
-            return []
-        asked = cluster.configs(list(topics), [_DATED, _IN_SYNC, _SIZE])
-        found = {topic: values for topic, values in asked.items() if values}
-        replicas = cluster.replicas(list(found))
-    by_producers = [
-        topic for topic, values in found.items() if _DATED in topics[topic] and values[_DATED] != _BY_BROKER
+        hidden = [] if cluster.embedded else cluster.hidden(list(of))
+    return [
+        f"topic {topic}: this user has no right to it ({', '.join(of[topic].operations)} needed): see "
+        f" streamer topics acls {process}"
+        for topic in hidden
     ]
-    lines = []
-    if by_producers:
-        lines.append(
-            f"records of {', '.join(by_producers)} are dated by whoever sends them, so a wrong clock is harder to "
-            f"tell: set {_DATED}={_BY_BROKER} (kafka-configs --alter)"
-        )
-    small = [topic for topic, values in found.items() if int(values[_SIZE]) < int(topics[topic].get(_SIZE, 0))]
-    if small:
-        lines.append(
-            f"{', '.join(small)}: {_SIZE} is less than {LARGEST_BATCH}: documents that do not fit are cut to their "
-            "strongest entries, and state that does not is not saved: raise it (kafka-configs --alter)"
-        )
-    return lines + _replica_advice(replicas, {topic: int(values[_IN_SYNC]) for topic, values in found.items()})
-
-
-def _replica_advice(replicas: dict[str, int], in_sync: dict[str, int]) -> list[str]:
-    lines = []
-    for count in sorted(set(replicas.values())):
-        if count < _REPLICAS:
-            few = [topic for topic, there in replicas.items() if there == count]
-            what = "1 replica, so what its broker loses is lost" if count == 1 else f"{count} replicas"
-            lines.append(
-                f"{', '.join(few)}: {what}. Where that matters have {_REPLICAS} (kafka-reassign-partitions; the "
-                "setting replication is for topics that are made from now on)"
-            )
-    alone = [topic for topic, there in replicas.items() if there >= _REPLICAS and in_sync.get(topic, 1) < _ENOUGH]
-    if alone:
-        lines.append(
-            f"{', '.join(alone)}: {_IN_SYNC} is 1, so a broker that is alone for a while takes records that are lost "
-            f"with it: set it to {_ENOUGH} (kafka-configs --alter)"
-        )
-    stuck = [topic for topic, there in replicas.items() if 1 < there <= in_sync.get(topic, 1)]
-    if stuck:
-        lines.append(
-            f"{', '.join(stuck)}: {_IN_SYNC} is as many as there are replicas, so nothing can be written while a "
-            "broker is away: set it lower (kafka-configs --alter)"
-        )
-    return lines
 
 
 def require(settings: Settings) -> None:
@@ -227,8 +188,10 @@ def _problems(settings: Settings, cluster: Cluster) -> list[str]:
     if cluster.embedded:  # its topics appear when first used, and have no configs
         return _partition_problems(settings, cluster, found)
     configs = cluster.configs(list(found), ["cleanup.policy", "retention.ms"]) if found else {}
-    there = {topic: values for topic, values in configs.items() if values}  # one may be deleted in between
-    problems = [f"topic {topic} does not exist: run  streamer topics create" for topic in topics if topic not in there]
+    there = {topic: values for topic, values in configs.items() if values}
+    untold = [topic for topic in topics if topic not in there]  # missing, deleted in between, or we have no right to it
+    known = {*cluster.partitions(untold), *cluster.hidden(untold)} if untold else ()
+    problems = [f"topic {topic} does not exist: run  streamer topics create" for topic in untold if topic not in known]
     problems += _partition_problems(settings, cluster, found)
     for topic, values in there.items():
         problems += _config_problems(settings, topic, topics[topic]["cleanup.policy"], values)

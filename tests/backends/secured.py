@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.backends.kafka import KafkaServer
 from tests.backends.ports import free_port
 
-PASSWORDS: Final = {"owner": "owner-secret", "stranger": "stranger-secret"}
-"""By user. The owner may do everything; a stranger only what ACLs allow."""
+PASSWORDS: Final = {user: f"{user}-secret" for user in ("owner", "worker", "publisher", "population", "producer")}
+"""By user. The owner may do everything; others only what ACLs allow."""
 _JAAS: Final = "org.apache.kafka.common.security"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from streamer.events import Dislike
 from streamer.producing import SignalProducer, topics
+from streamer.producing.advice import advice
 from streamer.settings import Settings
 from tests.backends.choose import Kafka, RealRedis
 from tests.backends.ports import free_port
@@ -75,6 +76,6 @@ def test_what_the_topics_do_not_take_is_cut_or_counted_and_the_worker_goes_on(
 
 def test_check_says_which_topics_take_less_than_they_should(settings: Settings) -> None:
     assert not topics.check(settings)
-    (line,) = (line for line in topics.advice(settings) if "max.message.bytes" in line)
+    (line,) = (line for line in advice(settings) if "max.message.bytes" in line)
     assert settings.topics.avoid_lists in line
     assert settings.topics.labels not in line

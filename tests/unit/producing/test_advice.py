@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from streamer.producing import topics
+from streamer.producing.advice import advice
 from streamer.settings import Settings
 
 
@@ -51,8 +52,8 @@ def test_replicas_and_how_many_must_be_in_sync(
     def connect(_settings: Settings) -> Iterator[Cluster]:
         yield Cluster(replicas, in_sync)
 
-    monkeypatch.setattr(topics, "connect", connect)
-    lines = topics.advice(Settings(replication=setting))
+    monkeypatch.setattr("streamer.producing.advice.connect", connect)
+    lines = advice(Settings(replication=setting))
     assert len(lines) == len(said)
     for line, words in zip(lines, said, strict=True):
         assert words in line

@@ -30,6 +30,9 @@ class Cluster:
     def partitions(self, names: list[str]) -> dict[str, int]:
         return dict.fromkeys(self.there & set(names), self._settings.partitions)
 
+    def hidden(self, _names: list[str]) -> list[str]:
+        return []
+
     def configs(self, names: list[str], _keys: list[str]) -> dict[str, dict[str, str]]:
         wanted = topics.wanted(self._settings)
         return {name: {"cleanup.policy": wanted[name]["cleanup.policy"], "retention.ms": "-1"} for name in names}
