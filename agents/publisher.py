@@ -14,6 +14,7 @@ from typing import Final, cast
 import faust
 from faust.types import TP, StreamT
 
+from agents.restoring import Restoring
 from streamer.clock import wall_ms
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.transport import BatchConsumer, Delivery, deliveries
@@ -27,6 +28,8 @@ log: Final = logging.getLogger(__name__)
 _FETCH_INTERVAL_S: Final = 0.005
 """Lists change far less often than events come, so there is little to wait for."""
 _DIGITS: Final = 20
+_LOOK_S: Final = 5.0
+"""How often Redis is asked whether it has lost anything, s, where no list changes."""
 
 
 class Publisher:
@@ -37,12 +40,14 @@ class Publisher:
         self._metrics = metrics
         self._stop = asyncio.Event()
         self._writer: AvoidListWriter | None = None
+        self._restoring: Restoring | None = None
         self._consumer: BatchConsumer | None = None
 
     async def start(self, consumer: BatchConsumer) -> None:
         """Opens Redis; a Redis that is away is waited for, not an error."""
         settings = self._settings
         self._writer = AvoidListWriter(settings.redis_url, timeout=settings.redis_timeout, clock=settings.clock)
+        self._restoring = Restoring(settings, self._metrics, self._writer)
         self._consumer = consumer
         consumer.before_revoked = self._before_revoked
         consumer.fetch_interval_s = _FETCH_INTERVAL_S
@@ -52,6 +57,8 @@ class Publisher:
         self._stop.set()
         if self._consumer is not None:
             await self._consumer.commit()
+        if self._restoring is not None:
+            await self._restoring.close()
         if self._writer is not None:
             await self._writer.close()
 
@@ -68,7 +75,15 @@ class Publisher:
         for result in ("applied", "stale", "coalesced", "reserved"):
             self._metrics.redis_writes.labels(result).inc(getattr(written, result))
         self._observe_freshness(record for _, record in records)
+        assert self._restoring is not None
+        await self._restoring.written(records)
         return True
+
+    async def look_for_losses(self) -> None:
+        """Looks whether Redis still has what it was given; to be called now and then."""
+        if self._restoring is not None and self._consumer is not None:
+            found = {tp.partition: await self._consumer.position(tp) for tp in self._outbox()}
+            await self._restoring.look({partition: at for partition, at in found.items() if at is not None})
 
     def _updates(self, records: Iterable[tuple[int, Record]]) -> Iterable[Update]:
         for partition, record in records:
@@ -102,6 +117,8 @@ class Publisher:
 
     async def _before_revoked(self, _revoked: set[TP]) -> None:
         assert self._consumer is not None
+        assert self._restoring is not None
+        self._restoring.forget()
         await self._consumer.commit()
 
 
@@ -119,4 +136,5 @@ def install(app: faust.App, settings: Settings, metrics: Metrics) -> Publisher:
                 raise
 
     app.agent(app.topic(settings.topics.avoid_lists), name="publisher")(publish)
+    app.timer(_LOOK_S, name="losses")(publisher.look_for_losses)
     return publisher

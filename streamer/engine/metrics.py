@@ -66,6 +66,7 @@ class Metrics:
     delta_bytes: Counter = _counter("population_delta_bytes", "bytes of them, before compression")
     deltas_counted: Counter = _counter("population_deltas_counted", "of them, what the population agent has counted")
     deltas_repeated: Counter = _counter("population_deltas_repeated", "of them, what had been counted, passed over")
+    redis_losses: Counter = _counter("redis_losses", "times Redis had lost lists, which were written again")
     population_corrupt: Counter = _counter("population_corrupt", "population records passed over as unreadable")
     population_snapshots: Counter = _counter("population_snapshots", "snapshots met by a worker, by result", "result")
     population_version: Gauge = _gauge("population_version", "the snapshot in force; 0: the constants")

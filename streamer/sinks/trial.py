@@ -11,9 +11,13 @@ from streamer.sinks.address import RedisAddress
 from streamer.sinks.connection import CLIENT_ERRORS, SyncClient, advice
 from streamer.sinks.expiry import MARGIN_MS
 from streamer.sinks.keys import PREFIX, document_key, guard_key
+from streamer.sinks.markers import KEY as MARKERS
 from streamer.sinks.script import COMPARE_AND_SET, SHA
 
-PUBLISHER_RIGHTS: Final = f"~{PREFIX}* ~{{* +evalsha +script|load +get +set +del +exists +pexpireat +ping +scan +unlink"
+PUBLISHER_RIGHTS: Final = (
+    f"~{PREFIX}* ~{{* ~{MARKERS} +evalsha +eval +script|load +get +set +del +exists +pexpireat +hget +hset +ping +scan"
+    " +unlink"
+)
 """Rights, as ``ACL SETUSER`` takes them, of a publisher and of ``streamer rebuild-redis``."""
 READER_RIGHTS: Final = f"~{PREFIX}* +get +mget +ping"
 """Rights of a reader."""

@@ -25,6 +25,7 @@ from faust.types import TP
 
 from streamer.engine.kafka import fetching, positions
 from streamer.engine.kafka.connecting import bootstrap
+from streamer.engine.kafka.connecting.security import context_of
 from streamer.engine.kafka.records import Fetched, Record
 
 
@@ -57,7 +58,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = fetching.FETCH_MAX_WAIT_MS
         if cast(Any, self.consumer).committed_only:
             consumer._isolation_level = fetching.READ_COMMITTED
-        bootstrap.choose(consumer._client, self.app.conf.broker_request_timeout, consumer._client._ssl_context)
+        conf = self.app.conf
+        bootstrap.choose(consumer._client, conf.broker_request_timeout, context_of(conf.broker_credentials))
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:

@@ -35,6 +35,7 @@ from faust.types import TP, ConsumerMessage, Message, StreamT
 
 from streamer.engine.kafka import fetching, positions
 from streamer.engine.kafka.connecting import bootstrap
+from streamer.engine.kafka.connecting.security import context_of
 from streamer.engine.kafka.fetch_thread import BatchConsumerThread, FetchedRecords
 from streamer.engine.kafka.records import Batch, Fetched
 from streamer.engine.kafka.watchdog import Reading
@@ -267,7 +268,8 @@ class StockProducer(driver.Producer):
 
     def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
         producer = super()._new_producer(transactional_id)
-        bootstrap.choose(producer.client, self.app.conf.broker_request_timeout, producer.client._ssl_context)
+        conf = self.app.conf
+        bootstrap.choose(producer.client, conf.broker_request_timeout, context_of(conf.broker_credentials))
         return producer
 
 

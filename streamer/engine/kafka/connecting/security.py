@@ -128,6 +128,17 @@ class Security:
         return found
 
 
+def context_of(credentials: CredentialsT | None) -> ssl.SSLContext | None:
+    """The TLS context in a Faust app's ``broker_credentials``; None: without TLS."""
+    match credentials:
+        case faust.SSLCredentials():
+            return credentials.context
+        case faust.SASLCredentials() | OAuthCredentials():
+            return credentials.ssl_context
+        case _:
+            return None
+
+
 def _tls(settings: KafkaConnection) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = settings.ssl_check_hostname

@@ -1,0 +1,112 @@
+"""Gives back to Redis what it has lost: lists that it had, as its markers tell, and has no more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Final
+
+from streamer.engine.kafka.records import Record
+from streamer.engine.kafka.scan import scan
+from streamer.engine.metrics import Metrics
+from streamer.errors import BrokerUnavailable, RedisUnavailable, StateCorrupt
+from streamer.settings import Settings
+from streamer.sinks import AvoidListWriter, Update
+from streamer.sinks.markers import OutboxMarkers, Span
+
+log: Final = logging.getLogger(__name__)
+
+
+class Restoring:
+    """Keeps the markers, and reads the outbox again where Redis has lost something of it, beside the publisher's work.
+
+    Args:
+        settings: the deployment's.
+        metrics: where to count.
+        writer: writes lists to Redis.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, writer: AvoidListWriter) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._writer = writer
+        self._markers = OutboxMarkers(settings.redis_url, settings.topics.avoid_lists, timeout=settings.redis_timeout)
+        self._ends: dict[int, int] = {}
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+
+    async def written(self, records: Iterable[tuple[int, Record]]) -> None:
+        """Redis has these records of the outbox, of any partitions, each partition's in order."""
+        spans: dict[int, Span] = {}
+        for partition, record in records:
+            begin = spans[partition].begin if partition in spans else self._ends.get(partition, record.offset)
+            spans[partition] = Span(min(begin, record.offset), record.offset + 1)
+        self._ends.update({partition: span.end for partition, span in spans.items()})
+        await self._look(spans)
+
+    async def look(self, positions: Mapping[int, int]) -> None:
+        """Looks whether Redis still has what was written; to be called now and then.
+
+        Args:
+            positions: by partition where this process has begun to read, for those it has written nothing of yet.
+        """
+        self._ends = {partition: self._ends.get(partition, position) for partition, position in positions.items()}
+        await self._look({partition: Span(end, end) for partition, end in self._ends.items()})
+
+    async def close(self) -> None:
+        """Gives up what is under way; the next publisher finds it missing."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._markers.close()
+
+    def forget(self) -> None:
+        """The partitions are another's from now on."""
+        self._ends = {}
+
+    async def _look(self, spans: Mapping[int, Span]) -> None:
+        try:
+            lost = await self._markers.advance(spans)
+        except RedisUnavailable as error:
+            log.debug("whether Redis has lost anything is asked again: %s", error)
+            return
+        for partition, span in lost.items():
+            if partition not in self._under_way:
+                task = asyncio.create_task(self._restore(partition, span))
+                self._under_way[partition] = task
+                task.add_done_callback(partial(self._ended, partition))
+
+    def _ended(self, partition: int, _task: asyncio.Task[None]) -> None:
+        self._under_way.pop(partition)
+
+    async def _restore(self, partition: int, lost: Span) -> None:
+        """Writes again what a partition has from where Redis lost it on."""
+        self._metrics.redis_losses.inc()
+        log.warning(
+            "Redis lacks lists of partition %d of the outbox, from offset %d on (new, emptied, or failed over to a "
+            "replica that had not heard of them): they are written",
+            partition,
+            lost.begin,
+        )
+        try:
+            async for scanned in scan(self._settings, self._settings.topics.avoid_lists, {partition: lost.begin}):
+                await self._writer.write(self._updates(partition, scanned.records))
+                if scanned.records:
+                    end = scanned.records[-1].offset + 1
+                    await self._markers.advance({partition: Span(lost.begin, end)})
+            await self._markers.advance({partition: Span(lost.begin, lost.end)})
+        except (BrokerUnavailable, RedisUnavailable) as error:
+            log.warning("they are looked for again soon: %s", error)
+        else:
+            log.warning("lists of partition %d are in Redis again", partition)
+
+    def _updates(self, partition: int, records: Iterable[Record]) -> list[Update]:
+        found = []
+        for record in records:
+            try:
+                found.append(Update.of(record, partition, self._settings.window_days))
+            except StateCorrupt:  # it was told when it was first met
+                continue
+        return found
