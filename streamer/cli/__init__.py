@@ -5,7 +5,9 @@ Commands import what they need when they run, so that ``--help`` is quick and wo
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 from streamer.cli.app import app
 from streamer.cli.plain import make_plain
@@ -13,6 +15,11 @@ from streamer.cli.plain import make_plain
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 1 something failed (one message says what), 2 bad settings or usage."""
+    signal.signal(signal.SIGTERM, _end)  # else it is not heard until a process has its own way to stop; by PID 1 never
     for stream in (sys.stdout, sys.stderr):
         make_plain(stream)
     app(prog_name="streamer")
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
