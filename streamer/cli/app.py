@@ -15,6 +15,7 @@ from streamer.cli import (
     explain,
     inspect,
     rebuild,
+    rejects,
     repartition,
     replay,
     run,
@@ -76,6 +77,7 @@ explain.install(app)
 rebuild.install(app)
 erase.install(app)
 repartition.install(app)
+rejects.install(app)
 check.install(app)
 settings.install(app)
 schemas.install(app)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.cli import check_kafka
+from streamer.cli.check import topics as contents
 from streamer.events import Dislike, encode
 from streamer.producing import topics
 from streamer.settings import Settings
@@ -74,4 +74,4 @@ def test_names_of_headers_that_are_no_utf_8_stop_no_process_and_no_event(
     rejects = [dict(record.headers) for record in records_of(settings, settings.topics.rejects)]
     codes = [headers["code"] for headers in rejects if "code" in headers]
     assert sorted(codes) == sorted([b"malformed_json"] * 10)
-    assert check_kafka.rejects(settings, time.time_ns() // 1_000_000)[0]
+    assert contents.rejects(settings, time.time_ns() // 1_000_000)[0]

@@ -97,10 +97,10 @@ def _groups(settings: Settings) -> Iterator[Finding]:
 
 
 def _contents(settings: Settings) -> Iterator[Finding]:
-    from streamer.cli import check_kafka
+    from streamer.cli.check import topics as contents
     from streamer.errors import BrokerUnavailable, StateError
 
-    for part, look in (("state", check_kafka.state), ("rejects", lambda s: check_kafka.rejects(s, wall_ms()))):
+    for part, look in (("state", contents.state), ("rejects", lambda s: contents.rejects(s, wall_ms()))):
         try:
             yield Finding(part, *look(settings))
         except (BrokerUnavailable, StateError) as error:
