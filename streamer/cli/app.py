@@ -14,6 +14,7 @@ from streamer.cli import (
     erase,
     explain,
     inspect,
+    labels,
     rebuild,
     repartition,
     replay,
@@ -76,6 +77,7 @@ explain.install(app)
 rebuild.install(app)
 erase.install(app)
 repartition.install(app)
+labels.install(app)
 check.install(app)
 settings.install(app)
 schemas.install(app)

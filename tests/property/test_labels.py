@@ -1,4 +1,4 @@
-"""Labels: order of arrival, repeats and restarts do not change what they say (I1), and the oracle says the same (I2)."""
+"""Labels: arrival, repeats and restarts do not change what they say (I1), and the oracle says the same (I2)."""
 
 from __future__ import annotations
 
