@@ -22,6 +22,7 @@ from streamer.cli import (
     schemas,
     settings,
     topics,
+    train,
 )
 from streamer.cli.options import Options
 from streamer.errors import SettingsError, StreamerError
@@ -81,3 +82,4 @@ labels.install(app)
 check.install(app)
 settings.install(app)
 schemas.install(app)
+train.install(app)
