@@ -64,7 +64,8 @@ def stats(
 ) -> None:
     """Count training examples: by what was done, day, users, propensity."""
     require_extra("pyarrow")
-    from streamer.learning.examples.stats import COLUMNS, stats_of, tables_in
+    from streamer.learning.examples.folder import tables_in
+    from streamer.learning.examples.stats import COLUMNS, stats_of
 
     if folder is None:
         settings = _settings(ctx)

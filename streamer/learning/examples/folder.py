@@ -23,6 +23,7 @@ from streamer.learning.examples.rows import SCHEMA
 
 VERSION: Final = 1
 MANIFEST: Final = "_export.json"
+_DRAFT: Final = MANIFEST + ".new"
 _LOCK: Final = "_export.lock"
 
 
@@ -83,16 +84,17 @@ class Folder:
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(file.name != _LOCK for file in path.iterdir()):
-                manifest = read_manifest(path)
-            else:
-                manifest = Manifest(topic=topic, partitions=partitions)
+            if any(file.name not in (_LOCK, _DRAFT) for file in path.iterdir()):
+                read_manifest(path)  # a stranger's folder is left alone
+            lock = _locked(path)
+            is_begun = (path / MANIFEST).exists()
+            manifest = read_manifest(path) if is_begun else Manifest(topic=topic, partitions=partitions)
+            folder = cls(path, manifest, lock)
             if (manifest.topic, manifest.partitions) != (topic, partitions):
                 raise ExportError(
                     f"{path} is an export of {manifest.topic} with {manifest.partitions} partitions, not of {topic} "
                     f"with {partitions}: name another folder"
                 )
-            folder = cls(path, manifest, _locked(path))
             folder._mend()
             folder.save()
         except OSError as error:
@@ -157,13 +159,11 @@ class Folder:
 
     def groups(self, name: str, columns: Iterable[str] | None = None) -> Iterator[pa.Table]:
         """The rows of a file, some at a time."""
-        with pq.ParquetFile(self.path / name) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=None if columns is None else list(columns))
+        yield from _groups(self.path / name, columns)
 
     def save(self, gone: Iterable[str] = ()) -> None:
         """Makes what the manifest says so; then deletes files that it no longer names."""
-        draft = self.path / (MANIFEST + ".new")
+        draft = self.path / _DRAFT
         with draft.open("wb") as out:
             out.write(msgspec.json.format(msgspec.json.encode(self.manifest)))
             out.flush()
@@ -171,6 +171,24 @@ class Folder:
         draft.replace(self.path / MANIFEST)
         for name in gone:
             (self.path / name).unlink()
+
+
+def tables_in(path: Path, columns: Iterable[str]) -> Iterator[pa.Table]:
+    """The rows of an exported folder, some at a time, days ascending.
+
+    Raises:
+        ExportError: the folder is no export.
+    """
+    wanted = list(columns)
+    for name in sorted(read_manifest(path).files):
+        yield from _groups(path / name, wanted)
+
+
+def _groups(file: Path, columns: Iterable[str] | None) -> Iterator[pa.Table]:
+    wanted = None if columns is None else list(columns)
+    with pq.ParquetFile(file) as parquet:
+        for group in range(parquet.num_row_groups):
+            yield parquet.read_row_group(group, columns=wanted)
 
 
 def _locked(path: Path) -> IO[bytes]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import xxhash
 
 from streamer.engine.kafka.ports import Reader
 from streamer.events import DAY_MS
 from streamer.learning.examples import rows
-from streamer.learning.examples.folder import read_manifest
 from streamer.learning.examples.rows import Told
 
 _BINS: Final = 10
@@ -86,16 +83,3 @@ async def stats_of_topic(reader: Reader, topic: str, partitions: int) -> Stats:
                     stats.unreadable += 1
         stats.add(rows.table(told))
     return stats
-
-
-def tables_in(path: Path, columns: Iterable[str]) -> Iterator[pa.Table]:
-    """The rows of an exported folder, some at a time, days ascending.
-
-    Raises:
-        ExportError: the folder is no export.
-    """
-    wanted = list(columns)
-    for name in sorted(read_manifest(path).files):
-        with pq.ParquetFile(path / name) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=wanted)

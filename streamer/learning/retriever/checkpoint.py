@@ -81,14 +81,14 @@ def load(file: Path) -> Trained:
         CheckpointError: there is none, it is damaged, or of another version.
     """
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             found = {name: stored[name] for name in stored.files}
         return _trained(file, found)
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise CheckpointError(f"there is no {file}: make it with  streamer train FOLDER") from None
         raise CheckpointError(f"{file} cannot be read: {error}; train anew") from None
-    except (ValueError, KeyError, IndexError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
         raise CheckpointError(f"{file} is no checkpoint, or damaged ({error}): train anew") from None
 
 

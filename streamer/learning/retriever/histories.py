@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from streamer.errors import LearningError
-from streamer.learning.examples.stats import tables_in
+from streamer.learning.examples.folder import tables_in
 
 ACTIONS: Final = ("", "engaged", "praised", "left", "abandoned", "answered", "disliked", "returned")
 """Action types; the first is that of no action."""
@@ -118,7 +118,7 @@ class Histories(NamedTuple):
 
 
 def read(folder: Path) -> Histories:
-    """The histories in a folder that ``streamer labels export`` made; memory grows with interactions, 100 bytes each.
+    """The histories in a folder that ``streamer labels export`` made. Memory: some 300 bytes an interaction.
 
     Raises:
         ExportError: the folder is no export.

@@ -63,24 +63,27 @@ def train(
     """
     options.check()
     windows = windows_of(histories, options)
-    retriever = Retriever(histories.items, options)
-    trained = Trained(retriever, options, histories.items, 0)
+    retriever, good = (Retriever(histories.items, options) for _ in range(2))
+    good.learn(False)
+    trained = Trained(good, options, histories.items, 0)
     optimizer = nnx.Optimizer(retriever, _rule(options.learning_rate, options.steps), wrt=nnx.Param)
     rng = np.random.default_rng(options.seed)
     sampler = _Sampler(histories, options, rng)
     mean = 0.0
     retriever.learn(True)
-    for step, batch in zip(range(1, options.steps + 1), batches(windows, options, rng), strict=False):
+    for done, batch in zip(range(options.steps + 1), batches(windows, options, rng), strict=False):
+        before = jax.tree.map(lambda leaf: leaf, nnx.state(retriever, nnx.Param))
         value, slope = _step(retriever, optimizer, batch, sampler.draw())
         if not (isfinite(value) and isfinite(slope)):
-            raise TrainingDiverged(_diverged(step, float(value), float(slope), trained.step, file))
-        mean += (float(value) - mean) / min(step, 20)
-        report(Progress(step, mean))
-        if step % STEPS_OF_A_CHECKPOINT == 0 or step == options.steps:
-            trained.step = step
+            raise TrainingDiverged(_diverged(done + 1, float(value), float(slope), trained.step, file))
+        if done and (done % STEPS_OF_A_CHECKPOINT == 0 or done == options.steps):
+            nnx.update(good, before)  # only the loss of the step after shows that a state is good
+            trained.step = done
             if file is not None:
                 checkpoint.save(file, trained)
-    retriever.learn(False)
+        if done < options.steps:
+            mean += (float(value) - mean) / min(done + 1, 20)
+            report(Progress(done + 1, mean))
     return trained
 
 
@@ -104,7 +107,7 @@ def _step(
 ) -> tuple[Array, Array]:
     value, gradient = nnx.value_and_grad(_loss)(retriever, batch, sample)
     optimizer.update(retriever, gradient)
-    return value, optax.global_norm(gradient)
+    return value, optax.tree.norm(gradient)
 
 
 def _loss(retriever: Retriever, batch: Batch, sample: _Sample) -> Array:

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from streamer.cli.app import app
 from streamer.events import DAY_MS
-from streamer.learning.examples.stats import COLUMNS, stats_of, stats_of_topic, tables_in
+from streamer.learning.examples.folder import tables_in
+from streamer.learning.examples.stats import COLUMNS, stats_of, stats_of_topic
 from streamer.testing.broker import MemoryScanner
 from tests.unit.learning.examples import DAY_0, Told, example, label
 

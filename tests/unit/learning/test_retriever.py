@@ -125,11 +125,9 @@ def test_contrast_ranks_what_was_wanted_above_what_was_refused() -> None:
     assert trained("contrast").recommend(met("+g1"), 3)
 
 
-def test_a_sampled_softmax_learns_the_same() -> None:
-    full, sampled = trained("both"), trained("both", full_below=1, sampled=12)
-    for history in (("+g1", "-b1"), ("+g1", "+b1")):
-        assert p_of_b(sampled, *history) == pytest.approx(p_of_b(full, *history), abs=0.2)
-    assert p_of_b(sampled, "+g1", "-b1") < 0.5 * p_of_b(sampled, "+g1", "+b1")
+def test_by_a_sampled_softmax_a_no_is_heard_too() -> None:
+    sampled = trained("both", full_below=1, sampled=64)
+    assert p_of_b(sampled, "+g1", "-b1", "+g2", "-b2") < 0.3 * p_of_b(sampled, "+g1", "+b1", "+g2", "+b2")
 
 
 @pytest.mark.parametrize("ablation", ["both", "contrast"])
