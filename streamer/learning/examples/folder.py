@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -86,17 +87,19 @@ class Folder:
             path.mkdir(parents=True, exist_ok=True)
             if any(file.name not in (_LOCK, _DRAFT) for file in path.iterdir()):
                 read_manifest(path)  # a stranger's folder is left alone
-            lock = _locked(path)
-            is_begun = (path / MANIFEST).exists()
-            manifest = read_manifest(path) if is_begun else Manifest(topic=topic, partitions=partitions)
-            folder = cls(path, manifest, lock)
-            if (manifest.topic, manifest.partitions) != (topic, partitions):
-                raise ExportError(
-                    f"{path} is an export of {manifest.topic} with {manifest.partitions} partitions, not of {topic} "
-                    f"with {partitions}: name another folder"
-                )
-            folder._mend()
-            folder.save()
+            with ExitStack() as until_open:
+                lock = until_open.enter_context(_locked(path))
+                is_begun = (path / MANIFEST).exists()
+                manifest = read_manifest(path) if is_begun else Manifest(topic=topic, partitions=partitions)
+                if (manifest.topic, manifest.partitions) != (topic, partitions):
+                    raise ExportError(
+                        f"{path} is an export of {manifest.topic} with {manifest.partitions} partitions, not of "
+                        f"{topic} with {partitions}: name another folder"
+                    )
+                folder = cls(path, manifest, lock)
+                folder._mend()
+                folder.save()
+                until_open.pop_all()
         except OSError as error:
             raise ExportError(f"{path} cannot be written: {error.strerror}; name another folder") from None
         return folder
