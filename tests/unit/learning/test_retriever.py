@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,16 +26,16 @@ pytestmark = pytest.mark.timeout(900)  # compiling takes long on a machine that 
 CREATORS = {f"b{n}": "bad" for n in range(6)}
 
 
+def drawn(rng: Random, said: str, length: int) -> list[str]:
+    """A history: what begins with g is wanted, of what begins with b this is said."""
+    return [f"+g{rng.randrange(12)}" if rng.random() < 0.6 else f"{said}b{rng.randrange(6)}" for _ in range(length)]
+
+
 @cache
 def divided() -> Histories:
     """Everybody wants what begins with g; half want b, too, and half dislike it."""
-    rng, users = Random(0), {}
-    for n in range(60):
-        words = [
-            f"+g{rng.randrange(12)}" if rng.random() < 0.6 else f"{'+-'[n % 2]}b{rng.randrange(6)}" for _ in range(8)
-        ]
-        users[f"u{n:02}"] = " ".join(words)
-    return told(users, CREATORS)
+    rng = Random(0)
+    return told({f"u{n:02}": " ".join(drawn(rng, "+-"[n % 2], 8)) for n in range(60)}, CREATORS)
 
 
 @cache
@@ -96,19 +97,25 @@ def test_it_learns_what_comes_after_what() -> None:
         assert proposing.recommend([Met(first, "engaged", 0.6)], 1) == [then]
 
 
-def test_the_loss_alone_lowers_what_was_refused_by_a_third_and_more() -> None:
-    history = ("+g1", "+g2", "+g3", "+g4")
-    assert p_of_b(trained("loss"), *history) < 0.7 * p_of_b(trained("none"), *history)
+SEEING: dict[str, dict[str, Any]] = {
+    "input": {"ablation": "input"},
+    "both": {"ablation": "both"},
+    "both, sampled": {"ablation": "both", "full_below": 1, "sampled": 64},
+}
 
 
-@pytest.mark.parametrize("ablation", ["input", "both"])
-def test_a_model_that_sees_a_no_answers_to_it(ablation: Ablation) -> None:
-    after_yes = p_of_b(trained(ablation), "+g1", "+b1", "+g2", "+b2")
-    after_no = p_of_b(trained(ablation), "+g1", "-b1", "+g2", "-b2")
-    assert after_no < 0.3 * after_yes
+@pytest.mark.parametrize("how", SEEING)
+def test_a_model_that_sees_a_no_halves_what_was_refused_in_the_mean_of_seeds_and_new_histories(how: str) -> None:
+    rng = Random(7)
+    p = {"+": 0.0, "-": 0.0}
+    for said in p:
+        histories = [drawn(rng, said, 6) for _ in range(30)]
+        for seed in range(3):
+            p[said] += sum(p_of_b(trained(seed=seed, **SEEING[how]), *words) for words in histories)
+    assert p["-"] < 0.5 * p["+"]
 
 
-@pytest.mark.parametrize("ablation", ["none", "loss"])
+@pytest.mark.parametrize("ablation", ["none", "loss", "contrast"])
 def test_a_model_that_does_not_see_it_does_not(ablation: Ablation) -> None:
     assert p_of_b(trained(ablation), "+g1", "-b1") == pytest.approx(p_of_b(trained(ablation), "+g1"), rel=1e-5)
 
@@ -118,16 +125,6 @@ def test_exclusion_takes_a_disliked_creator_off_the_list_and_nobody_else() -> No
     after_no = proposing.recommend(met("+g1", "-b1"), 100)
     assert sorted(after_no) == sorted(f"g{n}" for n in range(12) if n != 1)
     assert {f"b{n}" for n in range(6)} <= set(proposing.recommend(met("+g1"), 100))
-
-
-def test_contrast_ranks_what_was_wanted_above_what_was_refused() -> None:
-    assert p_of_b(trained("contrast"), "+g1", "+g2") < 0.5
-    assert trained("contrast").recommend(met("+g1"), 3)
-
-
-def test_by_a_sampled_softmax_a_no_is_heard_too() -> None:
-    sampled = trained("both", full_below=1, sampled=64)
-    assert p_of_b(sampled, "+g1", "-b1", "+g2", "-b2") < 0.3 * p_of_b(sampled, "+g1", "+b1", "+g2", "+b2")
 
 
 @pytest.mark.parametrize("ablation", ["both", "contrast"])
