@@ -49,6 +49,8 @@ WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
 class Refusals(NamedTuple):
     """What it weighs that something was refused without a word: the part of the matrix that a deployment may set.
 
+    What weighs 0 is not among the signals of a label.
+
     Attributes:
         abandoned: left early (setting ``weight_abandoned``).
         ignored: seen, and not acted on (setting ``weight_ignored``).
@@ -149,9 +151,9 @@ def weights(of: Present, refusals: Refusals = REFUSALS) -> dict[str, float]:
         found["dislike"] = WEIGHTS["dislike"]
     if of.returned:
         found["return"] = WEIGHTS["return"]
-    if of.abandoned:
+    if of.abandoned and refusals.abandoned:
         found["abandoned"] = refusals.abandoned
-    if of.ignored:
+    if of.ignored and refusals.ignored:
         found["ignored"] = refusals.ignored
     return found
 

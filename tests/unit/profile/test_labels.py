@@ -97,7 +97,7 @@ def test_the_bytes_of_an_example_are_the_spec_of_the_topic() -> None:
 def test_what_refusals_without_a_word_weigh_is_a_setting() -> None:
     found = examples_of(*EVENING, settings=Settings(labels=True, weight_abandoned=-1, weight_ignored=0))
     assert found["abandoned"].signals == {"abandoned": -1.0}
-    assert found["ignored"].signals == {"impression": 0.01, "ignored": 0.0}
+    assert found["ignored"].signals == {"impression": 0.01}
     assert Refusals(Settings().weight_abandoned, Settings().weight_ignored) == REFUSALS
 
 
