@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from statistics import median
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from lab.closed_loop.monitors import MONITORS
 from lab.closed_loop.town import WARM_UP_DAYS, Town
+from streamer.population.sums import CreatorSums
 
 LOOKS_EVERY_DAYS: Final = 7
 """Creators look at their figures this often."""
 
 
 class Creator(Struct):
-    """What became of a creator. ``hook_since``, ``flagged_on``: days, None: never."""
+    """What became of a creator.
+
+    Attributes:
+        creator_id: who.
+        hook_since: the first day as a hook; None: never.
+        flagged_on: the first day at whose end a monitor flags the creator, by its name.
+    """
 
     creator_id: str
     hook_since: int | None = None
-    flagged_on: int | None = None
+    flagged_on: dict[str, int] = field(default_factory=dict)
 
 
 class Creators:
@@ -41,17 +49,18 @@ class Creators:
         self.hooks: frozenset[str] = frozenset()
         self.known: Mapping[str, Creator] = {name: Creator(name) for name in sorted(self._items)}
 
-    def day_ends(self, day: int, shown: Counter[str], flagged: Collection[str]) -> None:
+    def day_ends(self, day: int, shown: Counter[str], sums: Mapping[str, CreatorSums]) -> None:
         """Takes in a day.
 
         Args:
             day: which.
             shown: how often each creator was shown on it.
-            flagged: whom the monitor flags at its end.
+            sums: what the population knows of each at its end.
         """
-        for name in flagged:
-            if self.known[name].flagged_on is None:
-                self.known[name].flagged_on = day
+        for name, of_creator in sums.items():
+            for monitor, flags in MONITORS.items():
+                if flags(of_creator):
+                    self.known[name].flagged_on.setdefault(monitor, day)
         if day < WARM_UP_DAYS:
             return  # what is popular says nothing of how a recommender treats one
         self._shown += shown

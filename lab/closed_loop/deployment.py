@@ -11,8 +11,8 @@ from typing import Protocol
 
 from streamer.events import Event
 from streamer.population import Totals
-from streamer.population.health import hooks
 from streamer.population.rates import snapshot
+from streamer.population.sums import CreatorSums
 from streamer.profile import Label, Profile, Rules
 from streamer.serving.rules import AvoidList
 from streamer.settings import Settings
@@ -35,8 +35,8 @@ class Deployment(Protocol):
     def lists(self, user_ids: Sequence[str]) -> Mapping[str, AvoidList]:
         """Their avoid lists as they are served now."""
 
-    def flagged(self) -> frozenset[str]:
-        """The creators whom the population's monitor flags now."""
+    def creators(self) -> Mapping[str, CreatorSums]:
+        """What all sealed sessions add up to for each creator; nothing where the population is off."""
 
 
 class PureDeployment:
@@ -50,11 +50,9 @@ class PureDeployment:
         self._rules = Rules(settings)
         self._profiles: dict[str, Profile] = {}
         self._totals = Totals()
-        self._now_ms = 0
 
     def day_ends(self, events: Mapping[str, Sequence[Event]], now_ms: int) -> list[Label]:
         """See :class:`Deployment`."""
-        self._now_ms = now_ms
         labels: list[Label] = []
         for user_id in sorted(events):
             self._profile(user_id).apply_all(events[user_id], events[user_id][0].ts)
@@ -74,9 +72,9 @@ class PureDeployment:
         """See :class:`Deployment`."""
         return {user_id: AvoidList(self._profile(user_id).document(), user_id=user_id) for user_id in user_ids}
 
-    def flagged(self) -> frozenset[str]:
+    def creators(self) -> Mapping[str, CreatorSums]:
         """See :class:`Deployment`."""
-        return frozenset(found.creator_id for found in hooks(self._totals, self._now_ms))
+        return self._totals.creators
 
     def _profile(self, user_id: str) -> Profile:
         profile = self._profiles.get(user_id)

@@ -95,7 +95,7 @@ class Loop:
             rows = list(rows_of(labels, self._town))
             self._tally.acted(rows)
             self._recommender.learn(rows)
-            self._creators.day_ends(day, showings, self._deployment.flagged())
+            self._creators.day_ends(day, showings, self._deployment.creators())
             told()
         return Outcome(self._tally.counts(), tuple(self._creators.known.values()), shown)
 

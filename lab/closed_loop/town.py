@@ -32,10 +32,11 @@ class Plan(Struct, frozen=True):
     """How large a closed loop is.
 
     Attributes:
-        users: how many, ≥ 1.
+        users: how many.
         days: how long, more than :data:`WARM_UP_DAYS`.
         items, tags, creators: of the catalogue; tags ≥ 5.
         adapting: share of creators who become hooks when they are shown little, 0–1.
+        disappointed: share of users whom such a hook draws in and loses, 0–1; the others like it as before.
         dislikes: False: nobody dislikes anything.
         seed: of everything: the same plan gives the same town.
     """
@@ -46,6 +47,7 @@ class Plan(Struct, frozen=True):
     tags: int = 60
     creators: int = 60
     adapting: float = 0.3
+    disappointed: float = 0.8
     dislikes: bool = True
     seed: int = 1
 
@@ -72,7 +74,7 @@ class Town:
         catalogue: what can be shown.
         candidates: its items as a serving tier asks about them.
         adapting: creators who become hooks when they are shown little.
-        people: everybody; of hooks each finds some half disappointing.
+        people: everybody. What disappoints them is by those who adapt, once they are hooks: ask :meth:`truth`.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -129,8 +131,14 @@ class Town:
     def _resident(self, number: int) -> Resident:
         plan = self.plan
         span = (self.start_ms, self.day_ms(plan.days))
-        who = resident(f"user-{number:05d}", "medium", _REGIME, self.catalogue, self.adapting, span, plan.seed)
-        return who if plan.dislikes else _content(who)
+        who = resident(f"user-{number:05d}", "medium", _REGIME, self.catalogue, frozenset(), span, plan.seed)
+        if not plan.dislikes:
+            return _content(who)
+        lost_by = frozenset(
+            hook for hook in self.adapting if self.chance("lost", number, hook).random() < plan.disappointed
+        )
+        before, after = (replace(truth, disappointing=lost_by) for truth in (who.before, who.after))
+        return replace(who, before=before, after=after)
 
 
 def _content(who: Resident) -> Resident:
