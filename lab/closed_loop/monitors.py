@@ -1,4 +1,4 @@
-"""Who flags creators: the population's monitor (spec §10), and a candidate that goes by what happens to their items alone."""
+"""Who flags creators: the population's monitor (spec §10), and a candidate that looks at what is left early alone."""
 
 from __future__ import annotations
 

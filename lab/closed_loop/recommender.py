@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 from lab.closed_loop.town import Town
 from streamer.learning.retriever.histories import action_of
 from streamer.profile import Label
-from streamer.settings import Settings
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Learns: TypeAlias = Literal["none", "loss", "both"]
@@ -65,13 +64,14 @@ class Factors:
         town: whose people and items.
         learns: ``none``: from what was wanted alone. Else a "no" is a cell of preference 0, believed as much as its
             weight says; there are no histories, so ``loss`` and ``both`` are the same.
+        alpha: a cell of weight w is believed 1 + alpha·|w| (setting ``hkv_alpha``).
     """
 
-    def __init__(self, town: Town, learns: Learns) -> None:
+    def __init__(self, town: Town, learns: Learns, alpha: float) -> None:
         self._learns = learns
         self._shape = (town.plan.users, town.plan.items)
         self._sums: dict[tuple[int, int], float] = {}
-        self._alpha = Settings().hkv_alpha
+        self._alpha = alpha
         self._model = AlternatingLeastSquares(
             factors=_FACTORS, iterations=_SWEEPS_AT_FIRST, random_state=town.plan.seed, num_threads=1
         )
@@ -92,7 +92,8 @@ class Factors:
         chosen = np.bincount(cells.indices[cells.data > 0], minlength=self._shape[1])
         with threadpool_limits(1, "blas"):
             scores = np.asarray(self._model.user_factors @ self._model.item_factors.T, np.float64)
-        return np.maximum(scores, 0) + _POPULARITY * chosen / max(1, chosen.sum())
+        found: Floats = np.maximum(scores, 0) + _POPULARITY * chosen / max(1, chosen.sum())
+        return found
 
     def _cells(self) -> csr_matrix:
         """To ``implicit`` a negative number is preference 0, with that confidence."""

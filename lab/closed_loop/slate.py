@@ -92,7 +92,9 @@ class SlateMaker:
         return found
 
 
-def _reranked(candidates: np.ndarray[tuple[int, ...], np.dtype[np.int64]], scores: Floats, penalties: Penalties) -> list[int]:
+def _reranked(
+    candidates: np.ndarray[tuple[int, ...], np.dtype[np.int64]], scores: Floats, penalties: Penalties
+) -> list[int]:
     factors = np.array(penalties(candidates.tolist()))
     final = np.where(factors > 0, scores[candidates] * factors, -np.inf)
     order = np.argsort(-final, kind="stable")
