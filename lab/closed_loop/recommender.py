@@ -72,9 +72,10 @@ class Factors:
         self._shape = (town.plan.users, town.plan.items)
         self._sums: dict[tuple[int, int], float] = {}
         self._alpha = alpha
-        self._model = AlternatingLeastSquares(
-            factors=_FACTORS, iterations=_SWEEPS_AT_FIRST, random_state=town.plan.seed, num_threads=1
-        )
+        with threadpool_limits(1, "blas"):  # else it warns of the threads that it would have
+            self._model = AlternatingLeastSquares(
+                factors=_FACTORS, iterations=_SWEEPS_AT_FIRST, random_state=town.plan.seed, num_threads=1
+            )
 
     def learn(self, rows: Sequence[Row]) -> None:
         """See :class:`DailyRecommender`."""

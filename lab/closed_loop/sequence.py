@@ -27,9 +27,7 @@ STEPS: Final = 20
 
 def options_of(learns: Learns, seed: int) -> Options:
     """A model small enough to be trained every night of some weeks."""
-    return Options(
-        ablation=learns, width=32, blocks=1, length=50, batch=32, targets=512, learning_rate=0.01, seed=seed
-    )
+    return Options(ablation=learns, width=32, blocks=1, length=50, batch=32, targets=512, learning_rate=0.01, seed=seed)
 
 
 class Retrained:

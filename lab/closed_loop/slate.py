@@ -65,6 +65,7 @@ class SlateMaker:
         explored = round(EXPLORES * length)
         scores = np.where(self._is_new(number, day), relevance, -np.inf)
         candidates = np.argsort(-scores, kind="stable")[:CANDIDATES]
+        candidates = candidates[scores[candidates] > -np.inf]
         without = candidates[: length - explored].tolist()
         ranked = without if penalties is None else _reranked(candidates, scores, penalties)[: length - explored]
         self._shown_on[number, ranked] = day
