@@ -77,7 +77,7 @@ def deployment(settings: Settings, source: Progress, outbox: Progress, tmp_path:
 
 
 def by_tier(avoid: AvoidList, items: Sequence[Candidate], now_ms: int) -> list[float]:
-    """Out is what is listed strongly or by the user. A multiplier may be .05 off what was last written, a tier may not."""
+    """Out is what is listed strongly or hard. A multiplier may be .05 off what was last written, a tier may not."""
     return [
         0.0 if any(match.entry.tier != "soft" for match in avoid.explain(item, now_ms).matches) else 1.0
         for item in items
