@@ -35,6 +35,7 @@ MEASURES: Final = (
     Measure(
         "suppressed", "suppressed", "%", "of the liked items that would be shown without a list, those that are not"
     ),
+    Measure("hooks", "hooks", "%", "of all showings, those of creators who are hooks then"),
     Measure("creators", "creators", "%", "different creators of a day's slate, per item"),
     Measure("showings", "showings to respond", "n", "showings of a disliked tag or creator after the first one"),
     Measure("days", "days to respond", "n", "days from the first to the last of them"),

@@ -9,7 +9,7 @@ from rich.console import Console
 from lab.closed_loop.report import MEASURES, Caught, Group, Report
 from lab.evaluation.bootstrap import Estimate
 from lab.evaluation.tables import Cell, Table, printable
-from lab.evaluation.words import interval_in_words, value_in_words
+from lab.evaluation.words import interval_in_words
 
 
 def show(console: Console, report: Report) -> None:
@@ -45,13 +45,17 @@ def tables(report: Report) -> Iterator[Table]:
         heads = ("", *(measure.head for measure in MEASURES))
         yield Table(what, heads, [_row(row.label, row.figures) for row in group.rows])
         first, *others = group.rows
-        rows = [_row(row.label, row.against) for row in others]
-        yield Table(f"{group.recommends}, less {first.label}, user by user", heads, rows)
+        yield Table(
+            f"{group.recommends}, less {first.label}, user by user; shares in points of a hundred",
+            heads,
+            [_row(row.label, row.against, "points") for row in others],
+        )
         yield _monitors(group)
 
 
-def _row(label: str, found: dict[str, Estimate]) -> list[Cell]:
-    return [Cell(label), *(_cell(found.get(measure.name), measure.unit) for measure in MEASURES)]
+def _row(label: str, found: dict[str, Estimate], of_shares: str = "%") -> list[Cell]:
+    units = {measure.name: of_shares if measure.unit == "%" else measure.unit for measure in MEASURES}
+    return [Cell(label), *(_cell(found.get(name), unit) for name, unit in units.items())]
 
 
 def _monitors(group: Group) -> Table:
@@ -76,18 +80,15 @@ def _of(each: Caught) -> list[Cell]:
 def _cell(found: Estimate | None, unit: str) -> Cell:
     if found is None:
         return Cell("–")
-    return Cell(_in_words(found.value, unit), interval_in_words(found, unit) if unit != "%" else _ends(found))
+    if unit == "%" and found.low == found.high and found.value in (0, 1):
+        return Cell(f"{found.value:.1%}", interval_in_words(found, unit))
+    value, low, high = (_in_words(each, unit) for each in (found.value, found.low, found.high))
+    return Cell(value, f"{low} … {high}")
 
 
 def _in_words(value: float, unit: str) -> str:
-    """Shares with one place, as what arms differ by is small."""
-    return f"{value:.1%}" if unit == "%" else value_in_words(value, unit)
-
-
-def _ends(found: Estimate) -> str:
-    if found.low == found.high and found.value in (0, 1):
-        return interval_in_words(found, "%")
-    return f"{found.low:.1%} … {found.high:.1%}"
+    """With one place, as what arms differ by is small."""
+    return f"{value:.1%}" if unit == "%" else f"{100 * value:.1f}" if unit == "points" else f"{value:.1f}"
 
 
 def _in_one_line(cell: Cell) -> str:

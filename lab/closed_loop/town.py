@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from random import Random
 from typing import Final, NamedTuple
 
@@ -122,7 +121,6 @@ class Town:
         )
         return visit.walk(feed)
 
-    @cache  # noqa: B019 - a town lives as long as its process
     def popular(self, number: int, day: int) -> list[int]:
         """Items, by number, as somebody is shown them who is shown what is popular; each once."""
         feed = self.catalogue.feed(3 * _LENGTH[1], self.chance("popular", number, day))

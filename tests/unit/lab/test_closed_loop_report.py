@@ -65,6 +65,7 @@ def test_figures_are_ratios_of_sums_over_users_and_differences_are_paired(group:
             "abandoned": 0,
             "wanted": 8 / 30,
             "suppressed": 1 / 4,
+            "hooks": 0,
             "creators": 15 / 30,
             "showings": 3,
             "days": 7,
@@ -93,6 +94,8 @@ def test_tables_name_the_arm_the_figure_its_interval_and_the_command(group: Grou
     assert lines[0] == "factors, 2 users, seeds 1:"
     row = next(line for line in lines if line.startswith("| lists |"))
     assert row.split(" | ")[1] == "20.0% (20.0% … 20.0%)"
+    less = lines[lines.index("factors, less neither, user by user; shares in points of a hundred:") + 4]
+    assert less.split(" | ")[1] == "-10.0 (-20.0 … -5.0)"
     assert "python -m lab closed-loop: 95 % intervals" in lines[-1]
 
 
