@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import jax
@@ -95,7 +96,9 @@ def items_of(town: Town) -> Items:
     return Items(("", *(item.content_id for item in items)), tuple(creators), tuple(tags), creator_of, tags_of)
 
 
+@cache
 def _rule(learning_rate: float) -> optax.GradientTransformation:
+    """The same object for the same argument, or every retriever of a process would be compiled anew."""
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(learning_rate))
 
 
