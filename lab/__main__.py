@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lab import reader_vectors
+from lab.closed_loop import command as closed_loop
 from lab.evaluation import command as evaluation
 from lab.simulation import command as simulation
 from streamer.cli.app import command_line
@@ -23,11 +24,12 @@ def _lab(
         Path | None, typer.Option(metavar="TOML", help="Settings file; default: the one that STREAMER_CONFIG names.")
     ] = None,
 ) -> None:
-    """Measures Streamer: how good its lists are, and that nothing makes them wrong."""
+    """Measures Streamer: how good its lists are, what becomes of people, and that nothing makes them wrong."""
     ctx.obj = Options(config, ())
 
 
 evaluation.install(app)
+closed_loop.install(app)
 simulation.install(app)
 reader_vectors.install(app)
 

@@ -17,6 +17,10 @@ StreamerError
 │   ├── StateForeign       it is another group's, or of another number of partitions
 │   └── StoreFailed        the local state on disk cannot be used
 ├── DataSetError           a data set to replay is missing or not in its documented format
+├── LearningError          nothing can be learned as asked
+│   ├── ExportError        a folder of training examples cannot be used
+│   ├── CheckpointError    a model's checkpoint cannot be used
+│   └── TrainingDiverged   a number of a model in training is no number any more
 └── ProcessEnded           a process that this one started ended, or stopped working, by itself
 """
 
@@ -133,6 +137,22 @@ class StoreFailed(StateError):
 
 class DataSetError(StreamerError):
     """A data set to replay is missing, or not in its documented format."""
+
+
+class LearningError(StreamerError):
+    """Nothing can be learned as asked: the data or a setting does not allow it."""
+
+
+class ExportError(LearningError):
+    """A folder of training examples is no such folder, another topic's, of another version, or cannot be written."""
+
+
+class CheckpointError(LearningError):
+    """A model's checkpoint is none, or of another version."""
+
+
+class TrainingDiverged(LearningError):
+    """A number of a model in training is no number any more; the last good checkpoint is kept."""
 
 
 class ProcessEnded(StreamerError):

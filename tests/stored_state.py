@@ -44,8 +44,10 @@ WORLD: Final[dict[str, Any]] = {
     "labels": True,
     "population": True,
     "population_share": 1.0,
+    "weight_abandoned": 0.0,
+    "weight_ignored": 0.0,
 }
-"""A short window, so that days leave it; labels, so that positions are stored."""
+"""A short window, so that days leave it; labels, so that positions are stored, with the weights of version 1."""
 
 BEGIN: Final = 20_000 * DAY_MS
 DAYS: Final = 12

@@ -88,7 +88,7 @@ def evaluate(
 
     console = Console(highlight=False, stderr=as_json)
     worlds = [name for name in worlds if name != NO_WORLD]
-    report = _run(console, found, Rules(settings), worlds, chosen, data, users, _numbers(seeds))
+    report = _run(console, found, Rules(settings), worlds, chosen, data, users, numbers(seeds, "--seeds"))
     if html is not None:
         from lab.evaluation import pages
 
@@ -110,10 +110,11 @@ def evaluate(
         console.print(f"the page with all figures and plots: {html}", markup=False)
 
 
-def _numbers(seeds: str) -> tuple[int, ...]:
+def numbers(seeds: str, option: str) -> tuple[int, ...]:
+    """Different whole numbers, as an option names them: ``1,2,3``."""
     parts = seeds.split(",")
     if not all(part.isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
-        raise typer.BadParameter(f"{seeds!r} is no list of different numbers such as 1,2,3", param_hint="--seeds")
+        raise typer.BadParameter(f"{seeds!r} is no list of different numbers such as 1,2,3", param_hint=option)
     return tuple(map(int, parts))
 
 

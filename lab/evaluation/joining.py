@@ -7,6 +7,7 @@ what they conclude and in nothing else.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,9 +16,12 @@ from streamer.events import DAY_MS, Event, normal_tags
 from streamer.profile import Rules
 from streamer.profile.session import Session
 from streamer.scoring.counts import CREATOR, TAG
-from streamer.signals.feedback import present, unified_weight
+from streamer.signals.feedback import Refusals, present, unified_weight
 from streamer.signals.interaction import NOTHING_SAID, Interaction, SessionFeedback
 from streamer.signals.outcome import Outcome
+
+_DONE_OR_SAID: Final = Refusals(0, 0)
+"""The rule of the weighted sum is of what was done and said: what was passed over has rules of its own."""
 
 Key = tuple[str, str]
 """(kind, value): kind is tag, creator, content or duration."""
@@ -37,7 +41,7 @@ def keys_of(tags: tuple[str, ...], creator_id: str | None) -> tuple[Key, ...]:
 class Joined(Struct, frozen=True):
     """One interaction of a closed session: what was shown with what was done, and what that means.
 
-    ``weight``: its unified weight (spec §4), dislikes aside.
+    ``weight``: its unified weight (spec §4), dislikes and refusals without a word aside.
     """
 
     keys: tuple[Key, ...]
@@ -103,5 +107,6 @@ class Joining:
     def _joined(self, item: Interaction, said: SessionFeedback, long_enough: bool) -> Joined:
         ratings, rating_sum = self._ratings, self._rating_sum
         outcome = self._rules.outcomes.read(item, said, long_enough, True, ratings, rating_sum)
-        weight = unified_weight(present(item, outcome, replace(said, disliked=False), ratings, rating_sum))
+        found = present(item, outcome, replace(said, disliked=False), ratings, rating_sum)
+        weight = unified_weight(found, _DONE_OR_SAID)
         return Joined(keys_of(item.tags, item.creator), item, outcome, weight)

@@ -21,7 +21,8 @@ _OTHERS: Final = "#a9b4c6"
 _LINE: Final = "#8a93a3"
 
 
-def _styled() -> ContextDecorator:
+def styled() -> ContextDecorator:
+    """How all charts look; also when they are written."""
     return rc_context(
         {
             "font.size": 9,
@@ -33,7 +34,7 @@ def _styled() -> ContextDecorator:
     )
 
 
-@_styled()
+@styled()
 def bars(found: Mapping[str, Estimate], unit: str) -> Figure:
     """A bar for each rule, the first in the accent colour, with its interval."""
     figure = Figure(figsize=(6, 0.5 + 0.24 * len(found)), layout="constrained")
@@ -42,7 +43,7 @@ def bars(found: Mapping[str, Estimate], unit: str) -> Figure:
     drawn = axes.barh(
         range(len(found)),
         [each.value for each in estimates],
-        xerr=_whiskers(estimates),
+        xerr=whiskers(estimates),
         color=[_OURS, *[_OTHERS] * len(found)][: len(found)],
         tick_label=list(found),
     )
@@ -53,19 +54,19 @@ def bars(found: Mapping[str, Estimate], unit: str) -> Figure:
     return figure
 
 
-@_styled()
+@styled()
 def reliability(rows: Sequence[Reliability]) -> Figure:
     """Predicted against true shares; on the diagonal, probabilities are what they say."""
     figure = Figure(figsize=(3.4, 3.4), layout="constrained")
     axes = figure.subplots()
     true = [row.disliked for row in rows]
     axes.axline((0, 0), (1, 1), color=_LINE, linestyle="--", linewidth=0.8)
-    axes.errorbar([row.predicted for row in rows], [each.value for each in true], _whiskers(true), fmt="o", color=_OURS)
+    axes.errorbar([row.predicted for row in rows], [each.value for each in true], whiskers(true), fmt="o", color=_OURS)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="predicted", ylabel="truly disliked")
     return figure
 
 
-@_styled()
+@styled()
 def as_source(figure: Figure) -> str:
     """The chart as the address of an image that is its own content: a page with it needs no other file."""
     out = BytesIO()
@@ -73,6 +74,6 @@ def as_source(figure: Figure) -> str:
     return f"data:image/svg+xml;base64,{b64encode(out.getvalue()).decode()}"
 
 
-def _whiskers(found: Sequence[Estimate]) -> Floats:
+def whiskers(found: Sequence[Estimate]) -> Floats:
     """How far the intervals reach to either side."""
     return np.array([[max(0.0, each.value - each.low), max(0.0, each.high - each.value)] for each in found]).T

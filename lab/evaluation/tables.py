@@ -68,7 +68,7 @@ def show(console: Console, report: Report) -> None:
     for section in sections(report, ["heavy"]):
         console.print(f"\n{section.head}: {section.what}", markup=False)
         for table in section.tables:
-            console.print(_printable(table))
+            console.print(printable(table))
     console.print(
         f"{report.command}\n95 % intervals from {report.resamples} resamples of users; {report.seconds:.0f} s",
         style="dim",
@@ -132,7 +132,8 @@ def _calibration(row: Reliability) -> list[Cell]:
     ]
 
 
-def _printable(table: Table) -> RichTable:
+def printable(table: Table) -> RichTable:
+    """A table as a terminal shows it."""
     found = RichTable(title=table.title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=0)
     for number, head in enumerate(table.heads):
         found.add_column(head, justify="right" if number else "left", no_wrap=not number)

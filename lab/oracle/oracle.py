@@ -4,10 +4,11 @@ It is written from docs/spec.md alone; a bare § is of that page. It keeps every
 anew at each step, and forms every number from the day tiles. It shares nothing with ``streamer.signals``,
 ``streamer.profile``, ``streamer.scoring`` and ``streamer.population`` but the shape of the document and of the
 population's snapshot: tests compare the two. Events, and what is a normal tag, are ``streamer.events``'. Covered:
-spec §2–§10; not covered: labels.
+spec §2–§10; of labels only the weights.
 
     oracle_sessions   §2–§4  sessions, interactions, what they say
     oracle_counts     §5, §6 tiles, R, contributions, score
+    oracle_labels     §4     what the items of a sealed session weigh as training examples
     oracle_records    §4, §5 explicit records, hard entries, explicit evidence
     oracle_document   §7, §9 entries, document
     oracle_duration   §8     the duration cap

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final
 
@@ -34,6 +34,8 @@ class Visit:
         appeals: how much each content appeals to everybody, by id; 1 on average.
         start_ms: when the first item is shown, ms since 1970.
         rng: source of all chance.
+        chance: gives what happens with an item its own source of chance, so that it does not depend on what was shown
+            before; None: it is ``rng``.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Visit:
         appeals: Mapping[str, float],
         start_ms: int,
         rng: Random,
+        chance: Callable[[Item], Random] | None = None,
     ) -> None:
         self._who = who
         self._regime = regime
@@ -52,14 +55,18 @@ class Visit:
         self._rate = who.start_rate * rng.lognormvariate(-(_MOOD_SIGMA**2) / 2, _MOOD_SIGMA)
         self._now = start_ms
         self._rng = rng
+        self._chance = chance
         self._attention = [(1 + position) ** -who.position_bias for position in range(regime.page)]
         self._playbacks = 0
         self._events: list[Event] = []
 
     def walk(self, feed: list[Item]) -> list[Event]:
         """The events of going through ``feed``."""
-        random, regime, who = self._rng.random, self._regime, self._who
+        regime, who = self._regime, self._who
         for number, item in enumerate(feed):
+            if self._chance is not None:
+                self._rng = self._chance(item)
+            random = self._rng.random
             position = number % regime.page
             truth = who.at(self._now)
             in_view = random() >= regime.unseen

@@ -14,6 +14,7 @@ from streamer.cli import (
     erase,
     explain,
     inspect,
+    labels,
     rebuild,
     rejects,
     repartition,
@@ -22,6 +23,7 @@ from streamer.cli import (
     schemas,
     settings,
     topics,
+    train,
 )
 from streamer.cli.options import Options
 from streamer.errors import SettingsError, StreamerError
@@ -78,6 +80,8 @@ rebuild.install(app)
 erase.install(app)
 repartition.install(app)
 rejects.install(app)
+labels.install(app)
 check.install(app)
 settings.install(app)
 schemas.install(app)
+train.install(app)

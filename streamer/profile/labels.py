@@ -144,7 +144,7 @@ def encode(label: Label) -> bytes:
 
 
 def _example(item: Interaction, outcome: Outcome, position: int | None, found: Present, rules: Rules) -> Example:
-    signals = weights(found)
+    signals = weights(found, rules.training.refusals)
     weight = total(signals)
     propensity = item.attention / 1000 if outcome.exposed else None
     c = outcome.completion

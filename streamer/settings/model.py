@@ -177,6 +177,12 @@ class Settings(KafkaConnection):
 
     # --- training data (spec §4) -------------------------------------------------------------------------
     labels: bool = Field(False, description="write what every sealed session says of its items to the topic labels")
+    weight_abandoned: float = Field(
+        -0.40, ge=-5, le=0, description="what it adds to a label's weight to have left early"
+    )
+    weight_ignored: float = Field(
+        -0.02, ge=-5, le=0, description="what it adds to a label's weight to have seen an item and done nothing"
+    )
     hkv_alpha: float = Field(
         40.0, ge=0, le=10_000, description="confidence of a label is 1 + hkv_alpha |weight| (Hu, Koren, Volinsky 2008)"
     )

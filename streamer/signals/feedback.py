@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import fsum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -43,7 +43,25 @@ WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
         **{f"rating_{value}": weight for value, weight in explicit.RATING_WEIGHTS.items()},
     }
 )
-"""The whole matrix: what each signal weighs by itself."""
+"""The whole matrix of what is done and said: what each signal weighs by itself."""
+
+
+class Refusals(NamedTuple):
+    """What it weighs that something was refused without a word: the part of the matrix that a deployment may set.
+
+    What weighs 0 is not among the signals of a label.
+
+    Attributes:
+        abandoned: left early (setting ``weight_abandoned``).
+        ignored: seen, and not acted on (setting ``weight_ignored``).
+    """
+
+    abandoned: float = -0.40
+    ignored: float = -0.02
+
+
+REFUSALS: Final = Refusals()
+"""The settings' defaults."""
 
 
 class Present(Struct, frozen=True, gc=False):
@@ -60,6 +78,7 @@ class Present(Struct, frozen=True, gc=False):
         purchased_days: days since the newest of them.
         disliked: a dislike, not_interested, hide, block or report of the content stands; all of them count once.
         returned: a return stands. The purchase that it takes is not in ``purchases``.
+        abandoned, ignored: whether the outcome is one of these (spec §4).
     """
 
     exposed: bool = False
@@ -72,6 +91,8 @@ class Present(Struct, frozen=True, gc=False):
     purchased_days: float = 0.0
     disliked: bool = False
     returned: bool = False
+    abandoned: bool = False
+    ignored: bool = False
 
 
 def present(item: Interaction, outcome: Outcome, said: SessionFeedback, ratings: int, rating_sum: int) -> Present:
@@ -96,16 +117,20 @@ def present(item: Interaction, outcome: Outcome, said: SessionFeedback, ratings:
         0.0,
         said.disliked,
         said.returned,
+        outcome.abandoned,
+        outcome.ignored,
     )
 
 
-def weights(of: Present) -> dict[str, float]:
+def weights(of: Present, refusals: Refusals = REFUSALS) -> dict[str, float]:
     """What is present, by name, and what each weighs.
 
     >>> weights(Present(exposed=True, completion=0.8, stated=("like", "like"), purchases=2))
     {'impression': 0.01, 'watch': 0.6, 'like': 0.7, 'purchase': 2.0}
     >>> weights(Present(returned=True))  # the purchase it takes back is taken out
     {'return': -1.0}
+    >>> weights(Present(exposed=True, ignored=True))
+    {'impression': 0.01, 'ignored': -0.02}
     """
     found: dict[str, float] = {}
     if of.exposed:
@@ -126,16 +151,20 @@ def weights(of: Present) -> dict[str, float]:
         found["dislike"] = WEIGHTS["dislike"]
     if of.returned:
         found["return"] = WEIGHTS["return"]
+    if of.abandoned and refusals.abandoned:
+        found["abandoned"] = refusals.abandoned
+    if of.ignored and refusals.ignored:
+        found["ignored"] = refusals.ignored
     return found
 
 
-def unified_weight(of: Present) -> float:
+def unified_weight(of: Present, refusals: Refusals = REFUSALS) -> float:
     """The sum of what is present, rounded to nine places, so that 2.61 is 2.61.
 
     >>> unified_weight(Present())
     0.0
     """
-    return total(weights(of))
+    return total(weights(of, refusals))
 
 
 def total(named: Mapping[str, float]) -> float:
@@ -182,12 +211,16 @@ class TrainingWeights:
     """How much an observation counts when a model is trained.
 
     Args:
-        settings: ``hkv_alpha`` and ``ips_clip``.
+        settings: ``weight_abandoned``, ``weight_ignored``, ``hkv_alpha`` and ``ips_clip``.
+
+    Attributes:
+        refusals: what abandoning and ignoring weigh.
     """
 
-    __slots__ = ("_alpha", "_clip")
+    __slots__ = ("_alpha", "_clip", "refusals")
 
     def __init__(self, settings: Settings) -> None:
+        self.refusals = Refusals(settings.weight_abandoned, settings.weight_ignored)
         self._alpha = settings.hkv_alpha
         self._clip = settings.ips_clip
 

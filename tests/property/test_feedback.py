@@ -34,7 +34,7 @@ SETTINGS = Settings()
 TRAINING = TrainingWeights(SETTINGS)
 KINDS = ("like", "love", "save", "share", "follow", "comment")
 MOST = sum((0.01, 0.10, 0.60, 1.20, 0.9, 2.0)) + sum(WEIGHTS[kind] for kind in KINDS)
-LEAST = -1.2 - 1.5 - 1.0
+LEAST = -1.2 - 1.5 - 1.0 - 0.40 - 0.02
 
 of_one_item = events(days=1).map(
     lambda event: msgspec.structs.replace(event, content_id="c") if event.content_id is not None else event
@@ -56,6 +56,8 @@ def anything_present(draw: st.DrawFn) -> Present:
         rating,
         draw(st.integers(0, 3)),
         draw(st.floats(0, 1000)),
+        draw(st.booleans()),
+        draw(st.booleans()),
         draw(st.booleans()),
         draw(st.booleans()),
     )
@@ -102,6 +104,8 @@ MORE = st.sampled_from(
         More({"stated": KINDS}, 1),
         More({"disliked": True}, -1),
         More({"returned": True}, -1),
+        More({"abandoned": True}, -1),
+        More({"ignored": True}, -1),
         More({"purchases": 0}, -1),
     ]
 )

@@ -1,4 +1,4 @@
-"""I1 of labels: order of arrival, repeats and restarts do not change what a sealed session says."""
+"""Labels: arrival, repeats and restarts do not change what they say (I1), and the oracle says the same (I2)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.oracle.labels import label_weights
+from lab.oracle.sessions import Ratings, sessions_of
 from streamer.events import Event, Impression
 from streamer.profile import Label, Profile, Rules
 from streamer.settings import Settings
@@ -40,6 +42,22 @@ def test_i1_labels_do_not_depend_on_order_repeats_or_restarts(
     assert labels(shuffled, world, restarts) == labels(sorted(arrived, key=lambda event: event.ts), world)
 
 
+@settings(deadline=None, max_examples=150)
+@given(st.lists(events(), min_size=1, max_size=20))
+def test_i2_an_examples_weight_is_the_oracles(arrived: list[Event]) -> None:
+    found: dict[tuple[str | None, int], dict[str, float]] = {}
+    for label in labels(sorted(arrived, key=lambda event: event.ts), WITH_LABELS):
+        of_session = found.setdefault((label.session_id, label.start), {})
+        of_session |= {example.content_id: example.weight for example in label.examples}
+    expected, ratings = {}, Ratings()
+    for session in sessions_of(dict.fromkeys(arrived), WITH_LABELS):
+        weights = label_weights(session, ratings, WITH_LABELS)
+        ratings = ratings.plus(session.ratings)
+        if weights:
+            expected[session.session_id, session.start] = pytest.approx(weights, abs=1e-4)
+    assert found == expected
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.lists(events(), min_size=1, max_size=20))
 def test_what_is_in_a_label_holds_together(arrived: list[Event]) -> None:
@@ -58,7 +76,9 @@ def test_what_is_in_a_label_holds_together(arrived: list[Event]) -> None:
             if example.position is not None:
                 assert example.propensity == pytest.approx(max(0.1, (1 + example.position) ** -0.5), abs=5e-4)
             if example.outcome == "ignored":
-                assert set(example.signals) == {"impression"}
+                assert set(example.signals) == {"impression", "ignored"}
+            if example.outcome in ("ignored", "abandoned"):
+                assert example.signals[example.outcome] < 0
     assert (
         msgspec.json.decode(msgspec.json.encode(labels(arrived, WITH_LABELS)), type=list[Label])[:1]
         == labels(arrived, WITH_LABELS)[:1]

@@ -21,6 +21,7 @@ from streamer.profile.labels import EXAMPLES, Example, encode
 from streamer.profile.positions import PositionedSession
 from streamer.profile.session import Session
 from streamer.settings import Settings, Topics
+from streamer.signals.feedback import REFUSALS, Refusals
 from tests.property.driving import Saved, reloaded
 from tests.steps import HOUR, MINUTE, NOON, SECOND, disliked, gave, played, shown, unseen
 from tests.unit.memory_job import NAMES, MemoryJob
@@ -70,7 +71,7 @@ def test_a_session_is_one_label_with_what_was_chosen_beside_what_was_passed_over
         "ignored": (3, 0.5), "left": (1, 0.707), "liked": (0, 1.0), "disliked": (None, 1.0), "abandoned": (None, None)
     }  # fmt: skip
     assert {c: e.weight for c, e in found.items()} == {
-        "ignored": 0.01, "left": 0.01, "liked": 2.61, "disliked": -1.49, "abandoned": 0.0
+        "ignored": -0.01, "left": 0.01, "liked": 2.61, "disliked": -1.49, "abandoned": -0.4
     }  # fmt: skip
     assert found["disliked"].confidence == 60.6
 
@@ -91,6 +92,13 @@ def test_the_bytes_of_an_example_are_the_spec_of_the_topic() -> None:
             }
         ],
     }  # fmt: skip
+
+
+def test_what_refusals_without_a_word_weigh_is_a_setting() -> None:
+    found = examples_of(*EVENING, settings=Settings(labels=True, weight_abandoned=-1, weight_ignored=0))
+    assert found["abandoned"].signals == {"abandoned": -1.0}
+    assert found["ignored"].signals == {"impression": 0.01}
+    assert Refusals(Settings().weight_abandoned, Settings().weight_ignored) == REFUSALS
 
 
 def test_a_click_far_down_the_page_weighs_by_its_propensity_and_at_most_the_clip() -> None:

@@ -18,7 +18,7 @@ from streamer.cli.settings import as_markdown
 ROOT = Path(__file__).parents[3]
 COMMANDS = (
     "worker", "publisher", "demo", "topics", "replay", "inspect", "explain", "rebuild-redis", "erase",
-    "repartition", "rejects",    "check", "settings",
+    "repartition", "rejects", "labels", "train", "check", "settings",
 )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def away(nowhere: int) -> tuple[str, ...]:
     return tuple(part for option in options for part in ("--set", option))
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "topics create", "topics check"])
+@pytest.mark.parametrize("command", [*COMMANDS, "topics create", "topics check", "labels export", "labels stats"])
 def test_every_command_tells_what_it_does(command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0

@@ -43,6 +43,7 @@ LAYERS: Final = (
     "streamer.city",
     "streamer.testing",
     "agents",
+    "streamer.learning",
     "streamer.cli",
     "lab",
 )

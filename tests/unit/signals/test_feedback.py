@@ -76,7 +76,7 @@ def test_positive_feedback_weighs_once_however_often_it_is_given_and_nothing_onc
 
 def test_what_was_not_really_seen_weighs_nothing() -> None:
     assert seen_in(shown(NOON, "c", visible_ms=1999)) == Present()
-    assert weight(shown(NOON, "c")) == 0.01
+    assert weight(shown(NOON, "c")) == -0.01  # seen, .01, and ignored, −.02
 
 
 # --- purchases and returns --------------------------------------------------------------------------------------

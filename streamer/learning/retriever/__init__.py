@@ -1,0 +1,1 @@
+"""A sequence model that proposes items, and learns from a "no" (docs/learning.md)."""

@@ -1,0 +1,115 @@
+"""A trained retriever as one file, replaced as a whole: options, catalogue, parameters, and the format's version."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from flax import nnx
+from msgspec import Struct
+
+from streamer.errors import CheckpointError
+from streamer.learning.retriever.histories import Items
+from streamer.learning.retriever.model import Retriever
+from streamer.learning.retriever.options import Options
+
+VERSION: Final = 1
+
+
+class _Head(Struct):
+    """What stands before the numbers. ``version`` comes first, so that it is read whatever follows."""
+
+    version: int
+    options: Options
+    step: int
+    content_ids: tuple[str, ...]
+    creator_ids: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+class _Version(Struct):
+    version: int
+
+
+class Trained(Struct):
+    """A retriever with what it was trained by.
+
+    Attributes:
+        step: of training, after which it was saved.
+    """
+
+    retriever: Retriever
+    options: Options
+    items: Items
+    step: int
+
+
+def save(file: Path, trained: Trained) -> None:
+    """Writes a checkpoint; a crash leaves the one of before, or this one.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    items = trained.items
+    head = _Head(VERSION, trained.options, trained.step, items.content_ids, items.creator_ids, items.tags)
+    arrays = {f"p{n}": np.asarray(leaf) for n, leaf in enumerate(_leaves(trained.retriever))}
+    arrays |= {"head": np.frombuffer(msgspec.json.encode(head), np.uint8)}
+    arrays |= {"creator_of": items.creator_of, "tags_of": items.tags_of}
+    draft = file.with_name(file.name + ".new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as out:
+            np.savez(out, **arrays)  # type: ignore[arg-type]
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(file)
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be written: {error.strerror}; name another file") from None
+
+
+def load(file: Path) -> Trained:
+    """Reads a checkpoint.
+
+    Raises:
+        CheckpointError: there is none, it is damaged, or of another version.
+    """
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            found = {name: stored[name] for name in stored.files}
+        return _trained(file, found)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise CheckpointError(f"there is no {file}: make it with  streamer train FOLDER") from None
+        raise CheckpointError(f"{file} cannot be read: {error}; train anew") from None
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
+        raise CheckpointError(f"{file} is no checkpoint, or damaged ({error}): train anew") from None
+
+
+def _trained(file: Path, found: dict[str, npt.NDArray[np.generic]]) -> Trained:
+    head_bytes = found["head"].tobytes()
+    version = msgspec.json.decode(head_bytes, type=_Version).version
+    if version != VERSION:
+        raise CheckpointError(f"{file} is of version {version}, this Streamer's is {VERSION}: train anew")
+    head = msgspec.json.decode(head_bytes, type=_Head)
+    creator_of, tags_of = found["creator_of"].astype(np.int32), found["tags_of"].astype(np.int32)
+    items = Items(head.content_ids, head.creator_ids, head.tags, creator_of, tags_of)
+    retriever = Retriever(items, head.options)
+    state = nnx.state(retriever, nnx.Param)
+    leaves, shape = jax.tree.flatten(state)
+    numbers = [found[f"p{n}"] for n in range(len(leaves))]
+    if any(new.shape != old.shape for new, old in zip(numbers, leaves, strict=True)):
+        raise ValueError("its numbers are of another shape than its options say")
+    nnx.update(retriever, jax.tree.unflatten(shape, [jnp.asarray(each) for each in numbers]))
+    return Trained(retriever, head.options, items, head.step)
+
+
+def _leaves(retriever: Retriever) -> list[jax.Array]:
+    found: list[jax.Array] = jax.tree.leaves(nnx.state(retriever, nnx.Param))
+    return found

@@ -1,0 +1,83 @@
+"""A trained retriever as a recommender."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from streamer.learning.retriever.checkpoint import Trained
+from streamer.learning.retriever.histories import ACTIONS, Floats, Met
+from streamer.learning.retriever.model import Retriever
+from streamer.learning.retriever.windows import seen_by
+
+_DISLIKED: Final = "disliked"
+
+
+class RetrieverRecommender:
+    """Ranks the whole catalogue by a trained retriever. Items that it was not trained on are passed over in histories.
+
+    Args:
+        trained: the retriever.
+    """
+
+    def __init__(self, trained: Trained) -> None:
+        self._trained = trained
+        self._retriever = trained.retriever
+        self._retriever.learn(False)
+        self._index = {name: number for number, name in enumerate(trained.items.content_ids) if name}
+
+    def recommend(self, state: Sequence[Met], k: int) -> list[str]:
+        """See :class:`streamer.learning.recommender.Recommender`."""
+        scores = self.scores(state)
+        known = [self._index[met.content_id] for met in state if met.content_id in self._index]
+        scores[known] = -np.inf
+        if self._trained.options.ablation == "exclusion":
+            scores[self._of_disliked_creators(state)] = -np.inf
+        best = np.argsort(-scores, kind="stable")[:k]
+        return [self._trained.items.content_ids[item] for item in best if scores[item] > -np.inf]
+
+    def scores(self, state: Sequence[Met]) -> Floats:
+        """(items,) logits of all items by index; that of index 0, none, is −inf."""
+        known = [met for met in state if met.content_id in self._index]
+        weight = np.array([met.weight for met in known], np.float32)
+        options = self._trained.options
+        is_seen = seen_by(options.ablation, weight)
+        seen = self._sequence([met for met, kept in zip(known, is_seen, strict=True) if kept])
+        scores = np.array(_scores(self._retriever, *seen)[0])
+        scores[0] = -np.inf
+        return scores
+
+    def probability(self, state: Sequence[Met], content_id: str) -> float:
+        """The softmax' probability that this item comes next, among all, those met before included."""
+        scores = self.scores(state)
+        scores = np.exp(scores - scores.max())
+        return float(scores[self._index[content_id]] / scores.sum())
+
+    def _sequence(self, seen: Sequence[Met]) -> tuple[Array, Array, Array]:
+        length = self._trained.options.length
+        item, action = np.zeros((1, length), np.int32), np.zeros((1, length), np.int32)
+        newest = seen[-length:]
+        for place, met in enumerate(newest):
+            item[0, place], action[0, place] = self._index[met.content_id], ACTIONS.index(met.action)
+        return jnp.asarray(item), jnp.asarray(action), jnp.array([len(newest)])
+
+    def _of_disliked_creators(self, state: Sequence[Met]) -> list[int]:
+        creator_of = self._trained.items.creator_of
+        disliked = {
+            int(creator_of[self._index[met.content_id]])
+            for met in state
+            if met.action == _DISLIKED and met.content_id in self._index
+        } - {0}
+        return np.flatnonzero(np.isin(creator_of, list(disliked))).tolist()
+
+
+@nnx.jit
+def _scores(retriever: Retriever, item: Array, action: Array, count: Array) -> Array:
+    states = retriever.states(item, action)[jnp.arange(item.shape[0]), count]
+    everything = retriever.vectors(jnp.arange(retriever.creator_of[...].shape[0]))
+    return states @ everything.T
