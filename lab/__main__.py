@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.evaluation import command as evaluation
+from lab.learning import command as learning
 from lab.simulation import command as simulation
 from streamer.cli.app import command_line
 from streamer.cli.options import Options
@@ -27,6 +28,7 @@ def _lab(
 
 
 evaluation.install(app)
+learning.install(app)
 simulation.install(app)
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def show(console: Console, report: Report) -> None:
     for section in sections(report, ["heavy"]):
         console.print(f"\n{section.head}: {section.what}", markup=False)
         for table in section.tables:
-            console.print(_printable(table))
+            console.print(printable(table))
     console.print(
         f"{report.command}\n95 % intervals from {report.resamples} resamples of users; {report.seconds:.0f} s",
         style="dim",
@@ -100,7 +100,7 @@ def _ranking(title: str, groups: dict[str, Group], *, against: bool) -> Table:
     """Average precision for every size of user, or how it differs from that of the first contender."""
     columns = [(kind, name) for kind in ("tag", "creator") for name in ("heavy", "medium", "light") if name in groups]
     rows = [
-        [Cell(row.label), *(_cell(_of(groups[name].rows[number], against), f"{kind}.ap", "") for kind, name in columns)]
+        [Cell(row.label), *(cell(_of(groups[name].rows[number], against), f"{kind}.ap", "") for kind, name in columns)]
         for number, row in enumerate(groups["all"].rows)
     ]
     return Table(title, ("rule", *(f"{kind}s, {name}" for kind, name in columns)), rows[against:])
@@ -111,11 +111,12 @@ def _of(row: Row, against: bool) -> dict[str, Estimate]:
 
 
 def _table(title: str, group: Group, measures: Sequence[Measure]) -> Table:
-    rows = [[Cell(row.label), *(_cell(row.figures, each.name, each.unit) for each in measures)] for row in group.rows]
+    rows = [[Cell(row.label), *(cell(row.figures, each.name, each.unit) for each in measures)] for row in group.rows]
     return Table(title, ("rule", *(measure.head for measure in measures)), rows)
 
 
-def _cell(figures: dict[str, Estimate], name: str, unit: str) -> Cell:
+def cell(figures: dict[str, Estimate], name: str, unit: str) -> Cell:
+    """A figure with its interval; a dash if there is none of this name."""
     found = figures.get(name)
     return Cell("–") if found is None else Cell(value_in_words(found.value, unit), interval_in_words(found, unit))
 
@@ -132,7 +133,8 @@ def _calibration(row: Reliability) -> list[Cell]:
     ]
 
 
-def _printable(table: Table) -> RichTable:
+def printable(table: Table) -> RichTable:
+    """A table as a terminal shows it."""
     found = RichTable(title=table.title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=0)
     for number, head in enumerate(table.heads):
         found.add_column(head, justify="right" if number else "left", no_wrap=not number)

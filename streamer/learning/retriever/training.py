@@ -36,10 +36,15 @@ class Progress(NamedTuple):
 
 
 class _Sample(NamedTuple):
-    """Items drawn to stand for all others, and log of how often each was to be expected; of a full softmax empty."""
+    """Items drawn to stand for all others, and log of how often each was to be expected; of a full softmax empty.
+
+    ``raised``: see :func:`streamer.learning.retriever.loss.not_to_recommend`; told at every step, to be no constant
+    that steps are compiled for.
+    """
 
     items: Array
     log_expected: Array
+    raised: Array
 
 
 def train(
@@ -114,7 +119,7 @@ def _loss(retriever: Retriever, batch: Batch, sample: _Sample) -> Array:
     """The loss per target."""
     states = retriever.states(batch.item, batch.action)[batch.row, batch.after]
     if retriever.refused is None:
-        found = loss.not_to_recommend(_odds(retriever, states, batch, sample), batch.weight)
+        found = loss.not_to_recommend(_odds(retriever, states, batch, sample), batch.weight, sample.raised)
     else:
         found = _contrasted(retriever, states, batch, sample)
     return found / jnp.maximum(jnp.sum(batch.weight != 0), 1)
@@ -147,13 +152,14 @@ class _Sampler:
         count = len(histories.items.content_ids) - 1
         self._drawn = 0 if count < options.full_below else options.sampled
         met = np.bincount(histories.item, minlength=count + 1)[1:]
+        self._raised = jnp.float32(loss.against(options.refused_among, count))
         self._q = 0.5 * met / met.sum() + 0.5 / count
 
     def draw(self) -> _Sample:
         if not self._drawn:
-            return _Sample(jnp.zeros(0, jnp.int32), jnp.zeros(0))
+            return _Sample(jnp.zeros(0, jnp.int32), jnp.zeros(0), self._raised)
         found = self._rng.choice(len(self._q), self._drawn, p=self._q)
-        return _Sample(jnp.asarray(found + 1), jnp.asarray(np.log(self._drawn * self._q[found])))
+        return _Sample(jnp.asarray(found + 1), jnp.asarray(np.log(self._drawn * self._q[found])), self._raised)
 
 
 def devices() -> str:
