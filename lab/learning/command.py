@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ def learning(
     settings = options_of(ctx).settings().model_copy(update={"population_share": 1.0})
     console = Console(highlight=False, stderr=as_json)
     told = f"--world {world} --users {users} --seeds {seeds} --steps {steps}"
-    told += f" --contender {','.join(names)}" if asked else ""
+    told += f" --contender {shlex.quote(','.join(names))}" if asked else ""
     told += f" --data {data}" if data is not None else ""
     told += "".join(f" --dataset {name}" for name in sets or [])
     report = _run(console, settings, world, users, numbers(seeds), names, chosen, data, steps, told)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from math import isfinite
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,9 @@ from streamer.learning.retriever.histories import Histories
 from streamer.learning.retriever.model import Retriever
 from streamer.learning.retriever.options import Options
 from streamer.learning.retriever.windows import Batch, batches, windows_of
+
+Graph: TypeAlias = nnx.GraphDef[tuple[Retriever, nnx.Optimizer[Retriever]]]
+State: TypeAlias = nnx.State[int, object]
 
 STEPS_OF_A_CHECKPOINT: Final = 100
 _LARGEST_GRADIENT: Final = 1.0
@@ -71,18 +74,20 @@ def train(
     retriever, good = (Retriever(histories.items, options) for _ in range(2))
     good.learn(False)
     trained = Trained(good, options, histories.items, 0)
+    retriever.learn(True)
     optimizer = nnx.Optimizer(retriever, _rule(options.learning_rate, options.steps), wrt=nnx.Param)
+    graph, state = nnx.split((retriever, optimizer))
     rng = np.random.default_rng(options.seed)
     sampler = _Sampler(histories, options, rng)
     mean = 0.0
-    retriever.learn(True)
     for done, batch in zip(range(options.steps + 1), batches(windows, options, rng), strict=False):
-        before = jax.tree.map(lambda leaf: leaf, nnx.state(retriever, nnx.Param))
-        value, slope = _step(retriever, optimizer, batch, sampler.draw())
+        before = state
+        state, value, slope = _step(graph, state, batch, sampler.draw())
         if not (isfinite(value) and isfinite(slope)):
             raise TrainingDiverged(_diverged(done + 1, float(value), float(slope), trained.step, file))
         if done and (done % STEPS_OF_A_CHECKPOINT == 0 or done == options.steps):
-            nnx.update(good, before)  # only the loss of the step after shows that a state is good
+            learned, _ = nnx.merge(graph, before)  # only the loss of the step after shows that a state is good
+            nnx.update(good, nnx.state(learned, nnx.Param))
             trained.step = done
             if file is not None:
                 checkpoint.save(file, trained)
@@ -106,13 +111,13 @@ def _rule(learning_rate: float, steps: int) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(_LARGEST_GRADIENT), optax.adam(rate))
 
 
-@nnx.jit
-def _step(
-    retriever: Retriever, optimizer: nnx.Optimizer[Retriever], batch: Batch, sample: _Sample
-) -> tuple[Array, Array]:
+@partial(jax.jit, static_argnums=0)
+def _step(graph: Graph, state: State, batch: Batch, sample: _Sample) -> tuple[State, Array, Array]:
+    """State goes in and comes out: to take a small model apart and put it together costs more than its step."""
+    retriever, optimizer = nnx.merge(graph, state)
     value, gradient = nnx.value_and_grad(_loss)(retriever, batch, sample)
     optimizer.update(retriever, gradient)
-    return value, optax.tree.norm(gradient)
+    return nnx.split((retriever, optimizer))[1], value, optax.tree.norm(gradient)
 
 
 def _loss(retriever: Retriever, batch: Batch, sample: _Sample) -> Array:
