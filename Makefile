@@ -10,7 +10,7 @@ PROCESSES ?= 4
 PARALLEL = --numprocesses $(PROCESSES) --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system faults storm lint types bench bench-quick evaluate simulate fuzz soak clean
+.PHONY: help demo test system faults storm lint types bench bench-quick evaluate learn simulate fuzz soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ bench-quick: $(VENV)/.dev ## all benchmarks small and once, without Quix Streams
 
 evaluate: $(VENV)/.dev ## how good the lists are, beside other rules: two minutes; ARGS="--help" for more
 	$(BIN)/python -m lab evaluate $(ARGS)
+
+learn: $(VENV)/.dev ## recommenders that learn from a "no", beside baselines: five minutes; ARGS="--help" for more
+	$(BIN)/python -m lab learning $(ARGS)
 
 simulate: $(VENV)/.dev ## schedules of crashes, freezes and takeovers, each from a seed: some 25 ms each; SEEDS=0:20000
 	$(BIN)/python -m lab simulate --seeds $(SEEDS) $(ARGS)

@@ -10,6 +10,7 @@ import typer
 from lab import reader_vectors
 from lab.closed_loop import command as closed_loop
 from lab.evaluation import command as evaluation
+from lab.learning import command as learning
 from lab.simulation import command as simulation
 from streamer.cli.app import command_line
 from streamer.cli.options import Options
@@ -30,6 +31,7 @@ def _lab(
 
 evaluation.install(app)
 closed_loop.install(app)
+learning.install(app)
 simulation.install(app)
 reader_vectors.install(app)
 

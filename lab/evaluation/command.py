@@ -78,8 +78,8 @@ def evaluate(
     from streamer.profile import Rules
 
     worlds = world or ["feed", "browse"]
-    _check(worlds, (*REGIMES, NO_WORLD), "--world")
-    _check(sets or [], tuple(SETS), "--dataset")
+    check_names(worlds, (*REGIMES, NO_WORLD), "--world")
+    check_names(sets or [], tuple(SETS), "--dataset")
     settings = options_of(ctx).settings().model_copy(update={"population_share": 1.0})  # a world is small
     names = [name for each in rules or [] for name in each.split(",")]
     found = contenders(names, settings, parse_overrides(tuple(changed or ())))
@@ -111,14 +111,19 @@ def evaluate(
 
 
 def numbers(seeds: str, option: str) -> tuple[int, ...]:
-    """Different whole numbers, as an option names them: ``1,2,3``."""
+    """Different whole numbers, as an option names them: ``1,2,3``.
+
+    Raises:
+        typer.BadParameter: it is no list of different numbers.
+    """
     parts = seeds.split(",")
     if not all(part.isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
         raise typer.BadParameter(f"{seeds!r} is no list of different numbers such as 1,2,3", param_hint=option)
     return tuple(map(int, parts))
 
 
-def _check(names: list[str], known: tuple[str, ...], option: str) -> None:
+def check_names(names: list[str], known: tuple[str, ...], option: str) -> None:
+    """Refuses an option with a name that is none of those known."""
     for name in names:
         if name not in known:
             raise typer.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint=option)

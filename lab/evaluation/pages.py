@@ -5,9 +5,9 @@ Both are templates beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -15,7 +15,7 @@ from lab.evaluation import plots
 from lab.evaluation.figures import KEY_MEASURES, MEASURES, USER_MEASURES, Measure
 from lab.evaluation.report import Group, Report
 from lab.evaluation.sets.history import SET_MEASURES
-from lab.evaluation.tables import sections
+from lab.evaluation.tables import Section, sections
 
 _templates: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -34,9 +34,27 @@ class Chart(NamedTuple):
     source: str
 
 
+class Run(Protocol):
+    """What a page says of the run that its tables are of."""
+
+    @property
+    def command(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def resamples(self) -> int: ...
+
+
 def markdown(report: Report) -> str:
     """All tables, those of lists for heavy and medium users."""
-    return _templates.get_template("report.md.jinja").render(report=report, sections=sections(report, _SIZES[:2]))
+    return as_markdown(report, sections(report, _SIZES[:2]))
+
+
+def as_markdown(run: Run, found: Iterable[Section]) -> str:
+    """Tables of a run, in sections."""
+    return _templates.get_template("report.md.jinja").render(report=run, sections=found)
 
 
 def html(report: Report) -> str:

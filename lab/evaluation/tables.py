@@ -100,7 +100,7 @@ def _ranking(title: str, groups: dict[str, Group], *, against: bool) -> Table:
     """Average precision for every size of user, or how it differs from that of the first contender."""
     columns = [(kind, name) for kind in ("tag", "creator") for name in ("heavy", "medium", "light") if name in groups]
     rows = [
-        [Cell(row.label), *(_cell(_of(groups[name].rows[number], against), f"{kind}.ap", "") for kind, name in columns)]
+        [Cell(row.label), *(cell(_of(groups[name].rows[number], against), f"{kind}.ap", "") for kind, name in columns)]
         for number, row in enumerate(groups["all"].rows)
     ]
     return Table(title, ("rule", *(f"{kind}s, {name}" for kind, name in columns)), rows[against:])
@@ -111,11 +111,12 @@ def _of(row: Row, against: bool) -> dict[str, Estimate]:
 
 
 def _table(title: str, group: Group, measures: Sequence[Measure]) -> Table:
-    rows = [[Cell(row.label), *(_cell(row.figures, each.name, each.unit) for each in measures)] for row in group.rows]
+    rows = [[Cell(row.label), *(cell(row.figures, each.name, each.unit) for each in measures)] for row in group.rows]
     return Table(title, ("rule", *(measure.head for measure in measures)), rows)
 
 
-def _cell(figures: dict[str, Estimate], name: str, unit: str) -> Cell:
+def cell(figures: dict[str, Estimate], name: str, unit: str) -> Cell:
+    """A figure with its interval; a dash if there is none of this name."""
     found = figures.get(name)
     return Cell("–") if found is None else Cell(value_in_words(found.value, unit), interval_in_words(found, unit))
 

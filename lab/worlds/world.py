@@ -37,17 +37,22 @@ class World:
         regime: how the app shows things.
         users: how many, ≥ 1: a tenth heavy, two fifths medium, half light.
         seed: the same seed gives the same world; another one another catalogue, other hooks and other people.
+        scale: of the catalogue, .2–1: .2 has a fifth of the items, tags and creators, so that as many users meet each
+            of them five times as often. With less not everybody would dislike a tag.
     """
 
-    def __init__(self, regime: Regime, users: int, seed: int) -> None:
+    def __init__(self, regime: Regime, users: int, seed: int, scale: float = 1.0) -> None:
         if users < 1:
             raise ValueError(f"users must be >= 1, got {users}")
+        if not 0.2 <= scale <= 1:
+            raise ValueError(f"scale must be .2–1, got {scale}")
         self.regime = regime
         self.users = users
         self.seed = seed
         self.start_ms = START_MS
         self.end_ms = START_MS + DAYS * DAY_MS
-        self.catalogue = Catalogue(ITEMS, TAGS, CREATORS, seed)
+        items, tags, creators = (round(scale * whole) for whole in (ITEMS, TAGS, CREATORS))
+        self.catalogue = Catalogue(items, tags, creators, seed)
         rng = Random(f"{seed}/{regime.name}/hooks")
         self.appeals = {
             item.content_id: rng.lognormvariate(-(APPEAL_SIGMA**2) / 2, APPEAL_SIGMA) for item in self.catalogue.items

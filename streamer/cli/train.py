@@ -30,6 +30,9 @@ def train(
         Literal["none", "input", "loss", "both", "exclusion", "contrast"],
         typer.Option(help="What becomes of negative feedback."),
     ] = "both",
+    refused_among: Annotated[
+        int, typer.Option(metavar="N", help="A refused item's p is against so many others, in the mean; 0: all.")
+    ] = 1,
     steps: Annotated[int, typer.Option(help="Of training.")] = 600,
     seed: Annotated[int, typer.Option(help="The same one gives the same model.")] = 0,
 ) -> None:
@@ -41,7 +44,7 @@ def train(
     from streamer.learning.retriever.options import Options
     from streamer.learning.retriever.training import devices
 
-    options = Options(ablation=ablation, steps=steps, seed=seed)
+    options = Options(ablation=ablation, refused_among=refused_among, steps=steps, seed=seed)
     options.check()
     console = Console(highlight=False)
     with console.status(f"reading {folder}"):

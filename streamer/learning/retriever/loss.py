@@ -10,6 +10,8 @@ negative, so nothing is gained without end by pushing one item away, as it would
 
 from __future__ import annotations
 
+from math import log
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -51,18 +53,35 @@ def sampled_log_odds(
     return jnp.sum(states * own, axis=1) - rest
 
 
-def not_to_recommend(odds: Array, weights: Array) -> Array:
+def not_to_recommend(odds: Array, weights: Array, raised: Array | float = 0.0) -> Array:
     """The loss: a sum over targets.
 
     Args:
         odds: (targets,), log odds d.
         weights: (targets,), unified weights (spec §4): above 0 w⁺ of something wanted, below 0 −w⁻ of something not.
+        raised: what is added to the log odds of what is not wanted (:func:`against`).
 
     >>> [round(float(not_to_recommend(jnp.array([d]), jnp.array([w]))), 4) for d, w in ((0, 1), (0, -1), (100, -2))]
     [0.6931, 0.6931, 200.0]
     """
     wanted, unwanted = jnp.maximum(weights, 0), jnp.maximum(-weights, 0)
-    return jnp.sum(wanted * jax.nn.softplus(-odds) + unwanted * jax.nn.softplus(odds))
+    return jnp.sum(wanted * jax.nn.softplus(-odds) + unwanted * jax.nn.softplus(odds + raised))
+
+
+def against(others: int, items: int) -> float:
+    """What to add to log odds against all other items, for those against so many of them, in the mean.
+
+    The gradient of −log(1 − p) is p. Among thousands of items that is next to nothing, so a refusal taught nothing; p
+    of an item against a single other one is about a half, wherever the catalogue ends.
+
+    Args:
+        others: ≥ 1; 0: all.
+        items: of the catalogue, ≥ 2.
+
+    >>> round(against(1, 1001), 3), against(0, 1001), against(1000, 1001)
+    (6.908, 0.0, 0.0)
+    """
+    return max(0.0, log((items - 1) / others)) if others else 0.0
 
 
 def contrast(wanted_by: Array, refused_by: Array, weights: Array) -> Array:

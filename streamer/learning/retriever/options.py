@@ -36,6 +36,7 @@ class Options(Struct, frozen=True):
         learning_rate: of Adam.
         full_below: catalogues smaller than this are ranked whole at every step; of larger ones items are sampled.
         sampled: items sampled per step.
+        refused_among: against how many other items, in the mean, p of a refused one is; 0: against all.
         seed: the same seed, data and machine give the same model.
     """
 
@@ -51,6 +52,7 @@ class Options(Struct, frozen=True):
     learning_rate: float = 0.002
     full_below: int = 50_000
     sampled: int = 4096
+    refused_among: int = 1
     seed: int = 0
 
     def check(self) -> None:
@@ -65,6 +67,8 @@ class Options(Struct, frozen=True):
             problems.append(f"ablation: must be one of {', '.join(ABLATIONS)}, got {self.ablation}")
         if self.heads >= 1 and self.width % self.heads:
             problems.append(f"width: must be a multiple of heads, {self.heads}, got {self.width}")
+        if self.refused_among < 0:
+            problems.append(f"refused_among: must be >= 0, got {self.refused_among}")
         if not 0 <= self.dropout < 1:
             problems.append(f"dropout: must be >= 0 and < 1, got {self.dropout}")
         if not self.learning_rate > 0:

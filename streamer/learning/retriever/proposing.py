@@ -34,22 +34,27 @@ class RetrieverRecommender:
     def recommend(self, state: Sequence[Met], k: int) -> list[str]:
         """See :class:`streamer.learning.recommender.Recommender`."""
         scores = self.scores(state)
-        known = [self._index[met.content_id] for met in state if met.content_id in self._index]
-        scores[known] = -np.inf
-        if self._trained.options.ablation == "exclusion":
-            scores[self._of_disliked_creators(state)] = -np.inf
+        scores[self.barred(state)] = -np.inf
         best = np.argsort(-scores, kind="stable")[:k]
         return [self._trained.items.content_ids[item] for item in best if scores[item] > -np.inf]
 
     def scores(self, state: Sequence[Met]) -> Floats:
         """(items,) logits of all items by index; that of index 0, none, is −inf."""
-        known = [met for met in state if met.content_id in self._index]
-        weight = np.array([met.weight for met in known], np.float32)
-        options = self._trained.options
-        is_seen = seen_by(options.ablation, weight)
-        seen = self._sequence([met for met, kept in zip(known, is_seen, strict=True) if kept])
-        scores = np.array(_scores(self._retriever, *seen)[0])
-        scores[0] = -np.inf
+        found: Floats = self.scores_of([state])[0]
+        return found
+
+    def scores_of(self, states: Sequence[Sequence[Met]]) -> Floats:
+        """(states, items) logits of many histories at one go. Compiled for every number of them: ask for as many."""
+        length = self._trained.options.length
+        shape = (len(states), length)
+        item, action, count = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(len(states), np.int32)
+        for row, state in enumerate(states):
+            newest = self._seen(state)[-length:]
+            count[row] = len(newest)
+            for place, met in enumerate(newest):
+                item[row, place], action[row, place] = self._index[met.content_id], ACTIONS.index(met.action)
+        scores = np.array(_scores(self._retriever, *map(jnp.asarray, (item, action, count))))
+        scores[:, 0] = -np.inf
         return scores
 
     def probability(self, state: Sequence[Met], content_id: str) -> float:
@@ -58,13 +63,16 @@ class RetrieverRecommender:
         scores = np.exp(scores - scores.max())
         return float(scores[self._index[content_id]] / scores.sum())
 
-    def _sequence(self, seen: Sequence[Met]) -> tuple[Array, Array, Array]:
-        length = self._trained.options.length
-        item, action = np.zeros((1, length), np.int32), np.zeros((1, length), np.int32)
-        newest = seen[-length:]
-        for place, met in enumerate(newest):
-            item[0, place], action[0, place] = self._index[met.content_id], ACTIONS.index(met.action)
-        return jnp.asarray(item), jnp.asarray(action), jnp.array([len(newest)])
+    def barred(self, state: Sequence[Met]) -> list[int]:
+        """Items that are not recommended, by index: those met, and of ``exclusion`` those by disliked creators."""
+        known = [self._index[met.content_id] for met in state if met.content_id in self._index]
+        return known + self._of_disliked_creators(state) if self._trained.options.ablation == "exclusion" else known
+
+    def _seen(self, state: Sequence[Met]) -> list[Met]:
+        """The part of a history that the model sees."""
+        known = [met for met in state if met.content_id in self._index]
+        is_seen = seen_by(self._trained.options.ablation, np.array([met.weight for met in known], np.float32))
+        return [met for met, kept in zip(known, is_seen, strict=True) if kept]
 
     def _of_disliked_creators(self, state: Sequence[Met]) -> list[int]:
         creator_of = self._trained.items.creator_of

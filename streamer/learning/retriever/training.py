@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from math import isfinite
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,9 @@ from streamer.learning.retriever.model import Retriever
 from streamer.learning.retriever.options import Options
 from streamer.learning.retriever.windows import Batch, batches, windows_of
 
+Graph: TypeAlias = nnx.GraphDef[tuple[Retriever, nnx.Optimizer[Retriever]]]
+State: TypeAlias = nnx.State[int, object]
+
 STEPS_OF_A_CHECKPOINT: Final = 100
 _LARGEST_GRADIENT: Final = 1.0
 _WARMING_UP: Final = 50
@@ -36,10 +39,15 @@ class Progress(NamedTuple):
 
 
 class _Sample(NamedTuple):
-    """Items drawn to stand for all others, and log of how often each was to be expected; of a full softmax empty."""
+    """Items drawn to stand for all others, and log of how often each was to be expected; of a full softmax empty.
+
+    ``raised``: see :func:`streamer.learning.retriever.loss.not_to_recommend`; told at every step, to be no constant
+    that steps are compiled for.
+    """
 
     items: Array
     log_expected: Array
+    raised: Array
 
 
 def train(
@@ -66,18 +74,20 @@ def train(
     retriever, good = (Retriever(histories.items, options) for _ in range(2))
     good.learn(False)
     trained = Trained(good, options, histories.items, 0)
+    retriever.learn(True)
     optimizer = nnx.Optimizer(retriever, _rule(options.learning_rate, options.steps), wrt=nnx.Param)
+    graph, state = nnx.split((retriever, optimizer))
     rng = np.random.default_rng(options.seed)
     sampler = _Sampler(histories, options, rng)
     mean = 0.0
-    retriever.learn(True)
     for done, batch in zip(range(options.steps + 1), batches(windows, options, rng), strict=False):
-        before = jax.tree.map(lambda leaf: leaf, nnx.state(retriever, nnx.Param))
-        value, slope = _step(retriever, optimizer, batch, sampler.draw())
+        before = state
+        state, value, slope = _step(graph, state, batch, sampler.draw())
         if not (isfinite(value) and isfinite(slope)):
             raise TrainingDiverged(_diverged(done + 1, float(value), float(slope), trained.step, file))
         if done and (done % STEPS_OF_A_CHECKPOINT == 0 or done == options.steps):
-            nnx.update(good, before)  # only the loss of the step after shows that a state is good
+            learned, _ = nnx.merge(graph, before)  # only the loss of the step after shows that a state is good
+            nnx.update(good, nnx.state(learned, nnx.Param))
             trained.step = done
             if file is not None:
                 checkpoint.save(file, trained)
@@ -101,20 +111,20 @@ def _rule(learning_rate: float, steps: int) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(_LARGEST_GRADIENT), optax.adam(rate))
 
 
-@nnx.jit
-def _step(
-    retriever: Retriever, optimizer: nnx.Optimizer[Retriever], batch: Batch, sample: _Sample
-) -> tuple[Array, Array]:
+@partial(jax.jit, static_argnums=0)
+def _step(graph: Graph, state: State, batch: Batch, sample: _Sample) -> tuple[State, Array, Array]:
+    """State goes in and comes out: to take a small model apart and put it together costs more than its step."""
+    retriever, optimizer = nnx.merge(graph, state)
     value, gradient = nnx.value_and_grad(_loss)(retriever, batch, sample)
     optimizer.update(retriever, gradient)
-    return value, optax.tree.norm(gradient)
+    return nnx.split((retriever, optimizer))[1], value, optax.tree.norm(gradient)
 
 
 def _loss(retriever: Retriever, batch: Batch, sample: _Sample) -> Array:
     """The loss per target."""
     states = retriever.states(batch.item, batch.action)[batch.row, batch.after]
     if retriever.refused is None:
-        found = loss.not_to_recommend(_odds(retriever, states, batch, sample), batch.weight)
+        found = loss.not_to_recommend(_odds(retriever, states, batch, sample), batch.weight, sample.raised)
     else:
         found = _contrasted(retriever, states, batch, sample)
     return found / jnp.maximum(jnp.sum(batch.weight != 0), 1)
@@ -147,13 +157,14 @@ class _Sampler:
         count = len(histories.items.content_ids) - 1
         self._drawn = 0 if count < options.full_below else options.sampled
         met = np.bincount(histories.item, minlength=count + 1)[1:]
+        self._raised = jnp.float32(loss.against(options.refused_among, count))
         self._q = 0.5 * met / met.sum() + 0.5 / count
 
     def draw(self) -> _Sample:
         if not self._drawn:
-            return _Sample(jnp.zeros(0, jnp.int32), jnp.zeros(0))
+            return _Sample(jnp.zeros(0, jnp.int32), jnp.zeros(0), self._raised)
         found = self._rng.choice(len(self._q), self._drawn, p=self._q)
-        return _Sample(jnp.asarray(found + 1), jnp.asarray(np.log(self._drawn * self._q[found])))
+        return _Sample(jnp.asarray(found + 1), jnp.asarray(np.log(self._drawn * self._q[found])), self._raised)
 
 
 def devices() -> str:

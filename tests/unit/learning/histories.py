@@ -11,7 +11,7 @@ from streamer.learning.retriever.options import Options
 from tests.unit.learning.examples import DAY_0, example, label
 
 SMALL: Final = Options(
-    width=16, blocks=1, heads=1, length=8, dropout=0.0, steps=300, batch=16, targets=64, learning_rate=0.01
+    width=16, blocks=1, heads=1, length=8, dropout=0.0, steps=100, batch=16, targets=64, learning_rate=0.01
 )
 
 KINDS: Final[dict[str, tuple[str | None, dict[str, float]]]] = {

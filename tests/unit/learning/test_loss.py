@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 
-from streamer.learning.retriever.loss import contrast, log_odds, not_to_recommend, sampled_log_odds
+from streamer.learning.retriever.loss import against, contrast, log_odds, not_to_recommend, sampled_log_odds
 
 ITEMS, WIDTH, TARGETS = 7, 4, 5
 STEP: Final = 1e-5
@@ -123,3 +123,21 @@ def test_the_contrast_draws_each_kind_of_target_to_its_own_state() -> None:
     by_wanted, by_refused = jax.grad(contrast, argnums=(0, 1))(jnp.zeros(2), jnp.zeros(2), jnp.array([1.0, -1.0]))
     assert [float(each) for each in by_wanted] == [-0.5, 0.5]
     assert [float(each) for each in by_refused] == [0.5, -0.5]
+
+
+@pytest.mark.parametrize("others", [1, 5])
+def test_a_refusal_is_of_p_against_so_many_others_in_the_mean(others: int) -> None:
+    logits = np.array([0.3, -1.0, 2.0, 0.5, -0.2, 1.1, 0.0])
+    p = np.exp(logits[2]) / (np.exp(logits[2]) + others * np.exp(np.delete(logits, 2)).mean())
+    odds = logits[2] - logsumexp(np.delete(logits, 2))
+    found = not_to_recommend(jnp.array([odds]), jnp.array([-1.5]), against(others, len(logits)))
+    assert float(found) == pytest.approx(-1.5 * np.log(1 - p), rel=1e-5)
+
+
+def test_a_refusal_teaches_as_much_in_a_large_catalogue_as_in_a_small_one() -> None:
+    def slope(items: int, others: int) -> float:
+        odds = -np.log(items - 1)  # of an item as likely as every other
+        return float(jax.grad(lambda d: not_to_recommend(d, jnp.array([-1.0]), against(others, items)))(odds))
+
+    assert slope(10, 1) == pytest.approx(slope(10_000, 1), rel=1e-4) == pytest.approx(0.5, rel=1e-4)
+    assert slope(10_000, 0) == pytest.approx(1e-4, rel=1e-3)

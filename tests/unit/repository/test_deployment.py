@@ -86,5 +86,5 @@ def test_make_lists_its_targets() -> None:
     listed = subprocess.run(["make", "--silent"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [line.split()[1] for line in listed.splitlines()] == [
         "help", "demo", "test", "system", "faults", "storm", "lint", "types", "bench", "bench-quick", "evaluate",
-        "simulate", "fuzz", "soak", "clean",
+        "learn", "simulate", "fuzz", "soak", "clean",
     ]  # fmt: skip
