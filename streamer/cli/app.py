@@ -18,6 +18,7 @@ from streamer.cli import (
     rebuild,
     repartition,
     replay,
+    responsiveness,
     run,
     schemas,
     settings,
@@ -83,3 +84,4 @@ check.install(app)
 settings.install(app)
 schemas.install(app)
 train.install(app)
+responsiveness.install(app)

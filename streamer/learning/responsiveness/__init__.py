@@ -1,1 +1,1 @@
-"""How a recommender answers to a "no": counterfactual simulation, after Wang et al. (arXiv 2308.12256, docs/learning.md)."""
+"""How recommenders answer to a "no": simulated after Wang et al. (arXiv 2308.12256; docs/learning.md)."""

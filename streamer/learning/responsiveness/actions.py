@@ -19,9 +19,9 @@ Action = Literal["nothing", "ignored", "left", "abandoned", "disliked", "creator
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 """From none to the strongest.
 
-``nothing``: the item is not shown. ``ignored``: it was seen, and not acted on. ``left``: begun, and left too late for an
-abandonment and too soon to have been wanted, as long items are. ``abandoned``: left early. ``disliked``: its content;
-``creator disliked``: by scope, its creator.
+``nothing``: the item is not shown. ``ignored``: it was seen, and not acted on. ``left``: begun, and left too late for
+an abandonment and too soon to have been wanted, as long items are. ``abandoned``: left early. ``disliked``: the
+content; ``creator disliked``: its creator.
 """
 _DEPTH: Final = 0.05
 

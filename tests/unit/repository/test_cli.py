@@ -17,7 +17,7 @@ from streamer.cli.settings import as_markdown
 ROOT = Path(__file__).parents[3]
 COMMANDS = (
     "worker", "publisher", "demo", "topics", "replay", "inspect", "explain", "rebuild-redis", "erase",
-    "repartition", "labels", "train", "check", "settings",
+    "repartition", "labels", "train", "responsiveness", "check", "settings",
 )  # fmt: skip
 
 
