@@ -8,22 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, get_args
 
-from streamer.events import Dislike, Event, Impression, Play
+from streamer.events import Dislike, Event, Feedback, Impression, Play
 from streamer.learning.responsiveness.state import Item, State
 from streamer.learning.retriever.histories import Met, action_of
 from streamer.profile import Profile, Rules
 from streamer.signals.abandonment import ARTICLE_S, UNKNOWN_DURATION_S, Abandonment
 from streamer.signals.exposure import VIDEO_FACTOR
 
-Action = Literal["nothing", "ignored", "left", "abandoned", "disliked", "creator disliked"]
+Action = Literal["nothing", "engaged", "ignored", "left", "abandoned", "disliked", "creator disliked"]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
-"""From none to the strongest.
+"""From none to the strongest, and one that says yes, for comparison.
 
-``nothing``: the item is not shown. ``ignored``: it was seen, and not acted on. ``left``: begun, and left too late for
+``nothing``: the item is not shown. ``engaged``: consumed whole, of a product clicked. ``ignored``: it was seen, and not acted on. ``left``: begun, and left too late for
 an abandonment and too soon to have been wanted, as long items are. ``abandoned``: left early. ``disliked``: the
 content; ``creator disliked``: its creator.
 """
 _DEPTH: Final = 0.05
+_WHOLE_S: Final = 300.0
+"""Taken for the length of what tells none."""
 
 
 def after(state: State, item: Item, action: Action, rules: Rules) -> State | None:
@@ -45,7 +47,7 @@ def after(state: State, item: Item, action: Action, rules: Rules) -> State | Non
         return None
     events = _events(state.user_id, state.now_ms, item, action, rules)
     outcome, met = _read(state.user_id, item.content_id, events, rules)
-    if action in ("ignored", "left", "abandoned") and outcome != action:
+    if action in ("engaged", "ignored", "left", "abandoned") and outcome != action:
         return None
     return state.with_more(met, events)
 
@@ -56,6 +58,8 @@ def _events(user_id: str, ts: int, item: Item, action: Action, rules: Rules) -> 
     shown = [
         Impression(user_id=user_id, ts=at, position=0, visible_ms=seen_ms, **item.carried) for at in (ts, ends)
     ]  # seen all the while
+    if action == "engaged":
+        return [*shown, _engagement(user_id, ends, item)]
     if action in ("left", "abandoned"):
         return [*shown, _play(user_id, ends, item, action == "left", Abandonment(rules.settings))]
     if action == "disliked":
@@ -63,6 +67,14 @@ def _events(user_id: str, ts: int, item: Item, action: Action, rules: Rules) -> 
     if action == "creator disliked":
         return [*shown, Dislike(user_id=user_id, ts=ends, action="dislike", scope="creator", **item.carried)]
     return list(shown)
+
+
+def _engagement(user_id: str, ts: int, item: Item) -> Event:
+    if item.media == "product":
+        return Feedback(user_id=user_id, ts=ts, kind="click", **item.carried)
+    depth = 1.0 if item.media == "article" else None
+    played_s = _WHOLE_S if item.duration_s is None else item.duration_s
+    return Play(user_id=user_id, ts=ts, played_s=played_s, scroll_depth=depth, **item.carried)
 
 
 def _play(user_id: str, ts: int, item: Item, is_late: bool, rule: Abandonment) -> Play:
