@@ -19,9 +19,9 @@ Action = Literal["nothing", "engaged", "ignored", "left", "abandoned", "disliked
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 """From none to the strongest, and one that says yes, for comparison.
 
-``nothing``: the item is not shown. ``engaged``: consumed whole, of a product clicked. ``ignored``: it was seen, and not acted on. ``left``: begun, and left too late for
-an abandonment and too soon to have been wanted, as long items are. ``abandoned``: left early. ``disliked``: the
-content; ``creator disliked``: its creator.
+``nothing``: the item is not shown. ``engaged``: consumed whole, of a product clicked. ``ignored``: it was seen, and not
+acted on. ``left``: begun, and left too late for an abandonment and too soon to have been wanted, as long items are.
+``abandoned``: left early. ``disliked``: the content; ``creator disliked``: its creator.
 """
 _DEPTH: Final = 0.05
 _WHOLE_S: Final = 300.0

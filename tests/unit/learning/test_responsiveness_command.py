@@ -13,7 +13,9 @@ from streamer.learning.responsiveness.actions import after
 from streamer.learning.responsiveness.avoiding import AvoidListed
 from streamer.learning.responsiveness.reading import read
 from streamer.learning.retriever import checkpoint
-from streamer.learning.retriever.checkpoint import load
+from streamer.learning.retriever.checkpoint import Trained, load
+from streamer.learning.retriever.histories import read as histories_of_folder
+from streamer.learning.retriever.model import Retriever
 from streamer.learning.retriever.options import Options
 from streamer.learning.retriever.proposing import RetrieverRecommender
 from streamer.learning.retriever.training import train
@@ -27,6 +29,13 @@ from tests.unit.learning.histories import told as histories_told
 
 pytestmark = pytest.mark.timeout(900)
 SETTINGS = Settings(labels=True)
+TINY = Options(width=8, blocks=1, heads=1, length=16, steps=2, batch=2, targets=16)
+
+
+def tiny() -> Trained:
+    """A model that was not trained, of four items."""
+    items = histories_told({"u": "+c0 +c1 +c2 -c3"}).items
+    return Trained(Retriever(items, TINY), TINY, items, 1)
 
 
 def run(*arguments: str) -> Result:
@@ -39,19 +48,18 @@ def hard(document: Document | None) -> set[tuple[str, object]]:
 
 def test_from_the_demos_stream_by_export_and_training_to_recommendations_and_the_list(tmp_path: Path) -> None:
     job = StreamerJob(SETTINGS)
-    job.send(*(event for _, event in city.generate(users=30, days=4, seed=5, end_ms=DAY_0)))
+    job.send(*(event for _, event in city.generate(users=15, days=3, seed=5, end_ms=DAY_0)))
     job.advance(3 * 3600)
     told = Told(tmp_path / "labels")
     told.tell(*job.labels)
     told.export(10_000)
     model, page = tmp_path / "retriever.npz", tmp_path / "out.html"
-    trained = CliRunner().invoke(app, ["train", str(told.out), "--checkpoint", str(model), "--steps", "2"])
-    assert trained.exit_code == 0, trained.output
+    train(histories_of_folder(told.out), TINY, model)
 
-    shown = run(str(told.out), "--checkpoint", str(model), "--users", "3", "--lists", "2", "--report", str(page))
+    shown = run(str(told.out), "--checkpoint", str(model), "--users", "2", "--lists", "1", "--report", str(page))
     assert shown.exit_code == 0, shown.output
     for words in (
-        "3 of 30 users",
+        "2 of ",
         "popularity + avoid list",
         "retriever (both) + avoid list",
         "creator disliked",
@@ -59,9 +67,9 @@ def test_from_the_demos_stream_by_export_and_training_to_recommendations_and_the
     ):
         assert words in shown.output
     assert "seed 0, 95 % intervals by user" in shown.output
-    assert f"--checkpoint {model} --users 3 --lists 2 --k 10 --seed 0" in page.read_text()
+    assert f"--checkpoint {model} --users 2 --lists 1 --k 10 --seed 0" in page.read_text()
 
-    people = read(told.out, SETTINGS, 30, 0)
+    people = read(told.out, SETTINGS, 15, 0)
     both = AvoidListed(RetrieverRecommender(load(model)), people.items, Rules(SETTINGS))
     state = people.states[0].at(job.now_ms)
     proposed = both.recommend(state, 200)
@@ -143,9 +151,8 @@ def test_users_with_one_event_and_none_who_refused_anything_are_told(tmp_path: P
 
 
 def test_items_that_the_model_never_saw_are_passed_over_and_all_of_them_are_an_error(tmp_path: Path) -> None:
-    histories = histories_told({"u": "+c0 +c1 +c2 -c3"})
     model = tmp_path / "retriever.npz"
-    checkpoint.save(model, train(histories, Options(width=8, blocks=1, heads=1, length=4, steps=1, batch=2, targets=4)))
+    checkpoint.save(model, tiny())
     known = label("u0", DAY_0, example("c0", first=DAY_0), example("new", first=DAY_0 + 1))
     result = run(exported(tmp_path, known), "--checkpoint", str(model), "--lists", "1")
     assert result.exit_code == 0, result.output
@@ -158,8 +165,7 @@ def test_items_that_the_model_never_saw_are_passed_over_and_all_of_them_are_an_e
 def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tmp_path / "retriever.npz"
     monkeypatch.setattr(checkpoint, "VERSION", 2)
-    options = Options(width=8, blocks=1, heads=1, length=4, steps=1, batch=2, targets=4)
-    checkpoint.save(model, train(histories_told({"u": "+c0 +c1 +c2 -c3"}), options))
+    checkpoint.save(model, tiny())
     monkeypatch.undo()
     result = run(exported(tmp_path, label("u0", DAY_0, example("c0"))), "--checkpoint", str(model))
     assert (result.exit_code, "of version 2, this Streamer's is 1: train anew" in result.stderr) == (1, True)
