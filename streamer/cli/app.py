@@ -14,17 +14,15 @@ from streamer.cli import (
     erase,
     explain,
     inspect,
-    labels,
     rebuild,
     repartition,
     replay,
-    responsiveness,
     run,
     schemas,
     settings,
     topics,
-    train,
 )
+from streamer.cli.learning import labels, responsiveness, train
 from streamer.cli.options import Options
 from streamer.errors import SettingsError, StreamerError
 

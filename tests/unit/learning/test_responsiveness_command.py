@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -180,3 +181,11 @@ def test_numbers_that_cannot_be_are_refused(tmp_path: Path, option: tuple[str, s
 def test_a_candidate_is_what_serving_asks_about(tmp_path: Path) -> None:
     people = read(Path(exported(tmp_path, label("u0", DAY_0, example("c0")))), SETTINGS, 1, 0)
     assert people.items["c0"].candidate == Candidate("c0", "a", ("x",), 60.0)
+
+
+def test_the_example_citys_folder_is_one_that_the_commands_read(tmp_path: Path) -> None:
+    script = Path(__file__).parents[3] / "examples/city.py"
+    made = run_path(str(script))["write"](tmp_path / "labels", 3, 3, 0)
+    people = read(tmp_path / "labels", SETTINGS, 3, 0)
+    assert made > len(people.items) > 10
+    assert len(people.states) == people.users == 3

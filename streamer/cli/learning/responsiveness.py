@@ -12,7 +12,6 @@ from streamer.learning import require_extra
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from streamer.learning.responsiveness.reading import People
     from streamer.learning.responsiveness.simulating import Simulated
@@ -40,6 +39,7 @@ def responsiveness(
     require_extra("pyarrow", "jax", "flax", "jinja2", "matplotlib", "scipy")
     from rich.console import Console
 
+    from streamer.cli.learning.response_table import table
     from streamer.learning.responsiveness.reading import read
     from streamer.learning.responsiveness.report import Report, write
 
@@ -61,23 +61,6 @@ def responsiveness(
         write(Report(_command(folder, checkpoint, (users, lists, k, seed)), seed, len(people.states), lists, k,
                      tuple(notes), tuple(simulated)), report)  # fmt: skip
         console.print(f"the page is in {report}", markup=False, soft_wrap=True)
-
-
-def table(simulated: Simulated) -> Table:
-    """One recommender's figures."""
-    from rich import box
-    from rich.table import Table
-
-    from streamer.learning.responsiveness.words import HEADS, rows_of
-
-    made = Table(title=simulated.recommender, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, head in enumerate(HEADS):
-        made.add_column(head, justify="left" if number < 2 else "right", no_wrap=True)
-    last = ""
-    for row in rows_of(simulated):
-        made.add_row("" if row.action == last else row.action, *row[1:])
-        last = row.action
-    return made
 
 
 def _simulated(
