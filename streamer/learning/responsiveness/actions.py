@@ -23,6 +23,8 @@ ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 acted on. ``left``: begun, and left too late for an abandonment and too soon to have been wanted, as long items are.
 ``abandoned``: left early. ``disliked``: the content; ``creator disliked``: its creator.
 """
+CONTROL: Final[Action] = "engaged"
+"""What others are compared with: models change what they show after anything."""
 _DEPTH: Final = 0.05
 _WHOLE_S: Final = 300.0
 """Taken for the length of what tells none."""

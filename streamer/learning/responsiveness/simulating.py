@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from streamer.learning.responsiveness.actions import ACTIONS, Action, after
+from streamer.learning.responsiveness.actions import ACTIONS, CONTROL, Action, after
 from streamer.learning.responsiveness.intervals import Estimate, estimate
 from streamer.learning.responsiveness.rolling import MEASURES, Vectors, likeness_of, likenesses, roll
 from streamer.learning.responsiveness.state import Asked, Item, State
@@ -23,11 +23,14 @@ class Response(Struct, frozen=True):
     Attributes:
         before: its mean without the action.
         change: its mean with the action, less that; below 0: less of the same is shown.
+        beyond: its mean with the action, less that with an engagement with the same item; None: nobody did both.
+            What any event would do, a "no" or not, is taken out of it.
         by_list: the change in each of the next lists.
     """
 
     before: Estimate
     change: Estimate
+    beyond: Estimate | None
     by_list: tuple[Estimate, ...]
 
     @property
@@ -71,17 +74,21 @@ def simulate(
     likes = likenesses(vectors)
     found = []
     for name, recommender in recommenders.items():
-        told: dict[tuple[Action, str], list[tuple[Floats, Floats]]] = {}
-        for state in states:
+        told: dict[tuple[Action, str], dict[int, tuple[Floats, Floats]]] = {}
+        for number, state in enumerate(states):
             for at_hand, action, before, then in _rolls(recommender, state, items, rules, lists, k):
                 for measure, like in likes.items():
-                    pair = (likeness_of(each, at_hand, items, like) for each in (before, then))
-                    without, with_it = pair
+                    without, with_it = (likeness_of(each, at_hand, items, like) for each in (before, then))
                     if without is not None and with_it is not None:
-                        told.setdefault((action, measure), []).append((without, with_it))
+                        told.setdefault((action, measure), {})[number] = without, with_it
             report()
         responses = {
-            action: {m: _response(told[action, m], seed) for m in MEASURES if (action, m) in told} for action in ACTIONS
+            action: {
+                measure: _response(told[action, measure], told.get((CONTROL, measure), {}), seed)
+                for measure in MEASURES
+                if (action, measure) in told
+            }
+            for action in ACTIONS
         }
         found.append(Simulated(name, responses))
     return found
@@ -102,9 +109,13 @@ def _rolls(
             yield at_hand, action, before, roll(recommender, then, at_hand.content_id, lists, k)
 
 
-def _response(pairs: Sequence[tuple[Floats, Floats]], seed: int) -> Response:
-    before, then = (np.array(each) for each in zip(*pairs, strict=True))
+def _response(
+    told: Mapping[int, tuple[Floats, Floats]], control: Mapping[int, tuple[Floats, Floats]], seed: int
+) -> Response:
+    """Of what each user was shown without and with the action, and of that with the control."""
+    before, then = (np.array(each) for each in zip(*told.values(), strict=True))
     changes = then - before
     found = [estimate(values, seed) for values in (before.mean(axis=1), changes.mean(axis=1), *changes.T)]
     known = [each for each in found if each is not None]
-    return Response(known[0], known[1], tuple(known[2:]))
+    beyond = np.array([told[user][1].mean() - control[user][1].mean() for user in told if user in control])
+    return Response(known[0], known[1], estimate(beyond, seed), tuple(known[2:]))

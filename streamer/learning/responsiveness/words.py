@@ -8,7 +8,17 @@ from typing import Final, NamedTuple
 from streamer.learning.responsiveness.intervals import Estimate
 from streamer.learning.responsiveness.simulating import Response, Simulated
 
-HEADS: Final = ("action", "of the same", "users", "without it", "change", "95 % interval", "relative")
+HEADS: Final = (
+    "action",
+    "of the same",
+    "users",
+    "without it",
+    "change",
+    "95 % interval",
+    "relative",
+    "beyond engaged",
+    "95 % interval",
+)
 MEANINGS: Final = {
     "creator": "share of what is shown that is by the creator of the item at hand",
     "tags": "share of what is shown that has one of its tags",
@@ -26,6 +36,8 @@ class Row(NamedTuple):
     change: str
     interval: str
     relative: str
+    beyond: str
+    beyond_interval: str
 
 
 def rows_of(simulated: Simulated) -> Iterator[Row]:
@@ -40,6 +52,8 @@ def rows_of(simulated: Simulated) -> Iterator[Row]:
                 _signed(found.change.value),
                 _interval(found.change),
                 _relative(found),
+                "–" if found.beyond is None else _signed(found.beyond.value),
+                "–" if found.beyond is None else _interval(found.beyond),
             )
 
 

@@ -125,7 +125,11 @@ def test_by_a_model_a_dislike_changes_more_than_leaving_at_once_and_nothing_chan
     found = simulate({"model": recommender}, states, ARTICLES, RULES, vectors=vectors_of(model), lists=2, k=3)[0]
     for measure in ("creator", "similarity"):
         assert change(found, "disliked", measure) < change(found, "abandoned", measure) < 0
-        assert change(found, "abandoned", measure) < change(found, "engaged", measure)
+        beyond = {action: found.responses[action][measure].beyond for action in ("disliked", "abandoned", "engaged")}
+        assert all(each is not None for each in beyond.values())
+        assert beyond["disliked"].value < beyond["abandoned"].value < 0  # type: ignore[union-attr]
+        assert beyond["disliked"].high < 0  # type: ignore[union-attr]
+        assert beyond["engaged"] == Estimate(0.0, 0.0, 0.0, len(states))
         assert found.responses["nothing"][measure].change == Estimate(0.0, 0.0, 0.0, len(states))
         assert found.responses["ignored"][measure].change.value == 0  # histories do not have it
     assert "tags" not in found.responses["disliked"]  # these items have none
