@@ -64,7 +64,7 @@ def test_from_the_demos_stream_by_export_and_training_to_recommendations_and_the
         "popularity + avoid list",
         "retriever (both) + avoid list",
         "creator disliked",
-        "-100",
+        "beyond engaged",
     ):
         assert words in shown.output
     assert "seed 0, 95 % intervals by user" in shown.output
