@@ -14,7 +14,6 @@ from streamer.cli import (
     erase,
     explain,
     inspect,
-    labels,
     rebuild,
     rejects,
     repartition,
@@ -23,8 +22,8 @@ from streamer.cli import (
     schemas,
     settings,
     topics,
-    train,
 )
+from streamer.cli.learning import labels, responsiveness, train
 from streamer.cli.options import Options
 from streamer.errors import SettingsError, StreamerError
 
@@ -85,3 +84,4 @@ check.install(app)
 settings.install(app)
 schemas.install(app)
 train.install(app)
+responsiveness.install(app)

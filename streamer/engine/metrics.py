@@ -8,7 +8,7 @@ counted in one of these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from streamer.errors import SettingsError
 
 _FRESHNESS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+_SHOWINGS: Final = (0, 1, 2, 3, 5, 10, 20, 50, 100)
+_LAST_SIMILAR: Final = (0, 60, 600, 3600, 6 * 3600, *(day * 86_400 for day in range(1, 8)))
 _CHECKPOINT: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -28,8 +30,8 @@ def _gauge(name: str, text: str, *labels: str) -> Any:
     return partial(Gauge, f"streamer_{name}", text, labels)
 
 
-def _histogram(name: str, text: str, buckets: Sequence[float]) -> Any:
-    return partial(Histogram, f"streamer_{name}", text, buckets=buckets)
+def _histogram(name: str, text: str, buckets: Sequence[float], *labels: str) -> Any:
+    return partial(Histogram, f"streamer_{name}", text, labels, buckets=buckets)
 
 
 class Metrics:
@@ -47,6 +49,13 @@ class Metrics:
     dropped: Counter = _counter("dropped_evidence", "evidence beyond a cap; unsaved: events nobody could save", "cap")
     labels: Counter = _counter("labels_written", "labels of sealed sessions handed to their topic")
     lists: Counter = _counter("lists_changed", "avoid lists written to the outbox")
+    showings_after_no: Histogram = _histogram(
+        "showings_after_no", "similar showings seen in the week after an explicit no", _SHOWINGS, "similar"
+    )
+    last_after_no: Histogram = _histogram(
+        "last_showing_after_no_seconds", "from a no to the last of these; 0: none", _LAST_SIMILAR, "similar"
+    )
+    unfollowed: Counter = _counter("unfollowed_noes", "explicit noes beyond what a partition follows")
     watermark_lag: Gauge = _gauge("watermark_lag_seconds", "wall clock minus watermark", "partition")
     consumer_lag: Gauge = _gauge(
         "consumer_lag_records", "records at the broker and not yet fetched", "topic", "partition"
@@ -101,6 +110,14 @@ class Metrics:
     def count_unreadable(self, topic: str, count: int) -> None:
         """Records of a topic cannot be unpacked, and were stepped over."""
         self.unreadable.labels(topic).inc(count)
+
+    def count_responses(self, told: Iterable[tuple[str, int, int]], unfollowed: int) -> None:
+        """What was shown after noes: similar in what, how often, ms to the last; and of how many that is not known."""
+        for similar, showings, last_ms in told:
+            self.showings_after_no.labels(similar).observe(showings)
+            self.last_after_no.labels(similar).observe(last_ms / 1000)
+        if unfollowed:
+            self.unfollowed.inc(unfollowed)
 
     def processed(self) -> int:
         """Records of all topics processed since the start."""

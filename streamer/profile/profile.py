@@ -200,8 +200,8 @@ class Profile(State):
         ends = [entry.until for _, entry in Standing(self.records).hard() if entry.until is not None]
         return min((end for end in ends if end > self.watermark), default=None)
 
-    def advance(self, watermark: int) -> None:
-        """Lets event time pass: closes and seals sessions, forgets what has left the window."""
+    def advance(self, watermark: int) -> list[Session]:
+        """Lets event time pass: closes and seals sessions, forgets what has left the window; returns what sealed."""
         self.watermark = max(self.watermark, watermark)
         self._adopt_snapshot()
         due = [session for session in self.sessions if self.seals_at(session) <= self.watermark]
@@ -216,6 +216,7 @@ class Profile(State):
         if self.past_window:
             self._raise_doubt(EVERYTHING)
             forget(self)
+        return due
 
     def erase(self, until: int) -> None:
         """Takes what is not newer than a time (ms), and must be kept from taking it in again (spec §5, Erasure)."""

@@ -263,6 +263,7 @@ class AssignedPartition:
         for counts, metric in ((out.events, metrics.events), (out.late, metrics.late), (out.erased, metrics.erased)):
             for topic, count in counts.items():
                 metric.labels(topic).inc(count)
+        metrics.count_responses(out.responses, out.unfollowed)
         total = out.events.total()
         if total:
             metrics.batch_events.observe(total)

@@ -25,6 +25,7 @@ from streamer.engine.kafka.records import Record, size_of
 from streamer.engine.partition.erasures import Erasures
 from streamer.engine.partition.inbox import Arrival, Buffer, Inbox, slice_end
 from streamer.engine.partition.placement import Placement
+from streamer.engine.partition.responses import Responses
 from streamer.engine.partition.users import Users
 from streamer.engine.partition.watermark import PartitionClock
 from streamer.engine.partition.work import Output, Reject, Step, Write
@@ -60,6 +61,7 @@ class PartitionProcessor:
         self.store = store
         self.users = Users(rules, store, capacity)
         self.erasures = Erasures(self.users, store, placement, settings.labels)
+        self._responses = Responses(rules)
         max_future_ms = round(settings.max_future * 1000)
         self.clock = PartitionClock(
             _SOURCES, settings.clock, round(settings.allowed_lag * 1000), (_ERASURES,), max_future_ms
@@ -156,6 +158,8 @@ class PartitionProcessor:
                 self._step(user, (), before, after, out)
                 yield
         out.users = len(by_user)
+        out.responses = self._responses.settle(after)
+        out.unfollowed, self._responses.passed_over = self._responses.passed_over, 0
         return out
 
     def _take(self, limit: int, out: Output) -> tuple[dict[str, list[Arrival]], bool]:
@@ -209,6 +213,8 @@ class PartitionProcessor:
             )
         if done.labels:
             out.labels += done.labels
+        for session in done.sealed:
+            self._responses.take(user, session)
         if done.writes:
             newest = max((a[1].ts for a in applied), default=None)  # type: ignore[union-attr]
             out.writes.append(Write(user, done.document, newest))
@@ -219,8 +225,10 @@ class PartitionProcessor:
         while inbox.waiting:
             event = inbox.waiting.popleft()[1]
             out.events[_ERASURES] += 1
-            if isinstance(event, Erasure) and self.erasures.erase(event, out):
-                partly.append(event.user_id)
+            if isinstance(event, Erasure):
+                self._responses.forget(event.user_id)
+                if self.erasures.erase(event, out):
+                    partly.append(event.user_id)
         inbox.taken()
         return partly
 

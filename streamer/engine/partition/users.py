@@ -205,7 +205,7 @@ class Users:
         if result.writes:
             hot.last_written = result.document
             hot.last_written_changed = True
-        return Stepped(result.outcomes, result.writes, result.raw, poisoned, result.labels)
+        return Stepped(result.outcomes, result.writes, result.raw, poisoned, result.labels, result.sealed)
 
     def _shrink(self) -> None:
         hot = self._hot

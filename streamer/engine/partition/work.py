@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from streamer.engine.kafka.records import Record
+from streamer.engine.partition.responses import Response
 from streamer.events import Event
 from streamer.profile import EventFate, Profile
+from streamer.profile.session import Session
 from streamer.scoring.document import Document
 
 
@@ -51,6 +53,7 @@ class Stepped(NamedTuple):
         document: the bytes to write; None: a tombstone.
         poisoned: events that could not be processed, by position, with the traceback.
         labels: what the sessions that sealed say; none if labels are off.
+        sealed: these sessions.
     """
 
     outcomes: Sequence[EventFate]
@@ -58,6 +61,7 @@ class Stepped(NamedTuple):
     document: bytes | None
     poisoned: Mapping[int, str]
     labels: Sequence[LabelWrite] = ()
+    sealed: Sequence[Session] = ()
 
 
 class Result(NamedTuple):
@@ -69,6 +73,7 @@ class Result(NamedTuple):
     raw: bytes | None
     deadline: int | None
     labels: Sequence[LabelWrite] = ()
+    sealed: Sequence[Session] = ()
 
 
 class Reject(NamedTuple):
@@ -102,11 +107,16 @@ class LabelWrite(NamedTuple):
 
 @dataclass(slots=True)
 class Output:
-    """What a slice produced. ``events``, ``late`` and ``erased`` count by topic without prefix."""
+    """What a slice produced. ``events``, ``late`` and ``erased`` count by topic without prefix.
+
+    ``responses``: what came of each "no" that was followed to its end; ``unfollowed``: of how many that is not known.
+    """
 
     writes: list[Write] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     labels: list[LabelWrite] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
+    unfollowed: int = 0
     events: Counter[str] = field(default_factory=Counter)
     late: Counter[str] = field(default_factory=Counter)
     erased: Counter[str] = field(default_factory=Counter)
