@@ -19,7 +19,7 @@ demo: $(VENV)/.demo ## a city of users through a broker and Redis on this machin
 	@$(BIN)/streamer demo $(ARGS)
 
 test: $(VENV)/.dev ## the quick tests (unit, property, integration); ARGS="-k name" to choose
-	$(BIN)/python -m pytest -m "not system" $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest -m "not system" --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
 
 system: $(VENV)/.dev ## the tests with a real Kafka (Java 17 + Maven, or Docker) and a real Redis
 	$(BIN)/python -m pytest -m "system and not long" $(PARALLEL) tests/system $(ARGS)

@@ -48,6 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         tier = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
         if tier in _TIERS:
             item.add_marker(tier)
+        if item.path.parent.name == "learning" or "retriever" in item.path.name:  # its models are trained once
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if tier == "system" and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_SYSTEM_HANGS_AFTER_S))
     items.sort(key=lambda item: item.get_closest_marker("slowest") is None)  # several processes then end together

@@ -40,7 +40,7 @@ class Totals(Deltas):
     def is_over(self, key: Key) -> bool:
         """Whether nobody has the key any more, so that its total can go.
 
-        Of a creator starts and plays are counted since the beginning: since then, that is.
+        Of a creator starts and plays are counted since the beginning: when the last user has left, since then.
         """
         sums = self.of(key)
         return not any(sums.bins) if isinstance(sums, CreatorSums) else sums.empty

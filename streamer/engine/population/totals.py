@@ -28,7 +28,7 @@ from streamer.errors import StateCorrupt
 from streamer.events import CLAIM
 from streamer.population import Key, Totals
 from streamer.population.deltas import decode, decode_key, encode_key
-from streamer.population.sums import Sums
+from streamer.population.sums import CreatorSums, Sums
 from streamer.population.telling import Place, Source, Told, decode_told, version_of
 
 log: Final = logging.getLogger(__name__)
@@ -45,6 +45,12 @@ class Saving(NamedTuple):
     totals: list[NewRecord]
     mark: list[NewRecord]
     over: list[NewRecord]
+
+
+def _takes_out(sums: Sums) -> bool:
+    """Whether somebody may have left a key. Of a creator whom nobody has yet it stays what became of being shown: which
+    of two deltas is counted first, and what is saved in between, must not matter."""
+    return min(sums.bins) < 0 if isinstance(sums, CreatorSums) else True
 
 
 class TotalsTable:
@@ -70,7 +76,7 @@ class TotalsTable:
         self._counted: dict[Source, Place] = {}
         self._counted_to: dict[Key, int] = {}  # of those that have counted more than the mark
         self._floor = -1  # up to which all have counted
-        self._changed: dict[Key, None] = {}
+        self._changed: dict[Key, bool] = {}  # and whether anything was taken out
         self._over: dict[Key, None] = {}
 
     # --- recovery -----------------------------------------------------------------------------------------------
@@ -106,7 +112,7 @@ class TotalsTable:
             else:
                 of, sums = decode(key, record.value)
                 self.totals.add(of, sums)
-                if self.totals.is_over(of):
+                if sums.empty:
                     self._over[of] = None
         except StateCorrupt as error:
             self._pass_over(error)
@@ -163,7 +169,7 @@ class TotalsTable:
         if offset > self._counted_to.get(of, -1):
             self.totals.add(of, sums)
             self._counted_to[of] = offset
-            self._changed[of] = None
+            self._changed[of] = self._changed.get(of, False) or _takes_out(sums)
 
     def _pass_over(self, error: StateCorrupt) -> None:
         self.corrupt += 1
@@ -183,7 +189,8 @@ class TotalsTable:
         marks = [] if mark == self.mark else [NewRecord(KEY, encode_mark(mark))]
         self.mark, self._floor = mark, end - 1
         self._counted_to = {of: at for of, at in self._counted_to.items() if at >= end}  # read again only in part
-        over = [of for of in {**self._over, **changed} if self.totals.is_over(of)]
+        candidates = dict.fromkeys([*self._over, *(of for of, is_less in changed.items() if is_less)])
+        over = [of for of in candidates if self.totals.is_over(of)]
         self._over = {of: None for of in over if of in self._counted_to}
         gone = [of for of in over if of not in self._over]
         for of in gone:

@@ -72,6 +72,16 @@ def truth_of(story: Story, settings: Settings) -> Counts:
     return counts(totals)
 
 
+def await_counts(deployment: Deployed, truth: Counts, child: Child) -> None:
+    """Waits until the agent has saved what it must; else says what differs."""
+    try:
+        wait_for("all is counted", lambda: saved_counts(deployment.settings) == truth, child, 90)
+    except AssertionError as late:
+        found = saved_counts(deployment.settings)
+        differs = {key: (found.get(key), truth.get(key)) for key in found | truth if found.get(key) != truth.get(key)}
+        raise AssertionError(f"{late}\n{len(differs)} of {len(truth)} sums, as (found, right): {differs}") from None
+
+
 def saved_counts(settings: Settings) -> Counts:
     """The sums in the agent's changelog."""
     newest = {record.key: record.value for record in records_in(settings, settings.topics.totals, [0])}
@@ -108,7 +118,7 @@ def test_a_crash_of_the_agent_at_each_boundary_in_turn_counts_every_delta_once(d
     feed.allow()
     wait_for("everything is produced", lambda: feed.finished, worker)
     wait_for("all events are committed", deployment.source.done, worker)
-    wait_for("all is counted", lambda: saved_counts(deployment.settings) == truth, agent)
+    await_counts(deployment, truth, agent)
 
 
 def test_a_worker_that_crashes_while_it_tells_what_seals_change_tells_it_again_and_it_counts_once(
@@ -125,7 +135,7 @@ def test_a_worker_that_crashes_while_it_tells_what_seals_change_tells_it_again_a
     feed.allow()
     wait_for("everything is produced", lambda: feed.finished, worker)
     wait_for("all events are committed", deployment.source.done, worker)
-    wait_for("all is counted", lambda: saved_counts(deployment.settings) == truth, agent)
+    await_counts(deployment, truth, agent)
     assert told(deployment.settings).repeated > 0
 
 
@@ -146,7 +156,7 @@ def test_a_worker_that_is_frozen_while_it_tells_and_woken_after_a_takeover_chang
     feed.allow()
     wait_for("everything is produced", lambda: feed.finished, other)
     wait_for("all events are committed", deployment.source.done, other)
-    wait_for("all is counted", lambda: saved_counts(deployment.settings) == truth, agent)
+    await_counts(deployment, truth, agent)
 
 
 def is_frozen(child: Child) -> bool:
@@ -173,7 +183,7 @@ def test_an_agent_that_is_frozen_while_another_takes_over_changes_nothing_when_i
     feed.allow()
     wait_for("everything is produced", lambda: feed.finished, worker)
     wait_for("all events are committed", deployment.source.done, worker)
-    wait_for("all is counted", lambda: saved_counts(deployment.settings) == truth, worker)
+    await_counts(deployment, truth, worker)
 
 
 @pytest.mark.long

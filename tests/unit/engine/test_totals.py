@@ -143,7 +143,21 @@ def test_what_nobody_has_any_more_is_deleted_after_the_mark_that_says_it_is_coun
     assert not table.totals.creators
     entries = [entry for step in saving[:2] for entry in step]
     changelog += [Record(0, key, value, 0, tuple(headers)) for key, value, headers in entries]
-    assert {record.key for record in recovered(changelog, len(LOG)).take_changes().over} >= gone  # after a crash
+    after_a_crash = recovered(changelog, len(LOG)).take_changes().over
+    assert gone & {record.key for record in after_a_crash} == {b'["tag","news"]'}  # nobody knows who had the creator
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_became_of_a_creator_s_items_stays_though_nobody_has_it_yet(restart: bool) -> None:
+    nobody, somebody = [0] * BINS, [1] + [0] * (BINS - 1)
+    log = log_of(told(ONE, 1, (BAIT, CreatorSums(nobody, plays=1))), told(TWO, 1, (BAIT, CreatorSums(somebody))))
+    table = counted(log[:1])
+    changelog = appended([], table)
+    if restart:
+        table = recovered(changelog, len(log))
+        assert table.take_changes().over == []
+    table.count(log[1:])
+    assert sums(table)[BAIT] == CreatorSums(somebody, plays=1)
 
 
 def test_a_part_that_is_missing_is_told(caplog: pytest.LogCaptureFixture) -> None:
