@@ -10,7 +10,7 @@ PROCESSES ?= 4
 PARALLEL = --numprocesses $(PROCESSES) --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system faults storm lint types bench bench-quick evaluate learn simulate fuzz soak clean
+.PHONY: help demo test training system faults storm lint types bench bench-quick evaluate learn simulate fuzz soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -19,7 +19,10 @@ demo: $(VENV)/.demo ## a city of users through a broker and Redis on this machin
 	@$(BIN)/streamer demo $(ARGS)
 
 test: $(VENV)/.dev ## the quick tests (unit, property, integration); ARGS="-k name" to choose
-	$(BIN)/python -m pytest -m "not system" --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -m "not system and not training" $(PARALLEL) $(ARGS)
+
+training: $(VENV)/.dev ## the tests that train a model: three minutes
+	$(BIN)/python -m pytest -m training --numprocesses 2 --dist loadfile tests/unit $(ARGS)
 
 system: $(VENV)/.dev ## the tests with a real Kafka (Java 17 + Maven, or Docker) and a real Redis
 	$(BIN)/python -m pytest -m "system and not long" $(PARALLEL) tests/system $(ARGS)
