@@ -61,7 +61,7 @@ def listed_until(window: Window, key: Key, bits: Listed, at: int) -> int | None:
     if o > e + 1e-9 or any(_engaged_again(window, key, said) for said in _newest_day_against(window, key)):
         return None
     was_listed = key in bits and bits[key] > at
-    enough = e >= (1.5 if key[0] == "tag" else 1.0) or ld >= 1.5
+    enough = e >= (1.5 if key[0] == "tag" else 1.0) - 1e-9 or ld >= 1.5 - 1e-9
     if (enough and odds >= -1) or (odds >= -1.5 and was_listed):
         return (day + days_until_forgotten(o, e, ld, window.settings, window.pi(key))) * DAY_MS
     return None

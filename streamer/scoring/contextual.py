@@ -12,15 +12,14 @@ from typing import Final, NamedTuple
 from streamer.events import DAY_MS
 from streamer.scoring import score
 from streamer.scoring.document import Entry
-from streamer.scoring.entries import Days, Scored, evidence_of, listed_multiplier, reasons_of, total_of
+from streamer.scoring.entries import HAIR, Days, Scored, evidence_of, listed_multiplier, reasons_of, total_of
 from streamer.signals.rounding import places4
 
 Context = tuple[str, str]
 """(dimension, value), for example ("daypart", "morning")."""
 
 LIFT: Final = 1.5
-HAIR: Final = 1e-9
-"""A like weighs 1.5 nats, so a lift of exactly 1.5 is met often: rounding must not decide."""
+"""Nats. A like weighs just as much, so a lift of exactly this is met often."""
 
 MOST_PER_EXPECTED: Final = 0.83
 """The most that L rises per expected engagement: its slope at O = E = 0, −2/8 + .92·20/20 + .08·4/2; it only falls."""

@@ -27,6 +27,8 @@ ONE_AND_DONE_SESSIONS = 3
 LISTED_EXPECTED: Final = {TAG: 1.5, CREATOR: 1.0}
 """Engagements expected, by kind: little is known of an item's tags one by one, of which there are several."""
 LISTED_EXPLICIT = 1.5
+HAIR: Final = 1e-9
+"""Whole numbers of plays and likes make sums of exactly these thresholds: rounding must not decide."""
 
 
 class Scored(Struct, frozen=True, gc=False):
@@ -132,7 +134,7 @@ def is_listed(scored: Scored, was_listed: bool) -> bool:
     """Whether a key is listed: enough evidence and odds, or not yet below the lower cut (hysteresis)."""
     if scored.taken_back:
         return False
-    enough = scored.expected >= LISTED_EXPECTED[scored.kind] or scored.explicit >= LISTED_EXPLICIT
+    enough = scored.expected >= LISTED_EXPECTED[scored.kind] - HAIR or scored.explicit >= LISTED_EXPLICIT - HAIR
     if enough and scored.log_odds >= score.LISTED:
         return True
     return was_listed and scored.log_odds >= score.KEPT

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lab.oracle.oracle import Oracle, same
-from streamer.events import Event, Feedback, Impression
+from streamer.events import Event, Feedback, Impression, Play
 from streamer.profile import Profile, Rules
 from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings
@@ -112,6 +112,17 @@ def test_i2_an_expectation_half_way_between_two_millionths_is_rounded_as_the_ora
     clicked = Feedback(user_id="u", ts=start + 13_000, kind="click", content_id="c2")
     population = Priors(version=1, start_rate=0.4, abandonment=abandonment)
     assert_equal_after_every_step(USUAL, [*shown, clicked, 24], 9, population)
+
+
+def test_i2_plays_that_are_expected_to_make_just_what_a_tag_needs_list_it_as_the_oracle_says() -> None:
+    def plays(hour: int, count: int, duration_s: float) -> list[Event | int]:
+        start, length = watermark_at(hour), {"duration_s": duration_s, "played_s": duration_s / 1000}
+        return [Play(user_id="u", tags=("x",), ts=start + 1000 * n, content_id=f"p{n}", **length) for n in range(count)]
+
+    first = Priors(version=1, start_rate=0.1, abandonment=0.845)
+    later = Priors(version=2, prior=0.2, start_rate=0.1, abandonment=0.7)
+    steps: list[Event | int] = [0, *plays(74, 9, 400.0), *plays(2, 3, 7200.0)]
+    assert_equal_after_every_step(ROOMY, steps, 1, first, {0: later})
 
 
 def _time(step: Event | int) -> int:
