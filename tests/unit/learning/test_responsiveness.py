@@ -107,7 +107,7 @@ def model() -> Trained:
             is_good = rng.random() < 0.5
             words.append(f"+g{rng.randrange(8)}" if is_good else f"{kind}b{rng.randrange(8)}")
         users[f"u{n:02}"] = " ".join(words)
-    return train(told(users, CREATORS), msgspec.structs.replace(SMALL, refused_among=0))  # p by the paper's formula
+    return train(told(users, CREATORS), msgspec.structs.replace(SMALL, steps=300))
 
 
 def wanting_b() -> list[State]:
