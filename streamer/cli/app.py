@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from streamer.cli import (
     check,
     demo,
+    emit,
     erase,
     explain,
     inspect,
@@ -72,6 +73,7 @@ def _streamer(
 run.install(app)
 demo.install(app)
 topics.install(app)
+emit.install(app)
 replay.install(app)
 inspect.install(app)
 explain.install(app)

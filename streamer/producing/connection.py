@@ -115,8 +115,13 @@ class Cluster:
 
     def is_written(self, topic: str, partitions: int) -> bool:
         """Whether a topic has, or had, a record in one of its partitions."""
-        asked = {TopicPartition(topic, partition): OffsetSpec.LATEST for partition in range(partitions)}
-        return any(found.offset > 0 for found in self._again(self._client.list_partition_offsets, asked).values())
+        return any(end > 0 for end in self.ends((topic, partition) for partition in range(partitions)).values())
+
+    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The offsets after the newest record of partitions that exist, by topic and partition."""
+        asked = {TopicPartition(*each): OffsetSpec.LATEST for each in partitions}
+        found = self._again(self._client.list_partition_offsets, asked)
+        return {(tp.topic, tp.partition): each.offset for tp, each in found.items()}
 
     def replicas(self, topics: list[str]) -> dict[str, int]:
         """How many replicas those topics have that exist: of each its partition with the fewest."""
