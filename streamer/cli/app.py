@@ -21,6 +21,7 @@ from streamer.cli import (
     replay,
     run,
     schemas,
+    serve,
     settings,
     topics,
 )
@@ -85,5 +86,6 @@ labels.install(app)
 check.install(app)
 settings.install(app)
 schemas.install(app)
+serve.install(app)
 train.install(app)
 responsiveness.install(app)

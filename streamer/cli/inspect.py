@@ -74,7 +74,7 @@ def stored(settings: Settings, user: str) -> bytes | None:
 def show(console: Console, document: Document, now_ms: int) -> None:
     """Prints a document."""
     from streamer.cli.tables import LEGEND, entries_table
-    from streamer.cli.words import moment, relative
+    from streamer.explaining.words import moment, relative
 
     facts = [f"as of {moment(document.as_of)} ({relative(document.as_of, now_ms)})"]
     if document.cohort is not None:

@@ -100,7 +100,7 @@ def _show(console: Console, deployment: Deployment, city: City, settle_ms: int) 
 def _show_list(console: Console, document: Document, found: dict[str, Document], city: City) -> None:
     from streamer.cli.demo.report import overall, to_show, verdict
     from streamer.cli.tables import LEGEND, entries_table
-    from streamer.cli.words import of
+    from streamer.explaining.words import of
 
     shown = to_show(document)
     console.print()

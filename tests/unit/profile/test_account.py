@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from streamer.city.city import City
-from streamer.cli.explanation import ExplainedKind, KeyExplanation, explain_key
 from streamer.events import DAY_MS, Dislike, Event, Feedback, Impression, Play
+from streamer.explaining.explanation import ExplainedKind, KeyExplanation, explain_key
 from streamer.profile import Profile, Rules
 from streamer.settings import load
 

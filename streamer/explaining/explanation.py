@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from streamer.cli.explain_contexts import contexts_in_words, missing_cap, plays_in_words
-from streamer.cli.words import moment
 from streamer.events import DAY_MS
+from streamer.explaining.contexts import contexts_in_words, missing_cap, plays_in_words
+from streamer.explaining.words import moment
 from streamer.profile import Profile
 from streamer.profile.explicit.records import RecordKey
 from streamer.profile.explicit.standing import Standing
