@@ -16,16 +16,24 @@ def install(app: typer.Typer) -> None:
     app.command("api-key")(api_key)
 
 
-def serve(ctx: typer.Context) -> None:
+def serve(
+    ctx: typer.Context,
+    openapi: Annotated[
+        bool, typer.Option("--openapi", help="Print the contract (OpenAPI) and end: the source of deploy/clients.")
+    ] = False,
+) -> None:
     """Run the HTTP service: lists, scores, explanations and events for callers in any language (docs/service.md)."""
     settings = options_of(ctx).settings()
     try:
         import uvicorn
 
-        from streamer.service.app import create
+        from streamer.service.app import contract, create
         from streamer.service.keys import ApiKeys
     except ModuleNotFoundError as error:
         raise DependencyMissing(f"{error.name}, which the service needs,", "service") from None
+    if openapi:
+        typer.echo(contract(), nl=False)
+        return
     if settings.service_keys is None:
         raise SettingsError(["service_keys: name the file of API keys; make one with  streamer api-key NAME"])
     app = create(settings, ApiKeys.of_file(settings.service_keys))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
+import orjson
 from fastapi import FastAPI
 
 import streamer
@@ -37,7 +39,15 @@ def create(settings: Settings, keys: ApiKeys) -> FastAPI:
         yield
         await backends.close()
 
-    app = FastAPI(title="Streamer", version=streamer.__version__, description=_ABOUT, lifespan=lifespan)
+    app = FastAPI(
+        title="Streamer",
+        version=streamer.__version__,
+        description=_ABOUT,
+        lifespan=lifespan,
+        responses=problems.RESPONSES,
+        docs_url=None,  # their pages come from other hosts
+        redoc_url=None,
+    )
     app.add_middleware(BoundedBodies)
     app.add_middleware(health.Measured, metrics=metrics)
     problems.install(app)
@@ -45,4 +55,17 @@ def create(settings: Settings, keys: ApiKeys) -> FastAPI:
     app.include_router(lists.router(backends, guard))
     app.include_router(explaining.router(backends, guard))
     app.include_router(sending.router(backends, guard))
+    app.openapi = partial(_with_problems, app.openapi)  # type: ignore[method-assign]
     return app
+
+
+def _with_problems(made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    found = made()
+    found["components"]["schemas"]["Problem"] = problems.SHAPE
+    return found
+
+
+def contract() -> str:
+    """The service's OpenAPI document, as JSON text."""
+    app = create(Settings.model_construct(), ApiKeys(()))
+    return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

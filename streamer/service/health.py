@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -75,7 +76,7 @@ def router(backends: Backends, guard: Guard, metrics: ServiceMetrics) -> APIRout
         """The process answers."""
         return {"status": "ok"}
 
-    @routes.get("/readyz", operation_id="readyz", responses={503: {"description": "Redis or Kafka is away"}})
+    @routes.get("/readyz", operation_id="readyz")
     async def readyz() -> Response:
         """Redis and Kafka answer."""
         found = await backends.problems()
@@ -84,7 +85,12 @@ def router(backends: Backends, guard: Guard, metrics: ServiceMetrics) -> APIRout
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
         return Response(b'{"status":"ok"}', media_type="application/json")
 
-    @routes.get("/metrics", operation_id="metrics", dependencies=[Depends(guard.needs("admin"))])
+    @routes.get(
+        "/metrics",
+        operation_id="metrics",
+        dependencies=[Depends(guard.needs("admin"))],
+        response_class=PlainTextResponse,
+    )
     async def exposition() -> Response:
         """For Prometheus."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -35,7 +35,12 @@ def router(backends: Backends, guard: Guard) -> APIRouter:
     """The routes, over Redis alone."""
     routes = APIRouter(prefix="/v1", tags=["lists"], dependencies=[Depends(guard.needs("read"))])
 
-    @routes.get("/users/{user_id:path}/avoid-list", response_model=ListAnswer, operation_id="getAvoidList")
+    @routes.get(
+        "/users/{user_id:path}/avoid-list",
+        response_model=ListAnswer,
+        operation_id="getAvoidList",
+        responses={304: {"description": "it is as it was"}},
+    )
     async def avoid_list(
         user_id: UserId, cohort: Cohort = None, if_none_match: Annotated[str | None, Header()] = None
     ) -> Response:

@@ -18,6 +18,37 @@ log: Final = logging.getLogger(__name__)
 RETRY_AFTER_S: Final = 1
 
 
+SHAPE: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+_WHEN: Final = {
+    400: "the body is no JSON",
+    401: "no API key, or one that is not known",
+    403: "the API key lacks the scope",
+    404: "there is no such route",
+    405: "no such method",
+    408: "the body did not arrive in time",
+    413: "the body is too large",
+    415: "the body is of another type",
+    422: "something in the request is not as documented",
+    429: "too many requests",
+    500: "an error of the service",
+    503: "Redis or Kafka is away",
+}
+_CONTENT: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+RESPONSES: Final[dict[int | str, dict[str, object]]] = {
+    status: {"description": when, "content": _CONTENT} for status, when in _WHEN.items()
+}
+"""What any route may answer, for OpenAPI; each has the shape :data:`SHAPE`, there ``Problem``."""
+
+
 class Problem(HTTPException):
     """An answer that is no success, with its reason for the caller."""
 

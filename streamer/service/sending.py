@@ -25,8 +25,7 @@ def router(backends: Backends, guard: Guard) -> APIRouter:
     needs_write, needs_erase = Depends(guard.needs("write")), Depends(guard.needs("erase"))
 
     @routes.post(
-        "/events", status_code=202, response_model=EventsAnswer, operation_id="sendEvents", dependencies=[needs_write],
-        responses={503: {"model": EventsAnswer, "description": "Kafka has none of them, or not all"}},
+        "/events", status_code=202, response_model=EventsAnswer, operation_id="sendEvents", dependencies=[needs_write]
     )  # fmt: skip
     async def events(asked: EventsRequest) -> Response:
         """Sends events; answers when Kafka has them. 202: all that are valid; 422: none is; 503: try those again."""

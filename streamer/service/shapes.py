@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from streamer.events import Scope
+from streamer.events import EVENT_TYPES, Scope
+from streamer.events.schemas import RULES, Schema, schema_of
 
 Id = Annotated[str, Field(min_length=1, max_length=256)]
 Tag = Annotated[str, Field(max_length=256)]
@@ -97,11 +98,27 @@ class ListAnswer(BaseModel):
     document: dict[str, object] | None
 
 
-class EventsRequest(Shape):
-    """Events, each with its ``topic`` (``impressions``, ``plays``, ``dislikes`` or ``feedback``) and the fields of that
-    topic's schema (docs/schemas); ``ts`` (ms since 1970) may be left out for now."""
+def _event(topic: str, kind: type) -> Schema:
+    """Such an event as the service takes it: it names its topic, and may leave out ``ts``."""
+    made = schema_of(topic, kind, RULES.get(kind, []))
+    required = ["topic", *(name for name in made["required"] if name != "ts")]
+    return {
+        **{name: value for name, value in made.items() if not name.startswith("$")},
+        "properties": {"topic": {"const": topic}, **made["properties"]},
+        "required": required,
+        "additionalProperties": False,
+    }
 
-    events: Annotated[list[dict[str, object]], Field(min_length=1, max_length=1_000)]
+
+EventIn = Annotated[
+    dict[str, object], WithJsonSchema({"oneOf": [_event(topic, kind) for topic, kind in EVENT_TYPES.items()]})
+]
+
+
+class EventsRequest(Shape):
+    """Events, each with its ``topic`` and the fields of that; ``ts`` (ms since 1970) may be left out for now."""
+
+    events: Annotated[list[EventIn], Field(min_length=1, max_length=1_000)]
 
 
 class EventError(BaseModel):

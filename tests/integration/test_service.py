@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import httpx
 import pytest
 
-from streamer.service.keys import SCOPES, Scope, new_key
+from streamer.service.keys import SCOPES
 from streamer.settings import Settings
-from tests.backends.ports import free_port
-from tests.processes import HANGS_AFTER_S, running, start, wait_for
+from tests.processes import wait_for
+from tests.service import Service, serving
 
 CANDIDATES: Final = [
     {"content_id": "c1", "tags": ["Yoga"]},
@@ -22,46 +23,10 @@ CANDIDATES: Final = [
 ]
 
 
-class Service(NamedTuple):
-    """A running service, and clients of it by what they may do."""
-
-    settings: Settings
-    url: str
-    keys: dict[Scope, str]
-    full: httpx.Client
-
-    def client(self, scope: Scope) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.keys[scope]}"}, timeout=30)
-
-
 @pytest.fixture
 def service(settings: Settings, tmp_path: Path) -> Iterator[Service]:
-    """With a worker and a publisher behind it."""
-    made = {scope: new_key(f"only {scope}", [scope]) for scope in SCOPES}
-    everything, lines = new_key("everything", SCOPES)
-    file = tmp_path / "keys.toml"
-    file.write_text("\n".join([lines, *(each for _, each in made.values())]))
-    port = free_port()
-    more = {"clock": "wall", "service_keys": file, "service_port": port, "checkpoint_interval": 0.5}
-    settings = settings.model_copy(update=more)
-    url = f"http://127.0.0.1:{port}"
-    with ExitStack() as stack:
-        stack.enter_context(running("worker", settings, tmp_path / "worker.log"))
-        stack.enter_context(running("publisher", settings, tmp_path / "publisher.log"))
-        child = start("publisher", settings, tmp_path / "serve.log", ["-m", "streamer.cli", "serve"])
-        stack.callback(child.stop, HANGS_AFTER_S)
-        full = stack.enter_context(
-            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {everything}"}, timeout=30)
-        )
-        wait_for("the service is ready", lambda: ready(full), child)
-        yield Service(settings, url, {scope: key for scope, (key, _) in made.items()}, full)
-
-
-def ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/readyz").status_code == 200
-    except httpx.TransportError:
-        return False
+    with serving(settings, tmp_path) as found:
+        yield found
 
 
 def test_events_sent_over_http_are_in_the_list_the_scores_the_words_and_gone_when_erased(service: Service) -> None:
@@ -141,3 +106,23 @@ def test_metrics_name_routes_and_never_users(service: Service) -> None:
     text = service.full.get("/metrics").text
     assert 'streamer_service_requests_total{route="/v1/users/{user_id:path}/avoid-list",status="200"}' in text
     assert "secret-user" not in text
+
+
+@pytest.mark.timeout(240)
+def test_whatever_the_contract_allows_and_whatever_it_does_not_gets_an_answer_as_documented(
+    service: Service, tmp_path: Path
+) -> None:
+    checks = (
+        "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"
+    )
+    ran = subprocess.run(
+        [
+            Path(sys.executable).parent / "schemathesis", "run", f"{service.url}/openapi.json", "--checks", checks,
+            "--header", service.full.headers["Authorization"].join(("Authorization: ", "")), "--max-examples", "15",
+            "--seed", "7", "--generation-database", "none", "--phases", "coverage,fuzzing",
+            "--exclude-operation-id", "exportUser",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, timeout=220, check=False,
+    )  # fmt: skip
+    print(ran.stdout)
+    assert ran.returncode == 0, ran.stdout
