@@ -241,27 +241,6 @@ export interface components {
             status: string;
         };
         /**
-         * CandidateIn
-         * @description An item that could be recommended.
-         */
-        CandidateIn: {
-            /** Content Id */
-            content_id: string;
-            /** Creator Id */
-            creator_id?: string | null;
-            /**
-             * Tags
-             * @default []
-             */
-            tags?: string[];
-            /** Duration S */
-            duration_s?: number | null;
-            /** Context */
-            context?: {
-                [key: string]: string;
-            } | null;
-        };
-        /**
          * EntryInWords
          * @description One entry of a list: its effect now, why, and until when (ms; null: until undone).
          */
@@ -496,40 +475,6 @@ export interface components {
             users: components["schemas"]["ScoreAnswer"][];
         };
         /**
-         * ManyScoresRequest
-         * @description The same candidates for many users.
-         */
-        ManyScoresRequest: {
-            /** Candidates */
-            candidates: components["schemas"]["CandidateIn"][];
-            /**
-             * Relevance
-             * @description the recommender's scores, in the order of the candidates; without them all are 1
-             */
-            relevance?: number[] | null;
-            /**
-             * Context
-             * @description for example {"daypart": "morning", "device": "tv"}
-             */
-            context?: {
-                [key: string]: string;
-            } | null;
-            /**
-             * Explore
-             * @description false: without discovery, for example to explain or to test
-             * @default true
-             */
-            explore?: boolean;
-            /**
-             * Reasons
-             * @description false: without reasons, which is cheaper
-             * @default true
-             */
-            reasons?: boolean;
-            /** Users */
-            users: components["schemas"]["UserIn"][];
-        };
-        /**
          * ScoreAnswer
          * @description ``items`` in the order of the candidates; ``order`` their numbers, best first, without those excluded; ``source``
          *     whose list it was: the user's, their cohort's, everybody's default, or none.
@@ -546,43 +491,6 @@ export interface components {
             items: components["schemas"]["Scored"][];
             /** Order */
             order: number[];
-        };
-        /**
-         * ScoreRequest
-         * @description Of one user.
-         */
-        ScoreRequest: {
-            /** Candidates */
-            candidates: components["schemas"]["CandidateIn"][];
-            /**
-             * Relevance
-             * @description the recommender's scores, in the order of the candidates; without them all are 1
-             */
-            relevance?: number[] | null;
-            /**
-             * Context
-             * @description for example {"daypart": "morning", "device": "tv"}
-             */
-            context?: {
-                [key: string]: string;
-            } | null;
-            /**
-             * Explore
-             * @description false: without discovery, for example to explain or to test
-             * @default true
-             */
-            explore?: boolean;
-            /**
-             * Reasons
-             * @description false: without reasons, which is cheaper
-             * @default true
-             */
-            reasons?: boolean;
-            /**
-             * Cohort
-             * @description of somebody of whom nothing else is known
-             */
-            cohort?: string | null;
         };
         /**
          * Scored
@@ -619,21 +527,85 @@ export interface components {
             /** Value */
             value: string;
         };
-        /**
-         * UserIn
-         * @description One of many users.
-         */
-        UserIn: {
-            /** User Id */
-            user_id: string;
-            /** Cohort */
-            cohort?: string | null;
-        };
         Problem: {
             type: string;
             title: string;
             status: number;
             detail: string;
+        };
+        /**
+         * ScoreRequest
+         * @description Candidates for one user; ``cohort`` is of somebody of whom nothing else is known.
+         */
+        ScoreRequest: {
+            candidates: components["schemas"]["Candidate"][];
+            /** @default null */
+            relevance?: number[] | null;
+            /** @default null */
+            context?: {
+                [key: string]: string;
+            } | null;
+            /** @default true */
+            explore?: boolean;
+            /** @default true */
+            reasons?: boolean;
+            /** @default null */
+            cohort?: string | null;
+        };
+        /**
+         * Candidate
+         * @description One item that could be recommended. Make it once and use it for any number of users.
+         *
+         *     Args:
+         *         content_id: the item's id, as producers send it.
+         *         creator_id: its creator's id, if it has one.
+         *         tags: its tags in any spelling; kept in their normal form (spec §1), so that they compare with listed ones.
+         *         duration_s: its length in seconds, if it has one.
+         *         context: where it would be shown, for example ``{"daypart": "morning"}``, if that differs from the
+         *             request's.
+         *
+         *     >>> Candidate("c1", tags=(" True-Crime", "NEWS")).tags
+         *     ('true-crime', 'news')
+         */
+        Candidate: {
+            content_id: string;
+            /** @default null */
+            creator_id?: string | null;
+            /** @default [] */
+            tags?: string[];
+            /** @default null */
+            duration_s?: number | null;
+            /** @default null */
+            context?: {
+                [key: string]: string;
+            } | null;
+        };
+        /**
+         * ManyScoresRequest
+         * @description The same candidates for many users.
+         */
+        ManyScoresRequest: {
+            candidates: components["schemas"]["Candidate"][];
+            /** @default null */
+            relevance?: number[] | null;
+            /** @default null */
+            context?: {
+                [key: string]: string;
+            } | null;
+            /** @default true */
+            explore?: boolean;
+            /** @default true */
+            reasons?: boolean;
+            users: components["schemas"]["UserIn"][];
+        };
+        /**
+         * UserIn
+         * @description One of many users; ``cohort`` as for one.
+         */
+        UserIn: {
+            user_id: string;
+            /** @default null */
+            cohort?: string | null;
         };
     };
     responses: never;

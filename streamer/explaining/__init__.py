@@ -1,5 +1,1 @@
 """Why something is on a user's list, or what is missing for it: from what is saved of the user, in words."""
-
-from streamer.explaining.explanation import KINDS, ExplainedKind, KeyExplanation, explain_key
-
-__all__ = ["KINDS", "ExplainedKind", "KeyExplanation", "explain_key"]

@@ -16,6 +16,8 @@ from streamer.service.backends import Backends
 from streamer.service.bodies import BoundedBodies
 from streamer.service.guard import Guard
 from streamer.service.keys import ApiKeys
+from streamer.service.reading import schemas_of
+from streamer.service.shapes import ManyScoresRequest, ScoreRequest
 from streamer.settings import Settings
 
 _ABOUT: Final = """Reads avoid lists, scores candidates, explains, and takes events.
@@ -61,7 +63,7 @@ def create(settings: Settings, keys: ApiKeys) -> FastAPI:
 
 def _with_problems(made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     found = made()
-    found["components"]["schemas"]["Problem"] = problems.SHAPE
+    found["components"]["schemas"] |= {"Problem": problems.SHAPE, **schemas_of(ScoreRequest, ManyScoresRequest)}
     return found
 
 

@@ -15,7 +15,7 @@ from streamer.engine.population.snapshots import SnapshotFollower
 from streamer.engine.state.lookup import profile_in, saved_state
 from streamer.engine.state.store import PartitionStore
 from streamer.events import normal_tag
-from streamer.explaining import KINDS, ExplainedKind, KeyExplanation, explain_key
+from streamer.explaining.explanation import KINDS, ExplainedKind, KeyExplanation, explain_key
 from streamer.explaining.held import held
 from streamer.profile import Rules
 from streamer.scoring.document import Entry, encode

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from streamer.scoring.document import encode
 from streamer.service.backends import Backends
 from streamer.service.guard import Guard
 from streamer.service.problems import Problem
+from streamer.service.reading import Body
 from streamer.service.shapes import (
-    Context,
     ListAnswer,
     ManyScoresAnswer,
     ManyScoresRequest,
@@ -23,7 +22,7 @@ from streamer.service.shapes import (
     ScoreRequest,
     Scoring,
 )
-from streamer.serving import AvoidList, Candidate
+from streamer.serving import AvoidList
 
 UserId = Annotated[str, Path(min_length=1, max_length=256, description="the user's id, percent-encoded")]
 Cohort = Annotated[str | None, Query(min_length=1, max_length=256, description="of somebody nothing is known of")]
@@ -51,25 +50,31 @@ def router(backends: Backends, guard: Guard) -> APIRouter:
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
         return Response(body, headers={"ETag": tag, "Cache-Control": "private"}, media_type="application/json")
 
-    @routes.post("/users/{user_id:path}/score", response_model=ScoreAnswer, operation_id="score")
-    async def score(user_id: UserId, asked: ScoreRequest) -> Response:
-        """What the user's list does to candidates: penalties, reasons, and the order that follows."""
-        candidates = _candidates(asked)
-        found = await backends.reader.get(user_id, asked.cohort)
-        return _json(_scored(found, candidates, asked, backends.now_ms()))
+    one, many = Body(ScoreRequest), Body(ManyScoresRequest)
 
-    @routes.post("/score", response_model=ManyScoresAnswer, operation_id="scoreMany")
-    async def score_many(asked: ManyScoresRequest) -> Response:
+    @routes.post(
+        "/users/{user_id:path}/score", response_model=ScoreAnswer, operation_id="score", openapi_extra=one.documented
+    )
+    async def score(user_id: UserId, request: Request) -> Response:
+        """What the user's list does to candidates: penalties, reasons, and the order that follows."""
+        asked = await one.of(request)
+        _check(asked)
+        found = await backends.reader.get(user_id, asked.cohort)
+        return _json(_scored(found, asked, backends.now_ms()))
+
+    @routes.post("/score", response_model=ManyScoresAnswer, operation_id="scoreMany", openapi_extra=many.documented)
+    async def score_many(request: Request) -> Response:
         """The same for many users at once."""
+        asked = await many.of(request)
+        _check(asked)
         if len(asked.users) * len(asked.candidates) > MOST_PAIRS:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"users times candidates may be {MOST_PAIRS}: ask for fewer at a time"
             )
-        candidates = _candidates(asked)
         cohorts = {user.user_id: user.cohort for user in asked.users if user.cohort is not None}
         found = await backends.reader.get_many([user.user_id for user in asked.users], cohorts)
         now_ms = backends.now_ms()
-        return _json({"users": [_scored(found[user.user_id], candidates, asked, now_ms) for user in asked.users]})
+        return _json({"users": [_scored(found[user.user_id], asked, now_ms) for user in asked.users]})
 
     return routes
 
@@ -83,20 +88,16 @@ def _list_body(found: AvoidList) -> bytes:
     return orjson.dumps({"user_id": found.user_id, "source": found.source, "document": document})
 
 
-def _candidates(asked: Scoring) -> list[Candidate]:
+def _check(asked: Scoring) -> None:
     if asked.relevance is not None and len(asked.relevance) != len(asked.candidates):
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"relevance: {len(asked.relevance)} numbers for {len(asked.candidates)} candidates",
         )
-    return [
-        Candidate(each.content_id, each.creator_id, tuple(each.tags), each.duration_s, each.context)
-        for each in asked.candidates
-    ]
 
 
-def _scored(found: AvoidList, candidates: Sequence[Candidate], asked: Scoring, now_ms: int) -> dict[str, object]:
-    context: Context | None = asked.context
+def _scored(found: AvoidList, asked: Scoring, now_ms: int) -> dict[str, object]:
+    candidates, context = asked.candidates, asked.context
     listed = found.penalties(candidates, now_ms, context=context, explore=False)
     penalties = found.penalties(candidates, now_ms, context=context) if asked.explore else listed
     relevance = [1.0] * len(candidates) if asked.relevance is None else asked.relevance

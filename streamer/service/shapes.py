@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from msgspec import Meta, Struct
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from streamer.events import EVENT_TYPES, Scope
+from streamer.events import EVENT_TYPES, Scope, Text
 from streamer.events.schemas import RULES, Schema, schema_of
+from streamer.serving import Candidate
 
 Id = Annotated[str, Field(min_length=1, max_length=256)]
-Tag = Annotated[str, Field(max_length=256)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Context = Annotated[dict[Id, Id], Field(max_length=16)]
 MOST_CANDIDATES = 10_000
 MOST_USERS = 1_000
 
@@ -23,45 +22,38 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=False)
 
 
-class CandidateIn(Shape):
-    """An item that could be recommended."""
+class Scoring(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What to score, and where it would be shown.
 
-    content_id: Id
-    creator_id: Id | None = None
-    tags: Annotated[list[Tag], Field(max_length=64)] = []
-    duration_s: Annotated[float, Field(gt=0, le=1e9)] | None = None
-    context: Context | None = None
+    ``relevance``: the recommender's scores, in the order of the candidates; without them all are 1. ``context``: for
+    example ``{"daypart": "morning", "device": "tv"}``. ``explore``: false is without discovery, to explain or to test.
+    ``reasons``: false is without them, which is cheaper.
+    """
 
-
-class Scoring(Shape):
-    """What to score, and where it would be shown."""
-
-    candidates: Annotated[list[CandidateIn], Field(max_length=MOST_CANDIDATES)]
-    relevance: Annotated[list[Finite], Field(max_length=MOST_CANDIDATES)] | None = Field(
-        None, description="the recommender's scores, in the order of the candidates; without them all are 1"
-    )
-    context: Context | None = Field(None, description='for example {"daypart": "morning", "device": "tv"}')
-    explore: bool = Field(True, description="false: without discovery, for example to explain or to test")
-    reasons: bool = Field(True, description="false: without reasons, which is cheaper")
+    candidates: Annotated[list[Candidate], Meta(max_length=MOST_CANDIDATES)]
+    relevance: Annotated[list[float], Meta(max_length=MOST_CANDIDATES)] | None = None
+    context: Annotated[dict[Text, Text], Meta(max_length=16)] | None = None
+    explore: bool = True
+    reasons: bool = True
 
 
-class ScoreRequest(Scoring):
-    """Of one user."""
+class ScoreRequest(Scoring, forbid_unknown_fields=True, kw_only=True):
+    """Candidates for one user; ``cohort`` is of somebody of whom nothing else is known."""
 
-    cohort: Id | None = Field(None, description="of somebody of whom nothing else is known")
-
-
-class UserIn(Shape):
-    """One of many users."""
-
-    user_id: Id
-    cohort: Id | None = None
+    cohort: Text | None = None
 
 
-class ManyScoresRequest(Scoring):
+class UserIn(Struct, forbid_unknown_fields=True):
+    """One of many users; ``cohort`` as for one."""
+
+    user_id: Text
+    cohort: Text | None = None
+
+
+class ManyScoresRequest(Scoring, forbid_unknown_fields=True, kw_only=True):
     """The same candidates for many users."""
 
-    users: Annotated[list[UserIn], Field(max_length=MOST_USERS)]
+    users: Annotated[list[UserIn], Meta(max_length=MOST_USERS)]
 
 
 class Scored(BaseModel):

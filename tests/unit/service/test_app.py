@@ -75,7 +75,7 @@ def test_while_redis_or_kafka_is_away_the_answer_says_so_and_when_to_try_again(
     ("method", "path", "body", "status", "told"),
     [
         ("GET", "/v1/users/" + "u" * 257 + "/avoid-list", None, 422, "256"),
-        ("POST", "/v1/users/u/score", {"candidates": [{"content_id": ""}]}, 422, "content_id"),
+        ("POST", "/v1/users/u/score", {"candidates": [{"content_id": 7}]}, 422, "content_id"),
         ("POST", "/v1/users/u/score", {"candidates": ITEM * 10_001}, 422, "10000"),
         ("POST", "/v1/users/u/score", SCORE | {"relevance": [1, 2]}, 422, "2 numbers for 1 candidates"),
         ("POST", "/v1/users/u/score", SCORE | {"relvance": [1]}, 422, "relvance"),
