@@ -78,6 +78,7 @@ def resend(
     For what was rejected as wrong_partition, missing_key or from_the_future. Doing it twice changes nothing.
     """
     settings = options_of(ctx).settings()
+    from streamer.errors import DeliveryError
     from streamer.producing import dead_letters
 
     found = _found(settings, code, topic, user, hours)
@@ -85,6 +86,8 @@ def resend(
         typer.confirm(f"send again what is valid of {len(found):,} dead letters?", abort=True)
     done = dead_letters.resend(settings, found)
     typer.echo(f"{done.sent:,} sent again; {done.invalid:,} still cannot be processed, and stay")
+    if done.failed:
+        raise DeliveryError(f"{done.failed:,} were not taken by the broker ({done.why}): send them again")
 
 
 def _found(

@@ -100,12 +100,12 @@ def create(settings: Settings) -> list[str]:
     topics = wanted(settings)
     with connect(settings) as cluster:
         known = {*cluster.partitions(list(topics)), *cluster.hidden(list(topics))}
-        missing = {topic: configs for topic, configs in topics.items() if topic not in known}
-        made = list(missing)
+        absent = {topic: configs for topic, configs in topics.items() if topic not in known}
+        made = list(absent)
         if cluster.embedded:
             _touch(settings, made)
-        elif missing:
-            made = _create_in_time(settings, cluster, missing)
+        elif absent:
+            made = _create_in_time(settings, cluster, absent)
         problems = _problems(settings, cluster)
     if problems:
         raise TopicsError(problems)
@@ -152,6 +152,18 @@ def check(settings: Settings) -> list[str]:
     """
     with connect(settings) as cluster:
         return _problems(settings, cluster)
+
+
+def missing(settings: Settings) -> list[str]:
+    """Topics that are not there, as far as this user may know.
+
+    Raises:
+        BrokerUnavailable: no broker answered within ``broker_timeout``.
+    """
+    topics = list(wanted(settings))
+    with connect(settings) as cluster:
+        known = {*cluster.partitions(topics), *cluster.hidden(topics)}
+    return [topic for topic in topics if topic not in known]
 
 
 def out_of_reach(settings: Settings, process: Process) -> list[str]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamer.engine.kafka.ports import Reader
+from streamer.errors import UNREADABLE
 from streamer.events import Erasure
 from streamer.learning.examples.folder import Folder
 
@@ -35,7 +36,7 @@ class Erased:
             for record in scanned.records:
                 try:
                     request = msgspec.json.decode(record.value or b"", type=Erasure)
-                except (msgspec.MsgspecError, UnicodeDecodeError):
+                except UNREADABLE:
                     continue
                 self.asked[request.user_id] = max(request.ts, self.asked.get(request.user_id, 0))
 
