@@ -86,6 +86,10 @@ class Cluster:
     Args:
         client: connected.
         timeout: s until brokers that cannot be reached are an error.
+
+    Attributes:
+        id: which it is.
+        embedded: whether it is the one for trying out.
     """
 
     def __init__(self, client: KafkaAdminClient, timeout: float) -> None:
@@ -97,7 +101,8 @@ class Cluster:
             reraise=True,
         )
         about = self._again(client.describe_cluster)
-        self.embedded: Final[bool] = str(about["cluster_id"]).startswith(_EMBEDDED_CLUSTER)
+        self.id: Final = str(about["cluster_id"])
+        self.embedded: Final = self.id.startswith(_EMBEDDED_CLUSTER)
 
     def partitions(self, topics: list[str]) -> dict[str, int]:
         """Partition counts of those topics that exist, and that this client may know of."""

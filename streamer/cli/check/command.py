@@ -137,21 +137,29 @@ def _population(settings: Settings) -> Finding:
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    from streamer.errors import RedisUnavailable, SettingsError
+    from streamer.errors import BrokerUnavailable, RedisUnavailable, SettingsError
+    from streamer.producing.outbox import outbox_of
     from streamer.sinks import trial
     from streamer.sinks.address import RedisAddress
+    from streamer.sinks.keys import Keys
 
+    keys = Keys(settings.redis_prefix)
     try:
         address = RedisAddress(settings.redis_url, settings.redis_timeout)
     except SettingsError as error:
         yield from (Finding("Redis", False, problem) for problem in error.problems)
         return
     try:
-        found = list(trial.problems(address))
+        owner = outbox_of(settings)
+    except BrokerUnavailable:  # it is told above
+        owner = ""
+    try:
+        found = list(trial.problems(address, keys, owner))
     except RedisUnavailable as error:
         yield Finding("Redis", False, str(error))
         return
     yield from (Finding("Redis", False, each) for each in found)
     if not found:
         yield Finding("Redis", True, f"takes a publisher's writes at {address}")
-    yield from (Finding("Redis", True, f"but: {each}") for each in trial.oddities(address))
+    topic = settings.topics.avoid_lists
+    yield from (Finding("Redis", True, f"but: {each}") for each in trial.oddities(address, keys, topic))

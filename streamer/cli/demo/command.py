@@ -87,7 +87,7 @@ def _show(console: Console, deployment: Deployment, city: City, settle_ms: int) 
         columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as progress:
             Traffic(deployment, city, progress).run(producer, settled_ms=city.end_ms + settle_ms)
-    found = documents(deployment.settings.redis_url)
+    found = documents(deployment.settings)
     document = most_telling(found, wall_ms())
     if document is None:
         console.print(f"Nobody of {city.users} users has anything to avoid yet: try more --events.")
@@ -165,7 +165,7 @@ def _wait(console: Console, deployment: Deployment, shown: Document | None) -> N
 
     program = _program()
     user, value = ("USER", "VALUE") if shown is None else (shown.user_id, shown.entries[0].value)
-    names = ("brokers", "group", "partitions", "declare_topics", "redis_url", "clock")
+    names = ("brokers", "group", "partitions", "declare_topics", "redis_url", "redis_prefix", "clock")
     lines = [f"export {name}={text}" for name, text in exports(deployment.settings, *names).items()]
     lines += [f"{program} inspect {user}", f"{program} explain {user} {value}"]
     console.print(
