@@ -19,9 +19,9 @@ from streamer.clock import wall_ms
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.transport import BatchConsumer, Delivery, deliveries
 from streamer.engine.metrics import Metrics
-from streamer.errors import RedisUnavailable, StateCorrupt
+from streamer.errors import RedisReason, RedisUnavailable, StateCorrupt
 from streamer.settings import Settings
-from streamer.sinks import AvoidListWriter, Update
+from streamer.sinks import AvoidListWriter, Outbox, Update
 
 log: Final = logging.getLogger(__name__)
 
@@ -33,10 +33,17 @@ _LOOK_S: Final = 5.0
 
 
 class Publisher:
-    """Writes what comes of the outbox to Redis."""
+    """Writes what comes of the outbox to Redis.
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    Args:
+        settings: the deployment's.
+        metrics: where to count.
+        owner: the outbox and its cluster (:func:`streamer.producing.outbox.outbox_of`).
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, owner: str) -> None:
         self._settings = settings
+        self._outbox_of = Outbox(settings.topics.avoid_lists, owner)
         self._metrics = metrics
         self._stop = asyncio.Event()
         self._writer: AvoidListWriter | None = None
@@ -46,7 +53,13 @@ class Publisher:
     async def start(self, consumer: BatchConsumer) -> None:
         """Opens Redis; a Redis that is away is waited for, not an error."""
         settings = self._settings
-        self._writer = AvoidListWriter(settings.redis_url, timeout=settings.redis_timeout, clock=settings.clock)
+        self._writer = AvoidListWriter(
+            settings.redis_url,
+            timeout=settings.redis_timeout,
+            clock=settings.clock,
+            prefix=settings.redis_prefix,
+            outbox=self._outbox_of,
+        )
         self._restoring = Restoring(settings, self._metrics, self._writer)
         self._consumer = consumer
         consumer.before_revoked = self._before_revoked
@@ -66,8 +79,12 @@ class Publisher:
         """Writes all of it, however long Redis is away. Returns False if told to stop before it was written."""
         records = [(tp.partition, record) for tp, batch in delivery.items() for record in batch]
         assert self._writer is not None
+        assert self._restoring is not None
+        spans = self._restoring.spans_of(records)
         try:
-            written = await self._writer.write_until_done(list(self._updates(records)), self._stop, on_error=self._away)
+            written = await self._writer.write_until_done(
+                list(self._updates(records)), self._stop, spans=spans, on_error=self._away
+            )
         except RedisUnavailable:
             log.warning("stopped while Redis is away: %d records will be written by the next publisher", len(records))
             return False
@@ -75,8 +92,7 @@ class Publisher:
         for result in ("applied", "stale", "coalesced", "reserved"):
             self._metrics.redis_writes.labels(result).inc(getattr(written, result))
         self._observe_freshness(record for _, record in records)
-        assert self._restoring is not None
-        await self._restoring.written(records)
+        self._restoring.written(spans, written.missing)
         return True
 
     async def look_for_losses(self) -> None:
@@ -104,8 +120,8 @@ class Publisher:
         assert self._consumer is not None
         return [tp for tp in self._consumer.assignment() if tp.topic == self._settings.topics.avoid_lists]
 
-    def _away(self) -> None:
-        self._metrics.redis_errors.inc()
+    def _away(self, reason: RedisReason) -> None:
+        self._metrics.redis_errors.labels(reason).inc()
         assert self._consumer is not None
         for tp in self._outbox():
             self._consumer.hold(tp)
@@ -122,9 +138,9 @@ class Publisher:
         await self._consumer.commit()
 
 
-def install(app: faust.App, settings: Settings, metrics: Metrics) -> Publisher:
+def install(app: faust.App, settings: Settings, metrics: Metrics, owner: str) -> Publisher:
     """Adds the agent to the app."""
-    publisher = Publisher(settings, metrics)
+    publisher = Publisher(settings, metrics, owner)
 
     async def publish(stream: StreamT[Delivery]) -> None:
         async for delivery in deliveries(stream):

@@ -28,7 +28,7 @@ from streamer.embedded.child import Child
 from streamer.scoring.document import encode
 from streamer.service.keys import new_key
 from streamer.serving import AvoidListReader
-from streamer.sinks.keys import document_key
+from streamer.sinks.keys import Keys
 from tests.backends.ports import free_port
 from tests.processes import environment_of, wait_for
 
@@ -59,7 +59,7 @@ def run(bench: Bench) -> None:
     document = a_document()
     items = candidates(0.1, seed=7)
     with Redis.from_url(bench.redis.url) as client:
-        client.set(document_key(document.user_id), encode(document))
+        client.set(Keys().document(document.user_id), encode(document))
     key, lines = new_key("benchmark", ["read"])
     file = bench.logs / "keys.toml"
     file.write_text(lines)

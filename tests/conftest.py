@@ -26,9 +26,11 @@ from typing import TypeVar
 
 import hypothesis
 import pytest
+from redis import Redis
 
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from streamer.settings import Settings
+from streamer.sinks.keys import Keys
 from tests.backends.choose import KAFKA_ADDRESS, REDIS_ADDRESS, Kafka, RealRedis, open_kafka, open_redis
 from tests.backends.ports import NotHere
 from tests.processes import Progress
@@ -104,10 +106,13 @@ def redis_server() -> Iterator[RealRedis]:
 
 @pytest.fixture(autouse=True)
 def _servers_up(request: pytest.FixtureRequest) -> None:
-    """Starts again what an earlier test killed."""
+    """Starts again what an earlier test killed; Redis is nobody's."""
     for name in ("kafka", "redis_server"):
         if name in request.fixturenames:
             request.getfixturevalue(name).start()
+    if "redis_server" in request.fixturenames:
+        with Redis.from_url(request.getfixturevalue("redis_server").url) as client:
+            client.delete(Keys().owner)
 
 
 @pytest.fixture

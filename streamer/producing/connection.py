@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict
@@ -73,6 +73,10 @@ class Cluster:
     Args:
         client: connected.
         timeout: s until brokers that cannot be reached are an error.
+
+    Attributes:
+        id: which it is.
+        embedded: whether it is the one for trying out.
     """
 
     def __init__(self, client: KafkaAdminClient, timeout: float) -> None:
@@ -84,7 +88,8 @@ class Cluster:
             reraise=True,
         )
         about = self._again(client.describe_cluster)
-        self.embedded: Final[bool] = str(about["cluster_id"]).startswith(_EMBEDDED_CLUSTER)
+        self.id: Final = str(about["cluster_id"])
+        self.embedded: Final = self.id.startswith(_EMBEDDED_CLUSTER)
 
     def partitions(self, topics: list[str]) -> dict[str, int]:
         """Partition counts of those topics that exist, and that this client may know of."""

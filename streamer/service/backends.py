@@ -34,7 +34,9 @@ class Backends:
 
     def __init__(self, settings: Settings, now_ms: Callable[[], int] = wall_ms) -> None:
         self.settings: Final = settings
-        self.reader: Final = AsyncAvoidListReader(settings.redis_url, explore=settings.explore)
+        self.reader: Final = AsyncAvoidListReader(
+            settings.redis_url, prefix=settings.redis_prefix, explore=settings.explore
+        )
         self.now_ms: Final = now_ms
         self._producer: SignalProducer | None = None
         self._opening = asyncio.Lock()

@@ -10,10 +10,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streamer.partitioning import Partitioner
+from streamer.redis_prefix import checked_prefix
 from streamer.settings.kafka_connection import KafkaConnection
 from streamer.settings.topics import Topics
 
@@ -109,6 +110,9 @@ class Settings(KafkaConnection):
 
     # --- Redis and serving -------------------------------------------------------------------------------
     redis_url: str = Field("redis://localhost:6379/0", min_length=1, description="where avoid lists are served from")
+    redis_prefix: Annotated[str, AfterValidator(checked_prefix)] = Field(
+        "", max_length=32, description='put before every key in Redis, so that deployments can share one; "eu:"'
+    )
     redis_timeout: float = Field(2.0, gt=0, le=60, description="s until a Redis command is an error")
     publisher_group: str = Field("streamer-publisher", min_length=1, description="consumer group of the publishers")
     population_group: str = Field(

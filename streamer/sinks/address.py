@@ -15,7 +15,7 @@ from redis.connection import parse_url
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streamer.errors import RedisUnavailable, SettingsError
-from streamer.sinks.connection import AsyncClient, SyncClient, advice
+from streamer.sinks.connection import AsyncClient, SyncClient, cause_of
 
 _SCHEMES: Final = (
     "redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel",
@@ -112,8 +112,9 @@ class RedisAddress:
     def unavailable(self, error: Exception) -> RedisUnavailable:
         """What to raise for a client's error."""
         what = str(error) or type(error).__name__
+        cause = cause_of(error)
         return RedisUnavailable(
-            f"Redis at {self} did not do as asked within {self._timeout:g} s ({what}): {advice(error)}"
+            f"Redis at {self} did not do as asked within {self._timeout:g} s ({what}): {cause.advice}", cause.reason
         )
 
     def __str__(self) -> str:

@@ -86,7 +86,7 @@ def _show(console: Console, deployment: Deployment, city: City, settle_ms: int) 
         columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as progress:
             Traffic(deployment, city, progress).run(producer, settled_ms=city.end_ms + settle_ms)
-    found = documents(deployment.settings.redis_url)
+    found = documents(deployment.settings)
     document = most_telling(found, wall_ms())
     if document is None:
         console.print(f"Nobody of {city.users} users has anything to avoid yet: try more --events.")

@@ -78,10 +78,10 @@ def _effect(settings: Settings, kind: Kind, event: Event, before: Document | Non
 def _read(settings: Settings, user: str) -> Document | None:
     from streamer.cli.inspect import stored
     from streamer.serving.lookup import read
-    from streamer.sinks.keys import document_key
+    from streamer.sinks.keys import Keys
 
     raw = stored(settings, user)
-    return None if raw is None else read(document_key(user), raw).document
+    return None if raw is None else read(Keys(settings.redis_prefix).document(user), raw).document
 
 
 def _tell(console: Console, settings: Settings, event: Event, before: Document | None, now: Document | None) -> None:
