@@ -21,7 +21,7 @@ from streamer.learning.retriever.histories import (
     Met,
     action_of,
 )
-from streamer.profile import Profile, Rules
+from streamer.profile import Profile, Rules, lived
 from streamer.profile.labels import Example
 from streamer.serving.candidate import Candidate
 from streamer.serving.rules import AvoidList
@@ -107,7 +107,8 @@ def study_of(source: Source, settings: Settings, report: Callable[[], None] = la
     items = catalogue_of(source.items)
     index = {name: number for number, name in enumerate(items.content_ids) if name}
     constants = Rules(settings)  # strangers count in halves, too: places are those of all people
-    even, odd = rates((Life(each.user_id, each.before, _sealed_ms(each.before, constants)) for each in people), settings)
+    lives = (Life(each.user_id, each.before, _sealed_ms(each.before, constants)) for each in people)
+    even, odd = rates(lives, settings)
     told: list[list[Example]] = []
     cases: list[Case] = []
     for place, person in enumerate(people):
@@ -155,13 +156,7 @@ def _sums(examples: Iterable[Example], index: dict[str, int]) -> dict[int, float
 
 
 def _read(user_id: str, events: Sequence[Event], rules: Rules) -> Profile:
-    profile = Profile(user_id, rules)
-    due: int | None = None
-    for event in events:
-        if due is not None and event.ts >= due:
-            profile.advance(event.ts)
-        profile.apply(event, event.ts)
-        due = profile.deadline()
+    profile = lived(user_id, events, rules)
     profile.advance(_sealed_ms(events, rules))
     return profile
 

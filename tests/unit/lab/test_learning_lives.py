@@ -80,8 +80,9 @@ def test_a_stranger_among_people_puts_nobody_into_the_other_half() -> None:
     items = [Candidate(f"{n}", None, (("gore", "cats")[n % 2],), 60.0) for n in range(12)]
     people = [divided(n) for n in range(1, 100)]
     stranger, silent = (Person("u00", before, []) for before in ([], [seen("11", 0)]))
+    all_count = Settings(population_share=1)
     beside_stranger, beside_silent = (
-        study_of(Source([first, *people], items), Settings(population_share=1)).cases[1:] for first in (stranger, silent)
+        study_of(Source([first, *people], items), all_count).cases[1:] for first in (stranger, silent)
     )
     assert 0 < beside_silent[1].penalties[11] < 1
     for one, other in zip(beside_stranger, beside_silent, strict=True):
