@@ -51,7 +51,7 @@ def closed_loop(
     Every arm runs in the same towns with the same chance, so arms differ by what they show. Some minutes on two cores.
     It is a simulation, whose people do what they were written to do.
     """
-    require_extra("implicit", "jax", "flax", "optax")
+    require_extra("pyarrow", "implicit", "jax", "flax", "optax")
     from rich.console import Console
 
     from lab.closed_loop.town import Plan

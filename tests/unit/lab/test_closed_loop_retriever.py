@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from lab.closed_loop.recommender import Learns, Row
 from lab.closed_loop.sequence import Retrained, items_of
 from lab.closed_loop.town import Plan, Town
 
+pytestmark = pytest.mark.training
 TOWN = Town(Plan(users=12, days=9, items=60, seed=3))
 LIKED, DISPUTED = 5, 6
 

@@ -11,10 +11,10 @@ from lab.learning.sources import world
 from streamer.learning.retriever.options import Options
 from streamer.settings import Settings
 
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]  # compiling takes long on a machine that others use, too
 TINY = Options(width=8, blocks=1, heads=1, length=8, steps=3, batch=8, targets=32)
 
 
-@pytest.mark.timeout(900)  # compiling takes long on a machine that others use, too
 def test_the_retriever_ranks_the_whole_catalogue_for_everybody_and_not_what_they_met() -> None:
     study = study_of(world("feed", 8, 1), Settings())
     found = {each.name: each for each in ranked(study, ["none", "exclusion", "loss"], 0, TINY, lambda _: None)}
