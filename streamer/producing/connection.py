@@ -152,13 +152,17 @@ class Cluster:
         """
         return self._again(coordinators.membership, self._client, group)
 
-    def committed(self, group: str) -> dict[tuple[str, int], int]:
+    def committed(self, group: str, partitions: Iterable[tuple[str, int]] | None = None) -> dict[tuple[str, int], int]:
         """The offsets that a group goes on from, by topic and partition; those without one are left out.
+
+        Args:
+            group: its name.
+            partitions: of which; None: of all, of which the embedded broker tells none.
 
         Raises:
             GroupAuthorizationFailedError: this client may not know.
         """
-        return self._again(coordinators.committed, self._client, group)
+        return self._again(coordinators.committed, self._client, group, partitions)
 
     def ask(self, request: object, broker: int | None = None) -> Any:
         """The answer to one request of Kafka's protocol, as one broker gives it, whatever it is.

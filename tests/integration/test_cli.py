@@ -207,7 +207,7 @@ def test_explain_of_an_unknown_user_says_so(settings: Settings) -> None:
 def test_check_is_content_with_a_working_deployment(settings: Settings) -> None:
     assert run(settings, "topics", "create").exit_code == 0
     result = run(settings, "check")
-    assert (result.exit_code, result.output.count("✓"), "✗" in result.output) == (0, 7, False)
+    assert (result.exit_code, result.output.count("✓"), "✗" in result.output) == (0, 8, False)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -66,7 +66,12 @@ def test_events_sent_over_http_are_in_the_list_the_scores_the_words_and_gone_whe
     ).json()["users"]
     assert [(each["source"], each["order"]) for each in many] == [("user", [2]), ("none", [0, 1, 2])]
 
-    told = http.get(f"{path}/explain", params={"value": "yoga"}).json()
+    def words() -> dict[str, Any]:
+        found: dict[str, Any] = http.get(f"{path}/explain", params={"value": "yoga"}).json()
+        return found
+
+    wait_for("workers have saved it", lambda: bool(words()["asked"]), None)
+    told = words()
     assert {(each["target"], each["effect"]) for each in told["entries"]} == {
         ("tag yoga", "excluded"),
         ("creator k", "excluded"),

@@ -53,7 +53,7 @@ def wait_for_effect(
     ]
     for group, place, missing in steps:
         end = cluster.ends([place])[place]
-        while cluster.committed(group).get(place, 0) < end:
+        while cluster.committed(group, [place]).get(place, 0) < end:
             if (now := read()) != before:
                 return Effect(now, "")
             if time.monotonic() >= deadline:

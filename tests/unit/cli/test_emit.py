@@ -84,10 +84,10 @@ class Groups:
     def ends(self, partitions: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
         return {place: self._ends[place[0]] for place in partitions}
 
-    def committed(self, group: str) -> dict[tuple[str, int], int]:
+    def committed(self, group: str, partitions: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
         if group != self._still:
             self._read[group] = self._read.get(group, -1) + 1
-        return {(topic, 0): self._read[group] for topic in self._ends if group in self._read}
+        return {place: self._read[group] for place in partitions if group in self._read}
 
 
 def waited(groups: Groups, lists: list[Document | None], timeout: float = 30.0) -> tuple[Document | None, str]:
