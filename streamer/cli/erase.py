@@ -135,15 +135,8 @@ def _left_in_redis(before: _Seen, now: _Seen, tombstone: Position | None) -> lis
 
 
 def _tell_rest(settings: Settings) -> None:
-    topics = settings.topics
-    typer.echo(
-        f"{topics.state} and {topics.avoid_lists}: marked as deleted, "
-        "gone from disk when Kafka compacts, within a day\n"
-        f"{topics.journal}: void at once, gone from disk a day after the workers have deleted its beginning\n"
-        f"{', '.join(topics.sources)}: the user's events stay there, unread, until {settings.retention_days} days old\n"
-        f"{topics.rejects}: what was refused of them, likewise"
-    )
-    if settings.labels:
-        typer.echo(f"{topics.labels}: readers are told to forget the user; what is there goes likewise")
-    if settings.population:
-        typer.echo(f"{topics.population}, {topics.totals}: sums over all users, which say nothing of anybody, stay")
+    from streamer.producing.remains import remains
+
+    typer.echo("what is left of before, and until when:")
+    for place, text in remains(settings, wall_ms()):
+        typer.echo(f"  {place:<10}  {text}")

@@ -40,7 +40,8 @@ SIZE: Final = "max.message.bytes"
 def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     """Every topic and its configs.
 
-    Source topics, erasures, rejects and labels (if they are on) keep records for ``retention_days``. The avoid lists
+    Source topics, erasures, rejects and labels (if they are on) keep records for ``retention_days``, and a day more at
+    most, as they are deleted by segments. The avoid lists
     and the workers' state are compacted: the newest value per key stays. Their deletions stay readable for
     ``retention_days``, so that a publisher that was away that long still learns of them, and what a newer record
     replaced is gone from disk after a day at most, so that erasing a user erases. Batches may be large: all of a
@@ -55,7 +56,7 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     Where there are three replicas, two must have a record before it counts as written.
     """
     retention = str(settings.retention_days * DAY_MS)
-    events = {"cleanup.policy": "delete", "retention.ms": retention}
+    events = {"cleanup.policy": "delete", "retention.ms": retention, "segment.ms": str(DAY_MS)}
     sources = {**events, DATED: BY_BROKER}
     newest = {
         "cleanup.policy": "compact",

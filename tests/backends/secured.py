@@ -7,7 +7,7 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import trustme
 from cryptography.hazmat.primitives.serialization import (
@@ -64,17 +64,26 @@ class SecuredKafka:
         """The address at which a protocol is spoken."""
         return f"127.0.0.1:{self._ports[protocol]}"
 
-    def as_user(self, settings: Settings, user: str, **more: object) -> Settings:
-        """These settings for one who comes in by a password, without TLS.
+    def as_user(
+        self,
+        settings: Settings,
+        user: str,
+        protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_PLAINTEXT",
+        **more: object,
+    ) -> Settings:
+        """These settings for one who comes in by a password.
 
         Args:
+            protocol: with or without TLS.
             more: other settings.
         """
+        ca = {"ssl_ca": self.ca} if protocol == "SASL_SSL" else {}
         return Settings(
             **{  # type: ignore[arg-type]
                 **settings.model_dump(exclude_unset=True),
-                "brokers": self.door("SASL_PLAINTEXT"),
-                "security_protocol": "SASL_PLAINTEXT",
+                **ca,
+                "brokers": self.door(protocol),
+                "security_protocol": protocol,
                 "sasl_username": user,
                 "sasl_password": PASSWORDS[user],
                 **more,
