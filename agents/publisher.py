@@ -7,6 +7,7 @@ agents of the app go on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable
 from typing import Final, cast
@@ -22,6 +23,9 @@ from streamer.engine.metrics import Metrics
 from streamer.errors import RedisReason, RedisUnavailable, StateCorrupt
 from streamer.settings import Settings
 from streamer.sinks import AvoidListWriter, Outbox, Update
+from streamer.sinks.address import RedisAddress
+from streamer.sinks.keys import Keys
+from streamer.sinks.trial import oddities
 
 log: Final = logging.getLogger(__name__)
 
@@ -46,6 +50,7 @@ class Publisher:
         self._outbox_of = Outbox(settings.topics.avoid_lists, owner)
         self._metrics = metrics
         self._stop = asyncio.Event()
+        self._odd_told = False
         self._writer: AvoidListWriter | None = None
         self._restoring: Restoring | None = None
         self._consumer: BatchConsumer | None = None
@@ -97,9 +102,20 @@ class Publisher:
 
     async def look_for_losses(self) -> None:
         """Looks whether Redis still has what it was given; to be called now and then."""
+        if not self._odd_told:
+            await self._tell_oddities()
         if self._restoring is not None and self._consumer is not None:
             found = {tp.partition: await self._consumer.position(tp) for tp in self._outbox()}
             await self._restoring.look({partition: at for partition, at in found.items() if at is not None})
+
+    async def _tell_oddities(self) -> None:
+        """Says once what may lose lists some day."""
+        settings = self._settings
+        address, keys = RedisAddress(settings.redis_url, settings.redis_timeout), Keys(settings.redis_prefix)
+        with contextlib.suppress(RedisUnavailable):
+            for each in await asyncio.to_thread(lambda: list(oddities(address, keys, settings.topics.avoid_lists))):
+                log.warning("Redis at %s: %s", address, each)
+            self._odd_told = True
 
     def _updates(self, records: Iterable[tuple[int, Record]]) -> Iterable[Update]:
         for partition, record in records:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from streamer.sinks.address import RedisAddress
 from streamer.sinks.connection import CLIENT_ERRORS, SyncClient, cause_of
@@ -88,16 +89,21 @@ def oddities(address: RedisAddress, keys: Keys, topic: str) -> Iterator[str]:
         address: where Redis is.
         keys: the deployment's.
         topic: its outbox.
+
+    Raises:
+        RedisUnavailable: it does not answer.
     """
     try:
         with address.connect() as client:
-            yield from _strangers(client, keys, topic)
-            yield from eviction(_policies(client))
-    except CLIENT_ERRORS:
-        return
+            with contextlib.suppress(NoPermissionError):
+                yield from _strangers(client, keys, topic)
+            with contextlib.suppress(NoPermissionError):
+                yield from _eviction(_policies(client))
+    except CLIENT_ERRORS as error:
+        raise address.unavailable(error) from error
 
 
-def eviction(policies: Iterable[str]) -> Iterator[str]:
+def _eviction(policies: Iterable[str]) -> Iterator[str]:
     """What it means for lists that Redis, when it is full, does by these policies."""
     for policy in sorted(set(policies)):
         if policy.startswith("allkeys"):

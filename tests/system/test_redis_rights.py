@@ -25,9 +25,9 @@ from tests.backends.redis import RedisServer
 
 
 @pytest.fixture
-def server() -> Iterator[RedisServer]:
+def server(redis_program: str) -> Iterator[RedisServer]:
     """One of our own, whose settings are spoilt here."""
-    with RedisServer() as found:
+    with RedisServer(program=redis_program) as found:
         yield found
 
 
