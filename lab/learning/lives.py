@@ -68,6 +68,7 @@ class Case(NamedTuple):
         met: items in it, which are not recommended again.
         refused_before: those of them whose weights add up to less than 0.
         wanted, refused: items met after the split for the first time: those of weight above 0, and those below.
+        disliked: those of the refused that the user said so of; the others were abandoned.
         penalties: (items,), what the avoid list makes of each item's relevance, read as soon as all sessions before the
             split have sealed; that of no item is 0.
         truth: if it is known; (items,) as well.
@@ -79,6 +80,7 @@ class Case(NamedTuple):
     refused_before: frozenset[int]
     wanted: frozenset[int]
     refused: frozenset[int]
+    disliked: frozenset[int]
     penalties: Floats
     truth: Truth | None
 
@@ -117,7 +119,9 @@ def study_of(source: Source, settings: Settings, report: Callable[[], None] = la
         told.append(learned)
         state = [_met(each) for each in learned]
         met = _sums(learned, index)
-        later = {item: weight for item, weight in _sums(_later(person, rules), index).items() if item not in met}
+        then = _later(person, rules)
+        later = {item: weight for item, weight in _sums(then, index).items() if item not in met}
+        refused = frozenset(item for item, weight in later.items() if weight < 0)
         cases.append(
             Case(
                 person.user_id,
@@ -125,7 +129,8 @@ def study_of(source: Source, settings: Settings, report: Callable[[], None] = la
                 frozenset(met),
                 frozenset(item for item, weight in met.items() if weight < 0),
                 frozenset(item for item, weight in later.items() if weight > 0),
-                frozenset(item for item, weight in later.items() if weight < 0),
+                refused,
+                refused & {index[each.content_id] for each in then if _met(each).action == "disliked"},
                 penalties,
                 person.truth,
             )

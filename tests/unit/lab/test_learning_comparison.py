@@ -60,7 +60,9 @@ def test_probabilities_and_ndcg_are_divided_by_those_of_the_first(monkeypatch: p
     assert of.group is not None
     rows = {row.label: row for row in of.group.rows}
     ratios = {name: figure.value for name, figure in rows["loss"].figures.items() if name.startswith("ratio.")}
-    assert ratios == pytest.approx({"ratio.ndcg": 1 / np.log2(3), "ratio.refused": 0.25, "ratio.wanted": 0.5})
+    assert ratios == pytest.approx(
+        {"ratio.ndcg": 1 / np.log2(3), "ratio.refused": 0.25, "ratio.disliked": 0.25, "ratio.wanted": 0.5}
+    )
     assert tables(of).tables[-1].title == "divided by those of none"
 
 

@@ -39,12 +39,13 @@ def seen(content_id: str, minute: int) -> Event:
 
 def test_a_study_has_histories_before_the_split_and_what_was_new_after_it() -> None:
     before = [play("a", 0, 60), seen("c", 1), no("b", 2)]
-    after = [play("a", 600, 60), play("c", 601, 60), no("d", 602), seen("e", 603)]
+    after = [play("a", 600, 60), play("c", 601, 60), no("d", 602), play("e", 603, 1)]
     study = study_of(Source([Person("u", before, after)], ITEMS), Settings())
     (case,) = study.cases
     assert [(met.content_id, met.action) for met in case.state] == [("a", "engaged"), ("b", "disliked")]
-    a, b, c, d = range(1, 5)
-    assert (case.met, case.refused_before, case.wanted, case.refused) == ({a, b}, {b}, {c}, {d})
+    a, b, c, d, e = range(1, 6)
+    assert (case.met, case.refused_before, case.wanted, case.refused) == ({a, b}, {b}, {c}, {d, e})
+    assert case.disliked == {d}  # e was abandoned
     assert case.penalties.tolist() == [0, 1, 0, 1, 1, 1]  # blocked, and no item at all
     assert study.histories.item.tolist() == [a, b]
     assert [met[:2] for met in study.histories.of(0)] == [met[:2] for met in case.state]

@@ -159,7 +159,8 @@ def ndcgs(of: RetrieverRecommender) -> list[float]:
     for (before, after), scores in zip(lives, of.scores_of([met(*before) for before, _ in lives]), strict=True):
         known = frozenset(index[word[1:]] for word in before)
         wanted = frozenset(index[word[1:]] for word in after if word[0] == "+") - known
-        case = Case("u", [], known, frozenset(), wanted, frozenset(), np.ones(len(index), np.float32), None)
+        none: frozenset[int] = frozenset()
+        case = Case("u", [], known, none, wanted, none, none, np.ones(len(index), np.float32), None)
         ndcg = judge(case, top(np.exp(scores), known), [frozenset()] * len(index))["ndcg"]
         found += [ndcg.amount] * int(ndcg.of)
     return found
