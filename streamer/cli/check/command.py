@@ -62,7 +62,7 @@ def check(
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    from streamer.errors import BrokerUnavailable
+    from streamer.errors import BrokerUnavailable, RedisUnavailable
     from streamer.producing.outbox import outbox_of
     from streamer.sinks import trial
     from streamer.sinks.address import RedisAddress
