@@ -52,7 +52,7 @@ def test_a_package_that_is_not_there_is_told_with_what_brings_it(monkeypatch: py
     assert "pyarrow, which learning needs, is not installed: run  pip install 'streamer[train]'" in told
 
 
-@pytest.mark.parametrize("asked", [("--world", "moon"), ("--contender", "oracle"), ("--dataset", "netflix")])
+@pytest.mark.parametrize("asked", [("--world", "moon"), ("--contender", "seer"), ("--dataset", "netflix")])
 def test_what_is_not_known_is_told_with_what_is(asked: tuple[str, str]) -> None:
     result = learning(*asked)
     assert (result.exit_code, "is none of" in result.stderr) == (2, True)
