@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from streamer.cli.options import options_of
+from streamer.cli.options import as_text, options_of
 from streamer.clock import wall_ms
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def install(app: typer.Typer) -> None:
 
 def erase(
     ctx: typer.Context,
-    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.", callback=as_text)],
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is done; 0: do not wait.")] = 30.0,
 ) -> None:
     """Delete everything known of a user up to now. Waits until state, journal, outbox and Redis have let go."""

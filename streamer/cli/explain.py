@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamer.cli.options import options_of
+from streamer.cli.options import as_text, options_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def install(app: typer.Typer) -> None:
 
 def explain(
     ctx: typer.Context,
-    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.", callback=as_text)],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="A tag, a creator id, a content id, or 'duration'.")],
     kind: Annotated[
         str | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streamer.cli.options import options_of
+from streamer.cli.options import as_text, options_of
 from streamer.clock import wall_ms
 from streamer.explaining.words import moment
 
@@ -22,8 +22,10 @@ _SHOWN: Final = 400
 """Signs of a value that are shown."""
 
 Code = Annotated[str | None, typer.Option("--code", help="Only those with this code, as wrong_partition.")]
-Topic = Annotated[str | None, typer.Option("--topic", help="Only those of this topic, without topic_prefix.")]
-User = Annotated[str | None, typer.Option("--user", help="Only those of this user.")]
+Topic = Annotated[
+    str | None, typer.Option("--topic", callback=as_text, help="Only those of this topic, without topic_prefix.")
+]
+User = Annotated[str | None, typer.Option("--user", callback=as_text, help="Only those of this user.")]
 Hours = Annotated[float | None, typer.Option("--hours", min=0, help="Only those of the last hours; default: all.")]
 
 

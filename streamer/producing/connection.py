@@ -25,7 +25,7 @@ from streamer.engine.kafka.connecting import bootstrap
 from streamer.engine.kafka.connecting.security import Security
 from streamer.producing import coordinators
 from streamer.producing.coordinators import Membership
-from streamer.producing.reaching import Heard, reach, unusable
+from streamer.producing.reaching import Heard, ensure_reachable, reach, unusable
 from streamer.settings import Settings
 
 PROTOCOL: Final = (2, 3)
@@ -217,6 +217,9 @@ def connect(settings: Settings) -> Iterator[Cluster]:
         )
         yield Cluster(client, settings.broker_timeout)
     except KafkaError as error:
+        if isinstance(error, _PASSING) and client is not None:
+            named = [f"{broker.host}:{broker.port}" for broker in client._manager.cluster.brokers()]  # noqa: SLF001
+            ensure_reachable(settings, security, named)
         raise unusable(settings, error, heard) from error
     finally:
         log.removeHandler(heard)
