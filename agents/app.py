@@ -17,6 +17,7 @@ from streamer.engine.worker import Engine
 from streamer.errors import SettingsError, StreamerError, TopicsError
 from streamer.producing import groups, topics
 from streamer.producing.acls import Process
+from streamer.producing.outbox import outbox_of
 from streamer.settings import Settings
 
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -35,22 +36,32 @@ def build_worker(settings: Settings) -> BatchApp:
     return app
 
 
-def build_publisher(settings: Settings) -> BatchApp:
-    """The app of a publisher: brings the outbox to Redis. A group of its own, so that Redis never stalls a worker."""
+def build_publisher(settings: Settings, owner: str) -> BatchApp:
+    """The app of a publisher: brings the outbox to Redis. A group of its own, so that Redis never stalls a worker.
+
+    Args:
+        settings: the deployment's.
+        owner: the outbox and its cluster (:func:`streamer.producing.outbox.outbox_of`).
+    """
     app = create_app(settings.publisher_group, settings)
     metrics = Metrics()
-    app.attached = publisher.install(app, settings, metrics)
+    app.attached = publisher.install(app, settings, metrics, owner)
     app.watchdog = Watchdog(settings, metrics)
     rejects.install(app, settings, metrics)
     metrics.serve(settings.metrics_host, settings.metrics_port)
     return app
 
 
-def build_population(settings: Settings) -> BatchApp:
-    """The app of a population agent: adds up what the workers' seals say. One process at a time does, others wait."""
+def build_population(settings: Settings, owner: str) -> BatchApp:
+    """The app of a population agent: adds up what the workers' seals say. One process at a time does, others wait.
+
+    Args:
+        settings: the deployment's.
+        owner: as that of :func:`build_publisher`.
+    """
     app = create_app(settings.population_group, settings)
     metrics = Metrics()
-    app.attached = population.install(app, settings, metrics, Aggregator(settings, metrics, app.crash))
+    app.attached = population.install(app, settings, metrics, Aggregator(settings, metrics, app.crash), owner)
     app.watchdog = Watchdog(settings, metrics)
     metrics.serve(settings.metrics_host, settings.metrics_port)
     return app
@@ -77,7 +88,7 @@ def run_publisher(settings: Settings) -> int:
         TopicsError: topics are missing or do not fit together, or another deployment uses the group.
     """
     _ensure_topics(settings, settings.publisher_group, "publisher")
-    return _run(build_publisher(settings))
+    return _run(build_publisher(settings, outbox_of(settings)))
 
 
 def run_population(settings: Settings) -> int:
@@ -92,7 +103,7 @@ def run_population(settings: Settings) -> int:
     if not settings.population:
         raise SettingsError(["population: it is off, so there is nothing to add up; set it to true, also for workers"])
     _ensure_topics(settings, settings.population_group, "population")
-    return _run(build_population(settings))
+    return _run(build_population(settings, outbox_of(settings)))
 
 
 def _ensure_topics(settings: Settings, group: str, process: Process) -> None:

@@ -23,9 +23,17 @@ log = logging.getLogger(__name__)
 
 
 class PopulationAgent:
-    """The aggregator, and Redis after it."""
+    """The aggregator, and Redis after it.
 
-    def __init__(self, settings: Settings, metrics: Metrics, aggregator: Aggregator) -> None:
+    Args:
+        settings: the deployment's.
+        metrics: where to count.
+        aggregator: adds up.
+        owner: the outbox and its cluster (:func:`streamer.producing.outbox.outbox_of`).
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, aggregator: Aggregator, owner: str) -> None:
+        self._owner = owner
         self._settings = settings
         self._metrics = metrics
         self._aggregator = aggregator
@@ -33,7 +41,10 @@ class PopulationAgent:
 
     async def start(self, consumer: BatchConsumer) -> None:
         """Opens Redis, which may be away, and Kafka, which may not."""
-        self._writer = PopulationWriter(self._settings.redis_url, timeout=self._settings.redis_timeout)
+        settings = self._settings
+        self._writer = PopulationWriter(
+            settings.redis_url, timeout=settings.redis_timeout, prefix=settings.redis_prefix, owner=self._owner
+        )
         await self._aggregator.start(consumer)
 
     async def stop(self) -> None:
@@ -53,7 +64,7 @@ class PopulationAgent:
         try:
             written = await self._writer.write(figures_of(*announced))
         except RedisUnavailable as error:
-            self._metrics.redis_errors.inc()
+            self._metrics.redis_errors.labels(error.reason).inc()
             log.warning("the population's figures wait for Redis until the next round: %s", error)
         else:
             if written is None:
@@ -61,9 +72,11 @@ class PopulationAgent:
             self._metrics.redis_writes.labels("figures").inc(written or 0)
 
 
-def install(app: faust.App, settings: Settings, metrics: Metrics, aggregator: Aggregator) -> PopulationAgent:
+def install(
+    app: faust.App, settings: Settings, metrics: Metrics, aggregator: Aggregator, owner: str
+) -> PopulationAgent:
     """Adds the agent and its rounds to the app."""
-    agent = PopulationAgent(settings, metrics, aggregator)
+    agent = PopulationAgent(settings, metrics, aggregator, owner)
 
     async def count(stream: StreamT[Delivery]) -> None:
         async for delivery in deliveries(stream):

@@ -7,6 +7,7 @@ agents of the app go on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable
 from typing import Final, cast
@@ -19,9 +20,12 @@ from streamer.clock import wall_ms
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.transport import BatchConsumer, Delivery, deliveries
 from streamer.engine.metrics import Metrics
-from streamer.errors import RedisUnavailable, StateCorrupt
+from streamer.errors import RedisReason, RedisUnavailable, StateCorrupt
 from streamer.settings import Settings
-from streamer.sinks import AvoidListWriter, Update
+from streamer.sinks import AvoidListWriter, Outbox, Update
+from streamer.sinks.address import RedisAddress
+from streamer.sinks.keys import Keys
+from streamer.sinks.trial import oddities
 
 log: Final = logging.getLogger(__name__)
 
@@ -33,12 +37,20 @@ _LOOK_S: Final = 5.0
 
 
 class Publisher:
-    """Writes what comes of the outbox to Redis."""
+    """Writes what comes of the outbox to Redis.
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    Args:
+        settings: the deployment's.
+        metrics: where to count.
+        owner: the outbox and its cluster (:func:`streamer.producing.outbox.outbox_of`).
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, owner: str) -> None:
         self._settings = settings
+        self._outbox_of = Outbox(settings.topics.avoid_lists, owner)
         self._metrics = metrics
         self._stop = asyncio.Event()
+        self._odd_told = False
         self._writer: AvoidListWriter | None = None
         self._restoring: Restoring | None = None
         self._consumer: BatchConsumer | None = None
@@ -46,7 +58,13 @@ class Publisher:
     async def start(self, consumer: BatchConsumer) -> None:
         """Opens Redis; a Redis that is away is waited for, not an error."""
         settings = self._settings
-        self._writer = AvoidListWriter(settings.redis_url, timeout=settings.redis_timeout, clock=settings.clock)
+        self._writer = AvoidListWriter(
+            settings.redis_url,
+            timeout=settings.redis_timeout,
+            clock=settings.clock,
+            prefix=settings.redis_prefix,
+            outbox=self._outbox_of,
+        )
         self._restoring = Restoring(settings, self._metrics, self._writer)
         self._consumer = consumer
         consumer.before_revoked = self._before_revoked
@@ -66,8 +84,12 @@ class Publisher:
         """Writes all of it, however long Redis is away. Returns False if told to stop before it was written."""
         records = [(tp.partition, record) for tp, batch in delivery.items() for record in batch]
         assert self._writer is not None
+        assert self._restoring is not None
+        spans = self._restoring.spans_of(records)
         try:
-            written = await self._writer.write_until_done(list(self._updates(records)), self._stop, on_error=self._away)
+            written = await self._writer.write_until_done(
+                list(self._updates(records)), self._stop, spans=spans, on_error=self._away
+            )
         except RedisUnavailable:
             log.warning("stopped while Redis is away: %d records will be written by the next publisher", len(records))
             return False
@@ -75,15 +97,25 @@ class Publisher:
         for result in ("applied", "stale", "coalesced", "reserved"):
             self._metrics.redis_writes.labels(result).inc(getattr(written, result))
         self._observe_freshness(record for _, record in records)
-        assert self._restoring is not None
-        await self._restoring.written(records)
+        self._restoring.written(spans, written.missing)
         return True
 
     async def look_for_losses(self) -> None:
         """Looks whether Redis still has what it was given; to be called now and then."""
+        if not self._odd_told:
+            await self._tell_oddities()
         if self._restoring is not None and self._consumer is not None:
             found = {tp.partition: await self._consumer.position(tp) for tp in self._outbox()}
             await self._restoring.look({partition: at for partition, at in found.items() if at is not None})
+
+    async def _tell_oddities(self) -> None:
+        """Says once what may lose lists some day."""
+        settings = self._settings
+        address, keys = RedisAddress(settings.redis_url, settings.redis_timeout), Keys(settings.redis_prefix)
+        with contextlib.suppress(RedisUnavailable):
+            for each in await asyncio.to_thread(lambda: list(oddities(address, keys, settings.topics.avoid_lists))):
+                log.warning("Redis at %s: %s", address, each)
+            self._odd_told = True
 
     def _updates(self, records: Iterable[tuple[int, Record]]) -> Iterable[Update]:
         for partition, record in records:
@@ -104,8 +136,8 @@ class Publisher:
         assert self._consumer is not None
         return [tp for tp in self._consumer.assignment() if tp.topic == self._settings.topics.avoid_lists]
 
-    def _away(self) -> None:
-        self._metrics.redis_errors.inc()
+    def _away(self, reason: RedisReason) -> None:
+        self._metrics.redis_errors.labels(reason).inc()
         assert self._consumer is not None
         for tp in self._outbox():
             self._consumer.hold(tp)
@@ -122,9 +154,9 @@ class Publisher:
         await self._consumer.commit()
 
 
-def install(app: faust.App, settings: Settings, metrics: Metrics) -> Publisher:
+def install(app: faust.App, settings: Settings, metrics: Metrics, owner: str) -> Publisher:
     """Adds the agent to the app."""
-    publisher = Publisher(settings, metrics)
+    publisher = Publisher(settings, metrics, owner)
 
     async def publish(stream: StreamT[Delivery]) -> None:
         async for delivery in deliveries(stream):

@@ -11,10 +11,11 @@ from typing import Final
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import scan
 from streamer.engine.metrics import Metrics
-from streamer.errors import BrokerUnavailable, RedisUnavailable, StateCorrupt
+from streamer.engine.state.position import term_of
+from streamer.errors import BrokerUnavailable, RedisShared, RedisUnavailable, StateCorrupt
 from streamer.settings import Settings
 from streamer.sinks import AvoidListWriter, Update
-from streamer.sinks.markers import OutboxMarkers, Span
+from streamer.sinks.markers import Span
 
 log: Final = logging.getLogger(__name__)
 
@@ -32,18 +33,28 @@ class Restoring:
         self._settings = settings
         self._metrics = metrics
         self._writer = writer
-        self._markers = OutboxMarkers(settings.redis_url, settings.topics.avoid_lists, timeout=settings.redis_timeout)
         self._ends: dict[int, int] = {}
+        self._terms: dict[int, int] = {}
         self._under_way: dict[int, asyncio.Task[None]] = {}
 
-    async def written(self, records: Iterable[tuple[int, Record]]) -> None:
-        """Redis has these records of the outbox, of any partitions, each partition's in order."""
+    def spans_of(self, records: Iterable[tuple[int, Record]]) -> dict[int, Span]:
+        """What is to be noted with these records of the outbox, of any partitions, each partition's in order."""
         spans: dict[int, Span] = {}
         for partition, record in records:
+            term = max(self._terms.get(partition, 0), term_of(record.headers))
+            self._terms[partition] = term
             begin = spans[partition].begin if partition in spans else self._ends.get(partition, record.offset)
-            spans[partition] = Span(min(begin, record.offset), record.offset + 1)
+            spans[partition] = Span(min(begin, record.offset), record.offset + 1, term)
+        return spans
+
+    def written(self, spans: Mapping[int, Span], missing: Mapping[int, Span]) -> None:
+        """Redis has these records.
+
+        Args:
+            missing: by partition what it turned out to have lost before them.
+        """
         self._ends.update({partition: span.end for partition, span in spans.items()})
-        await self._look(spans)
+        self._begin(missing)
 
     async def look(self, positions: Mapping[int, int]) -> None:
         """Looks whether Redis still has what was written; to be called now and then.
@@ -52,7 +63,14 @@ class Restoring:
             positions: by partition where this process has begun to read, for those it has written nothing of yet.
         """
         self._ends = {partition: self._ends.get(partition, position) for partition, position in positions.items()}
-        await self._look({partition: Span(end, end) for partition, end in self._ends.items()})
+        spans = {partition: Span(end, end, self._terms.get(partition, 0)) for partition, end in self._ends.items()}
+        try:
+            self._begin(await self._writer.look(spans))
+        except RedisUnavailable as error:
+            log.log(
+                logging.WARNING if isinstance(error, RedisShared) else logging.DEBUG,
+                "whether Redis has lost anything is asked again: %s", error,
+            )  # fmt: skip
 
     async def close(self) -> None:
         """Gives up what is under way; the next publisher finds it missing."""
@@ -60,19 +78,13 @@ class Restoring:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._markers.close()
 
     def forget(self) -> None:
         """The partitions are another's from now on."""
-        self._ends = {}
+        self._ends, self._terms = {}, {}
 
-    async def _look(self, spans: Mapping[int, Span]) -> None:
-        try:
-            lost = await self._markers.advance(spans)
-        except RedisUnavailable as error:
-            log.debug("whether Redis has lost anything is asked again: %s", error)
-            return
-        for partition, span in lost.items():
+    def _begin(self, missing: Mapping[int, Span]) -> None:
+        for partition, span in missing.items():
             if partition not in self._under_way:
                 task = asyncio.create_task(self._restore(partition, span))
                 self._under_way[partition] = task
@@ -90,13 +102,15 @@ class Restoring:
             partition,
             lost.begin,
         )
+        term = 0
         try:
             async for scanned in scan(self._settings, self._settings.topics.avoid_lists, {partition: lost.begin}):
-                await self._writer.write(self._updates(partition, scanned.records))
+                updates = self._updates(partition, scanned.records)
                 if scanned.records:
-                    end = scanned.records[-1].offset + 1
-                    await self._markers.advance({partition: Span(lost.begin, end)})
-            await self._markers.advance({partition: Span(lost.begin, lost.end)})
+                    term = max(term, *(term_of(record.headers) for record in scanned.records))
+                    span = Span(lost.begin, scanned.records[-1].offset + 1, term)
+                    await self._writer.write(updates, {partition: span})
+            await self._writer.look({partition: lost._replace(term=term)})
         except (BrokerUnavailable, RedisUnavailable) as error:
             log.warning("they are looked for again soon: %s", error)
         else:

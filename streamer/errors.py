@@ -7,6 +7,7 @@ StreamerError
 ├── Unavailable            something outside did not answer within its timeout
 │   ├── BrokerUnavailable
 │   └── RedisUnavailable
+│       └── RedisShared    another deployment writes there under the same keys
 ├── DeliveryError          the broker did not take an event
 ├── TopicsError            topics are missing, or their partitions or policies do not fit together
 ├── TakenOver              another worker owns the partitions that this one believed to own
@@ -94,8 +95,23 @@ class BrokerUnavailable(Unavailable):
     """No Kafka broker answered."""
 
 
+RedisReason = Literal["away", "slow", "loading", "replica", "full", "denied", "shared", "refused"]
+"""Why Redis did not do as asked."""
+
+
 class RedisUnavailable(Unavailable):
-    """Redis did not answer."""
+    """Redis did not answer, or not as it should. ``reason`` is why, in a word."""
+
+    def __init__(self, message: str, reason: RedisReason = "away") -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class RedisShared(RedisUnavailable):
+    """Another deployment writes to the same keys."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "shared")
 
 
 class DeliveryError(StreamerError):

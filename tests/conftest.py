@@ -26,9 +26,11 @@ from typing import TypeVar
 
 import hypothesis
 import pytest
+from redis import Redis
 
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from streamer.settings import Settings
+from streamer.sinks.keys import Keys
 from tests.backends.choose import KAFKA_ADDRESS, REDIS_ADDRESS, Kafka, RealRedis, open_kafka, open_redis
 from tests.backends.ports import NotHere
 from tests.processes import Progress
@@ -39,11 +41,6 @@ hypothesis.settings.load_profile("streamer")
 
 T = TypeVar("T")
 _TIERS = ("system", "integration")
-_TRAIN = (
-    "test_closed_loop_retriever", "test_loss", "test_ranking", "test_responsiveness", "test_responsiveness_command",
-    "test_retriever", "test_train_command",
-)  # fmt: skip
-"""Modules whose tests train models, or compile what trains them."""
 _SYSTEM_HANGS_AFTER_S = 1200
 _ADDRESS = {name: os.environ.get(name) for name in (KAFKA_ADDRESS, REDIS_ADDRESS)}
 
@@ -54,8 +51,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         tier = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
         if tier in _TIERS:
             item.add_marker(tier)
-        if item.path.stem in _TRAIN:
-            item.add_marker("training")
         if tier == "system" and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_SYSTEM_HANGS_AFTER_S))
     items.sort(key=lambda item: item.get_closest_marker("slowest") is None)  # several processes then end together
@@ -104,10 +99,13 @@ def redis_server() -> Iterator[RealRedis]:
 
 @pytest.fixture(autouse=True)
 def _servers_up(request: pytest.FixtureRequest) -> None:
-    """Starts again what an earlier test killed."""
+    """Starts again what an earlier test killed; Redis is nobody's."""
     for name in ("kafka", "redis_server"):
         if name in request.fixturenames:
             request.getfixturevalue(name).start()
+    if "redis_server" in request.fixturenames:
+        with Redis.from_url(request.getfixturevalue("redis_server").url) as client:
+            client.delete(Keys().owner)
 
 
 @pytest.fixture

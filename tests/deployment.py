@@ -25,7 +25,7 @@ from streamer.scoring import document
 from streamer.scoring.document import Document
 from streamer.settings import Settings
 from streamer.sinks.address import RedisAddress
-from streamer.sinks.keys import document_key
+from streamer.sinks.keys import Keys
 
 _REDIS_S = 10.0
 NOW = 1_760_000_000_000
@@ -60,7 +60,7 @@ def city_of(prefix: str, users: int = 20, days: int = 4) -> list[tuple[str, Even
 def served(settings: Settings, users: Iterable[str]) -> dict[str, Document]:
     """The documents that Redis has of these users."""
     with RedisAddress(settings.redis_url, _REDIS_S).connect() as client:
-        found = {user: client.get(document_key(user)) for user in users}
+        found = {user: client.get(Keys(settings.redis_prefix).document(user)) for user in users}
     return {user: document.decode(raw) for user, raw in found.items() if raw is not None}
 
 
@@ -126,7 +126,7 @@ def wrong_anywhere(
     outbox = {user: raw for user, raw in newest_in_outbox(settings).items() if user not in strangers}
     saved = saved_documents(settings, strangers)
     with RedisAddress(settings.redis_url, _REDIS_S).connect() as client:
-        cached = {user: client.get(document_key(user)) for user in known | outbox.keys()}
+        cached = {user: client.get(Keys(settings.redis_prefix).document(user)) for user in known | outbox.keys()}
     found: dict[str, list[str]] = {}
     for user in sorted(known | outbox.keys() | saved.keys()):
         raw, true = outbox.get(user), truth.get(user)

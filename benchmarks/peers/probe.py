@@ -27,7 +27,7 @@ from streamer.producing import SignalProducer
 from streamer.producing.connection import open_producer
 from streamer.serving import AvoidListReader, Candidate
 from streamer.settings import load
-from streamer.sinks.keys import document_key
+from streamer.sinks.keys import Keys
 
 _POLL_S: Final = 0.0005
 _GIVE_UP_S: Final = 30.0
@@ -93,7 +93,7 @@ def probe(brokers: str, prefix: str, url: str, count: int, per_second: float) ->
         def send_both(user: str) -> None:
             now_ms = time.time_ns() // 1_000_000
             event = Dislike(user_id=user, ts=now_ms, action="dislike", content_id=_CONTENT)
-            found.send(document_key(user), partial(producer.send, event))
+            found.send(Keys().document(user), partial(producer.send, event))
             found.look_for(order.uniform(0.5, 1.5) / per_second / 2)
             key = _BARE + user
             found.send(key, partial(bare_producer.send, f"{prefix}bare", value, key.encode()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from lab.simulation.broker import Broker
@@ -10,6 +10,7 @@ from streamer.engine.kafka.records import Record
 from streamer.engine.state.position import Position
 from streamer.settings import Settings
 from streamer.sinks import AvoidListWriter, Update
+from streamer.sinks.markers import Span
 from streamer.testing.broker import PARTITION
 from streamer.testing.worker import finished
 
@@ -65,11 +66,17 @@ class Writer(AvoidListWriter):
         self.lives_for: int | None = None
         self._redis = redis
 
-    async def _run(self, updates: list[Update]) -> list[int | Exception]:
-        answers: list[int | Exception] = [self._redis.compare_and_set(update) for update in updates[: self.lives_for]]
+    async def _run(self, updates: list[Update], spans: Mapping[int, Span]) -> list[object]:
+        answers: list[object] = [self._redis.compare_and_set(update) for update in updates[: self.lives_for]]
         if self.lives_for is not None:
             raise Gone
         return answers
+
+    async def _hold(self) -> None:
+        """Nobody else writes here."""
+
+    async def _missing(self, spans: Mapping[int, Span], answers: Sequence[object]) -> Mapping[int, Span]:
+        return {}
 
 
 class Publishers:

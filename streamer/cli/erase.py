@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from streamer.engine.state.position import Position
     from streamer.settings import Settings
     from streamer.sinks.connection import SyncClient
+    from streamer.sinks.keys import Keys
 
 _POLL_S: Final = 0.2
 
@@ -49,11 +50,12 @@ def erase(
     from streamer.producing import SignalProducer
     from streamer.sinks.address import RedisAddress
     from streamer.sinks.connection import CLIENT_ERRORS
+    from streamer.sinks.keys import Keys
 
-    address = RedisAddress(settings.redis_url, settings.redis_timeout)
+    address, keys = RedisAddress(settings.redis_url, settings.redis_timeout), Keys(settings.redis_prefix)
     try:
         with address.connect() as client:
-            before = _seen(client, user)
+            before = _seen(client, keys, user)
             letting_go = LettingGo(settings, user)
             with SignalProducer(settings) as producer:
                 asyncio.run(_begin(settings, letting_go))
@@ -63,7 +65,9 @@ def erase(
             if timeout > 0:
 
                 def left() -> list[str]:
-                    return letting_go.left(now_ms) + _left_in_redis(before, _seen(client, user), letting_go.tombstone)
+                    return letting_go.left(now_ms) + _left_in_redis(
+                        before, _seen(client, keys, user), letting_go.tombstone
+                    )
 
                 _confirm(asyncio.run(_wait(settings, letting_go, left, timeout)), timeout, before.there)
     except CLIENT_ERRORS as error:
@@ -106,12 +110,15 @@ async def _wait(settings: Settings, letting_go: LettingGo, left: Callable[[], li
         return found
 
 
-def _seen(client: SyncClient, user: str) -> _Seen:
+def _seen(client: SyncClient, keys: Keys, user: str) -> _Seen:
     from streamer.engine.state.position import Position
-    from streamer.sinks.keys import document_key, guard_key
 
-    guard = client.get(guard_key(user))
-    return _Seen(bool(client.exists(document_key(user))), None if guard is None else Position.of_guard(guard))
+    guard = client.get(keys.guard(user))
+    try:
+        position = None if guard is None else Position.of_guard(guard)
+    except ValueError:  # it is nobody's guard: the next record of the outbox replaces it
+        position = None
+    return _Seen(bool(client.exists(keys.document(user))), position)
 
 
 def _left_in_redis(before: _Seen, now: _Seen, tombstone: Position | None) -> list[str]:

@@ -44,9 +44,9 @@ def inspect(
     from rich.console import Console
 
     from streamer.serving.lookup import read
-    from streamer.sinks.keys import document_key
+    from streamer.sinks.keys import Keys
 
-    document = read(document_key(user), raw).document
+    document = read(Keys(settings.redis_prefix).document(user), raw).document
     assert document is not None
     show(Console(highlight=False), document, wall_ms())
 
@@ -59,12 +59,12 @@ def stored(settings: Settings, user: str) -> bytes | None:
     """
     from streamer.sinks.address import RedisAddress
     from streamer.sinks.connection import CLIENT_ERRORS
-    from streamer.sinks.keys import document_key
+    from streamer.sinks.keys import Keys
 
     address = RedisAddress(settings.redis_url, settings.redis_timeout)
     try:
         with address.connect() as client:
-            raw = client.get(document_key(user))
+            raw = client.get(Keys(settings.redis_prefix).document(user))
     except CLIENT_ERRORS as error:
         raise address.unavailable(error) from None
     assert raw is None or isinstance(raw, bytes)
@@ -74,7 +74,7 @@ def stored(settings: Settings, user: str) -> bytes | None:
 def show(console: Console, document: Document, now_ms: int) -> None:
     """Prints a document."""
     from streamer.cli.tables import LEGEND, entries_table
-    from streamer.cli.words import moment, relative
+    from streamer.explaining.words import moment, relative
 
     facts = [f"as of {moment(document.as_of)} ({relative(document.as_of, now_ms)})"]
     if document.cohort is not None:

@@ -35,28 +35,39 @@ def rebuild_redis(
     from rich.console import Console
     from rich.progress import Progress
 
+    from streamer.producing.outbox import outbox_of
     from streamer.producing.topics import require
 
     require(settings)
+    owner = outbox_of(settings)
     console = Console(highlight=False)
     with Progress(console=console) as progress:
         task = progress.add_task("records of the topic", total=None)
-        lines = asyncio.run(_rebuild(settings, clear, progress, task))
+        lines = asyncio.run(_rebuild(settings, owner, clear, progress, task))
     if settings.population:
-        lines.append(asyncio.run(_rebuild_population(settings)))
+        lines.append(asyncio.run(_rebuild_population(settings, owner)))
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
 
 
-async def _rebuild(settings: Settings, clear: bool, progress: Progress, task: TaskID) -> list[str]:
+async def _rebuild(settings: Settings, owner: str, clear: bool, progress: Progress, task: TaskID) -> list[str]:
     from streamer.engine.kafka.scan import scan
+    from streamer.engine.state.position import term_of
     from streamer.errors import StateCorrupt
-    from streamer.sinks import AvoidListWriter, Update
+    from streamer.sinks import AvoidListWriter, Outbox, Update
+    from streamer.sinks.markers import Span
 
     applied = stale = records = 0
+    terms = dict.fromkeys(range(settings.partitions), 0)
     problems: list[str] = []
-    async with AvoidListWriter(settings.redis_url, timeout=settings.redis_timeout, clock=settings.clock) as writer:
-        await writer.ping()
+    async with AvoidListWriter(
+        settings.redis_url,
+        timeout=settings.redis_timeout,
+        clock=settings.clock,
+        prefix=settings.redis_prefix,
+        outbox=Outbox(settings.topics.avoid_lists, owner),
+    ) as writer:
+        await writer.look({})
         cleared = await writer.clear() if clear else 0
         async for scanned in scan(settings, settings.topics.avoid_lists, dict.fromkeys(range(settings.partitions), 0)):
             updates = []
@@ -65,7 +76,13 @@ async def _rebuild(settings: Settings, clear: bool, progress: Progress, task: Ta
                     updates.append(Update.of(record, scanned.partition, settings.window_days))
                 except StateCorrupt as error:
                     problems.append(str(error))
-            written = await writer.write(updates)
+            if scanned.records:
+                partition = scanned.partition
+                terms[partition] = max(terms[partition], *(term_of(record.headers) for record in scanned.records))
+                spans = {partition: Span(0, scanned.records[-1].offset + 1, terms[partition])}
+            else:
+                spans = {}
+            written = await writer.write(updates, spans)
             records += len(scanned.records)
             applied += written.applied
             stale += written.stale
@@ -78,7 +95,7 @@ async def _rebuild(settings: Settings, clear: bool, progress: Progress, task: Ta
     return lines + problems
 
 
-async def _rebuild_population(settings: Settings) -> str:
+async def _rebuild_population(settings: Settings, owner: str) -> str:
     from streamer.engine.kafka.scan import scanner
     from streamer.engine.population.aggregator import announced
     from streamer.sinks.population import PopulationWriter, figures_of
@@ -87,7 +104,9 @@ async def _rebuild_population(settings: Settings) -> str:
         found = await announced(topics, settings)
     if found.priors.version == 0:
         return "the population: nothing announced yet"
-    async with PopulationWriter(settings.redis_url, timeout=settings.redis_timeout) as writer:
+    async with PopulationWriter(
+        settings.redis_url, timeout=settings.redis_timeout, prefix=settings.redis_prefix, owner=owner
+    ) as writer:
         if await writer.write(figures_of(*found)) is None:
             return "the population: Redis has newer figures, which stay"
     return (

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from streamer.cli.options import as_text, options_of
-from streamer.cli.words import moment
 from streamer.clock import wall_ms
+from streamer.explaining.words import moment
 
 if TYPE_CHECKING:
     from streamer.producing.dead_letters import DeadLetter

@@ -98,7 +98,7 @@ class Metrics:
     stalled: Gauge = _gauge("stalled_partitions", "partitions of which nothing is read, for long")
     recovery_seconds: Gauge = _gauge("recovery_seconds", "duration of the last recovery")
     redis_writes: Counter = _counter("redis_writes", "avoid lists by what Redis did with them", "result")
-    redis_errors: Counter = _counter("redis_errors", "failed attempts to write to Redis")
+    redis_errors: Counter = _counter("redis_errors", "failed attempts to write to Redis, by why", "reason")
     freshness: Histogram = _histogram("freshness_seconds", "event time to acknowledged by Redis", _FRESHNESS)
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict
@@ -73,6 +73,10 @@ class Cluster:
     Args:
         client: connected.
         timeout: s until brokers that cannot be reached are an error.
+
+    Attributes:
+        id: which it is.
+        embedded: whether it is the one for trying out.
     """
 
     def __init__(self, client: KafkaAdminClient, timeout: float) -> None:
@@ -84,7 +88,8 @@ class Cluster:
             reraise=True,
         )
         about = self._again(client.describe_cluster)
-        self.embedded: Final[bool] = str(about["cluster_id"]).startswith(_EMBEDDED_CLUSTER)
+        self.id: Final = str(about["cluster_id"])
+        self.embedded: Final = self.id.startswith(_EMBEDDED_CLUSTER)
 
     def partitions(self, topics: list[str]) -> dict[str, int]:
         """Partition counts of those topics that exist, and that this client may know of."""
@@ -102,8 +107,13 @@ class Cluster:
 
     def is_written(self, topic: str, partitions: int) -> bool:
         """Whether a topic has, or had, a record in one of its partitions."""
-        asked = {TopicPartition(topic, partition): OffsetSpec.LATEST for partition in range(partitions)}
-        return any(found.offset > 0 for found in self._again(self._client.list_partition_offsets, asked).values())
+        return any(end > 0 for end in self.ends((topic, partition) for partition in range(partitions)).values())
+
+    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The offsets after the newest record of partitions that exist, by topic and partition."""
+        asked = {TopicPartition(*each): OffsetSpec.LATEST for each in partitions}
+        found = self._again(self._client.list_partition_offsets, asked)
+        return {(tp.topic, tp.partition): each.offset for tp, each in found.items()}
 
     def replicas(self, topics: list[str]) -> dict[str, int]:
         """How many replicas those topics have that exist: of each its partition with the fewest."""
@@ -142,13 +152,17 @@ class Cluster:
         """
         return self._again(coordinators.membership, self._client, group)
 
-    def committed(self, group: str) -> dict[tuple[str, int], int]:
+    def committed(self, group: str, partitions: Iterable[tuple[str, int]] | None = None) -> dict[tuple[str, int], int]:
         """The offsets that a group goes on from, by topic and partition; those without one are left out.
+
+        Args:
+            group: its name.
+            partitions: of which; None: of all, of which the embedded broker tells none.
 
         Raises:
             GroupAuthorizationFailedError: this client may not know.
         """
-        return self._again(coordinators.committed, self._client, group)
+        return self._again(coordinators.committed, self._client, group, partitions)
 
     def ask(self, request: object, broker: int | None = None) -> Any:
         """The answer to one request of Kafka's protocol, as one broker gives it, whatever it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,22 +46,37 @@ def membership(client: KafkaAdminClient, group: str) -> Membership:
     return Membership(len(told.members), frozenset(read), None if operations is None else frozenset(operations))
 
 
-def committed(client: KafkaAdminClient, group: str) -> dict[tuple[str, int], int]:
+def committed(
+    client: KafkaAdminClient, group: str, partitions: Iterable[tuple[str, int]] | None = None
+) -> dict[tuple[str, int], int]:
     """The offsets that a group goes on from, by topic and partition; those without one are left out.
+
+    Args:
+        client: connected.
+        group: its name.
+        partitions: of which; None: of all, of which the embedded broker tells none.
 
     Raises:
         KafkaError: the coordinator cannot tell now, or not this client. That is no group without offsets.
     """
-    answer = _asked(client, group, OffsetFetchRequest(group_id=group, topics=None, min_version=2, max_version=5))
-    errors = [answer.error_code, *(each.error_code for topic in answer.topics for each in topic.partitions)]
+    asked = None if partitions is None else _by_topic(partitions)
+    answer = _asked(client, group, OffsetFetchRequest(group_id=group, topics=asked, min_version=2, max_version=5))
+    topics = answer.topics or ()
+    errors = [answer.error_code, *(each.error_code for topic in topics for each in topic.partitions)]
     for code in filter(None, errors):
         raise for_code(code)(f"of the offsets of group {group}")
-    found = {
-        (topic.name, each.partition_index): each.committed_offset
-        for topic in answer.topics
-        for each in topic.partitions
-    }
+    found = {(topic.name, each.partition_index): each.committed_offset for topic in topics for each in topic.partitions}
     return {place: offset for place, offset in found.items() if offset >= 0}
+
+
+def _by_topic(partitions: Iterable[tuple[str, int]]) -> list[OffsetFetchRequest.OffsetFetchRequestTopic]:
+    numbers: dict[str, list[int]] = {}
+    for topic, partition in partitions:
+        numbers.setdefault(topic, []).append(partition)
+    return [
+        OffsetFetchRequest.OffsetFetchRequestTopic(name=topic, partition_indexes=each)
+        for topic, each in numbers.items()
+    ]
 
 
 def _asked(client: KafkaAdminClient, group: str, request: object) -> Any:

@@ -23,7 +23,7 @@ from streamer.serving.cache import NearCache
 from streamer.serving.discovery import one_in
 from streamer.serving.index import Index
 from streamer.serving.rules import AvoidList, Source
-from streamer.sinks.keys import EVERYBODY_KEY, cohort_key, document_key
+from streamer.sinks.keys import Keys
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class Lookups:
         clock: gives ms since 1970.
         cache: of users' documents by key.
         defaults: of default lists by key.
+        keys: their names.
 
     Raises:
         SettingsError: if a setting cannot work.
@@ -64,6 +65,7 @@ class Lookups:
         clock: Callable[[], int],
         cache: NearCache[Index | None],
         defaults: NearCache[Default],
+        keys: Keys,
     ) -> None:
         problems = []
         if on_unavailable not in ("raise", "empty"):
@@ -79,6 +81,7 @@ class Lookups:
         self._clock = clock
         self._cache = cache
         self._defaults = defaults
+        self._keys = keys
         self._is_away = False
 
     def one(self, user_id: str, cohort: str | None) -> Lookup[AvoidList]:
@@ -88,10 +91,10 @@ class Lookups:
 
     def many(self, user_ids: Sequence[str], cohorts: Mapping[str, str]) -> Lookup[dict[str, AvoidList]]:
         """The lists of many users: their own documents, else their cohorts', else everybody's, else empty ones."""
-        own = self._cache.get_many([document_key(user_id) for user_id in user_ids])
-        lacking = [user_id for user_id in user_ids if own.get(document_key(user_id)) is None]
-        named = [cohort_key(cohorts[user_id]) for user_id in lacking if user_id in cohorts]
-        defaults = self._defaults.get_many(list(dict.fromkeys([*named, EVERYBODY_KEY])) if lacking else [])
+        own = self._cache.get_many([self._keys.document(user_id) for user_id in user_ids])
+        lacking = [user_id for user_id in user_ids if own.get(self._keys.document(user_id)) is None]
+        named = [self._keys.cohort(cohorts[user_id]) for user_id in lacking if user_id in cohorts]
+        defaults = self._defaults.get_many(list(dict.fromkeys([*named, self._keys.everybody])) if lacking else [])
         try:
             yield from self._load(lacking, named, own, defaults)
         except RedisUnavailable as error:
@@ -106,8 +109,8 @@ class Lookups:
         self, lacking: Sequence[str], named: Sequence[str], own: _Indexes, defaults: dict[str, Default]
     ) -> Generator[list[str], Answers, None]:
         """Fetches what the caches lack, at one go."""
-        wanted = dict.fromkeys(key for user_id in lacking if (key := document_key(user_id)) not in own)
-        wanted_defaults = [key for key in dict.fromkeys([*named, EVERYBODY_KEY]) if key not in defaults]
+        wanted = dict.fromkeys(key for user_id in lacking if (key := self._keys.document(user_id)) not in own)
+        wanted_defaults = [key for key in dict.fromkeys([*named, self._keys.everybody]) if key not in defaults]
         if not lacking or not (wanted or wanted_defaults):
             return
         answers = yield [*wanted, *wanted_defaults]
@@ -130,11 +133,11 @@ class Lookups:
         return parsed
 
     def _list_of(self, user_id: str, cohort: str | None, own: _Indexes, defaults: Mapping[str, Default]) -> AvoidList:
-        index = own.get(document_key(user_id))
+        index = own.get(self._keys.document(user_id))
         if index is not None:
             return self._list(index, user_id, "user")
-        steps: list[tuple[Source, str]] = [("cohort", cohort_key(cohort))] if cohort is not None else []
-        for source, key in (*steps, ("default", EVERYBODY_KEY)):
+        steps: list[tuple[Source, str]] = [("cohort", self._keys.cohort(cohort))] if cohort is not None else []
+        for source, key in (*steps, ("default", self._keys.everybody)):
             index = self._usable(defaults.get(key))
             if index is not None:
                 return self._list(index, user_id, source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -11,12 +12,15 @@ from redis import RedisCluster
 from redis.asyncio import RedisCluster as AsyncRedisCluster
 
 from streamer.clock import wall_ms
+from streamer.errors import RedisUnavailable
 from streamer.serving.cache import NearCache
+from streamer.serving.gate import AsyncGate, Gate
 from streamer.serving.index import Index
 from streamer.serving.lookup import Answers, Default, Lookup, Lookups
 from streamer.serving.rules import AvoidList
 from streamer.sinks.address import RedisAddress
 from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, SyncClient, close
+from streamer.sinks.keys import Keys
 
 R = TypeVar("R")
 
@@ -34,13 +38,25 @@ class _Reader:
         cache_size: int = 10_000,
         defaults_seconds: float = 10.0,
         explore: float = 0.05,
+        prefix: str = "",
+        pool: int = 50,
     ) -> None:
         self._address = RedisAddress(redis_url, timeout)
+        self._open(pool, timeout)
         cache: NearCache[Index | None] = NearCache(cache_seconds, cache_size, time.monotonic)
         defaults: NearCache[Default] = NearCache(defaults_seconds, cache_size, time.monotonic)
         self._lookups = Lookups(
-            on_unavailable=on_unavailable, explore=explore, clock=wall_ms, cache=cache, defaults=defaults
+            on_unavailable=on_unavailable,
+            explore=explore,
+            clock=wall_ms,
+            cache=cache,
+            defaults=defaults,
+            keys=Keys(prefix),
         )
+
+    def _open(self, pool: int, timeout: float) -> None:
+        """Makes what bounds the requests that are under way."""
+        raise NotImplementedError
 
 
 class AvoidListReader(_Reader):
@@ -60,12 +76,19 @@ class AvoidListReader(_Reader):
         defaults_seconds: how long a default list (a cohort's, everybody's) may be served without asking Redis again;
             they change every `[population_interval]` at most. 0: always ask, which sends them with every answer.
         explore: the share of (user, content, day) for which soft and strong entries are passed over `[explore]`.
+        prefix: what the deployment puts before every key `[redis_prefix]`.
+        pool: how many requests may be under way at once, each on a connection of its own; others wait for one of them
+            to end, as long as `timeout`. Connections are made when they are needed, and kept.
 
     Raises:
         SettingsError: if a setting cannot work; before anything is sent.
     """
 
     _client: SyncClient | None = None
+
+    def _open(self, pool: int, timeout: float) -> None:
+        self._gate = Gate(pool, timeout)
+        self._connecting = Lock()
 
     def get(self, user_id: str, cohort: str | None = None) -> AvoidList:
         """The user's list; if there is none the default one of their cohort, else everybody's, else an empty one.
@@ -113,6 +136,8 @@ class AvoidListReader(_Reader):
                     answers = self._fetch(keys)
                 except CLIENT_ERRORS as error:
                     keys = lookup.throw(self._address.unavailable(error))
+                except RedisUnavailable as error:
+                    keys = lookup.throw(error)
                 else:
                     keys = lookup.send(answers)
         except StopIteration as done:
@@ -120,11 +145,16 @@ class AvoidListReader(_Reader):
             return lists
 
     def _fetch(self, keys: list[str]) -> Answers:
-        if self._client is None:
-            self._client = self._address.connect()
-        client = self._client
-        answers: Answers = client.mget_nonatomic(keys) if isinstance(client, RedisCluster) else client.mget(keys)
-        return answers
+        with self._gate.passed():
+            client = self._connected()
+            answers: Answers = client.mget_nonatomic(keys) if isinstance(client, RedisCluster) else client.mget(keys)
+            return answers
+
+    def _connected(self) -> SyncClient:
+        with self._connecting:  # one client for all threads
+            if self._client is None:
+                self._client = self._address.connect()
+            return self._client
 
 
 class AsyncAvoidListReader(_Reader, AsyncClosing):
@@ -137,6 +167,9 @@ class AsyncAvoidListReader(_Reader, AsyncClosing):
     """
 
     _client: AsyncClient | None = None
+
+    def _open(self, pool: int, timeout: float) -> None:
+        self._gate = AsyncGate(pool, timeout)
 
     async def get(self, user_id: str, cohort: str | None = None) -> AvoidList:
         """As :meth:`AvoidListReader.get`."""
@@ -159,6 +192,8 @@ class AsyncAvoidListReader(_Reader, AsyncClosing):
                     answers = await self._fetch(keys)
                 except CLIENT_ERRORS as error:
                     keys = lookup.throw(self._address.unavailable(error))
+                except RedisUnavailable as error:
+                    keys = lookup.throw(error)
                 else:
                     keys = lookup.send(answers)
         except StopIteration as done:
@@ -166,11 +201,12 @@ class AsyncAvoidListReader(_Reader, AsyncClosing):
             return lists
 
     async def _fetch(self, keys: list[str]) -> Answers:
-        if self._client is None:
-            self._client = self._address.connect_async()
-        client = self._client
-        if isinstance(client, AsyncRedisCluster):
-            answers: Answers = await client.mget_nonatomic(keys)
-        else:
-            answers = await client.mget(keys)
-        return answers
+        async with self._gate.passed():
+            if self._client is None:
+                self._client = self._address.connect_async()
+            client = self._client
+            if isinstance(client, AsyncRedisCluster):
+                answers: Answers = await client.mget_nonatomic(keys)
+            else:
+                answers = await client.mget(keys)
+            return answers

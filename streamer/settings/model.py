@@ -10,10 +10,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streamer.partitioning import Partitioner
+from streamer.redis_prefix import checked_prefix
 from streamer.settings.kafka_connection import KafkaConnection
 from streamer.settings.topics import Topics
 
@@ -109,6 +110,9 @@ class Settings(KafkaConnection):
 
     # --- Redis and serving -------------------------------------------------------------------------------
     redis_url: str = Field("redis://localhost:6379/0", min_length=1, description="where avoid lists are served from")
+    redis_prefix: Annotated[str, AfterValidator(checked_prefix)] = Field(
+        "", max_length=32, description='put before every key in Redis, so that deployments can share one; "eu:"'
+    )
     redis_timeout: float = Field(2.0, gt=0, le=60, description="s until a Redis command is an error")
     publisher_group: str = Field("streamer-publisher", min_length=1, description="consumer group of the publishers")
     population_group: str = Field(
@@ -118,6 +122,12 @@ class Settings(KafkaConnection):
         "127.0.0.1", min_length=1, description="address the metrics are served at; 0.0.0.0: to other machines, too"
     )
     metrics_port: int = Field(0, ge=0, le=65_535, description="Prometheus port; 0: no endpoint")
+
+    # --- HTTP service ------------------------------------------------------------------------------------
+    service_host: str = Field("127.0.0.1", min_length=1, description="address of streamer serve; 0.0.0.0: everywhere")
+    service_port: int = Field(8080, ge=1, le=65_535, description="port of streamer serve")
+    service_keys: Path | None = Field(None, description="TOML file of its API keys (streamer api-key makes them)")
+    service_rate: int = Field(1000, ge=1, le=1_000_000, description="requests a second that each API key may send")
 
     # --- time --------------------------------------------------------------------------------------------
     clock: Literal["wall", "events"] = Field(

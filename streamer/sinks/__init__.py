@@ -1,7 +1,7 @@
 """Where avoid lists go: Redis."""
 
 from streamer.sinks.expiry import expires_at_ms
-from streamer.sinks.redis import AvoidListWriter
+from streamer.sinks.redis import AvoidListWriter, Outbox
 from streamer.sinks.updates import Update, Written
 
-__all__ = ["AvoidListWriter", "Update", "Written", "expires_at_ms"]
+__all__ = ["AvoidListWriter", "Outbox", "Update", "Written", "expires_at_ms"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias, cast
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 import redis
 import redis.asyncio
@@ -15,13 +16,15 @@ from redis.connection import parse_url
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streamer.errors import RedisUnavailable, SettingsError
-from streamer.sinks.connection import AsyncClient, SyncClient, advice
+from streamer.sinks.connection import AsyncClient, SyncClient, cause_of
 
 _SCHEMES: Final = (
     "redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel",
 )  # fmt: skip
 _SENTINELS_OWN: Final = "sentinel_"
 _SENTINEL_PORT: Final = 26_379
+_FILES: Final = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
+_NOT_OURS: Final = {"decode_responses", "encoding", "encoding_errors"}
 _Options: TypeAlias = dict[str, Any]
 
 
@@ -112,8 +115,9 @@ class RedisAddress:
     def unavailable(self, error: Exception) -> RedisUnavailable:
         """What to raise for a client's error."""
         what = str(error) or type(error).__name__
+        cause = cause_of(error)
         return RedisUnavailable(
-            f"Redis at {self} did not do as asked within {self._timeout:g} s ({what}): {advice(error)}"
+            f"Redis at {self} did not do as asked within {self._timeout:g} s ({what}): {cause.advice}", cause.reason
         )
 
     def __str__(self) -> str:
@@ -145,6 +149,7 @@ def _problems(parts: SplitResult, scheme: str) -> Iterator[str]:
             _ = parts.port
         except ValueError:
             yield "redis_url: the port is no number; in a password, write # ? / @ and : as %23 %3F %2F %40 and %3A"
+    yield from _option_problems(parse_qs(parts.query))
     *name, database = parts.path.removeprefix("/").split("/")
     if scheme.endswith("+sentinel") and not name and not database.isdigit():
         name, database = [database], ""
@@ -152,6 +157,18 @@ def _problems(parts: SplitResult, scheme: str) -> Iterator[str]:
     if not is_named or not (database == "" or database.isdigit()):
         wanted = "/name/0, the primary's name and" if scheme.endswith("+sentinel") else "/0,"
         yield f"redis_url: it must end in {wanted} the number of a database; got {parts.path!r}"
+
+
+def _option_problems(options: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What redis-py takes, and we do not; and what it would find missing only when it connects."""
+    for name in _NOT_OURS & options.keys():
+        yield f"redis_url: leave {name} out: documents are bytes"
+    for name in _FILES & options.keys():
+        for file in options[name]:
+            try:
+                Path(file).open("rb").close()
+            except OSError as error:
+                yield f"redis_url: {name}: {file} cannot be read: {error.strerror}"
 
 
 def _watched(parts: SplitResult) -> _Watched:

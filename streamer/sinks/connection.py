@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, NamedTuple, Self, TypeAlias
 
 import redis
 import redis.asyncio
@@ -17,7 +18,11 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     RedisError,
+    ResponseError,
 )
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from streamer.errors import RedisReason
 
 SyncClient: TypeAlias = redis.Redis | redis.RedisCluster
 AsyncClient: TypeAlias = redis.asyncio.Redis | redis.asyncio.RedisCluster
@@ -60,24 +65,63 @@ async def leave_replica(client: AsyncClient, error: BaseException) -> None:
         await client.connection_pool.disconnect()
 
 
-def advice(error: Exception) -> str:
-    """What to do about a client's error."""
-    return next(
-        (what for kind, what in _ADVICE.items() if _says(error, kind)),
-        "check that it runs, that redis_url is right, and that it is not overloaded",
-    )
+class Cause(NamedTuple):
+    """Why Redis did not do as asked.
+
+    Attributes:
+        reason: in a word.
+        advice: what to do.
+    """
+
+    reason: RedisReason
+    advice: str
 
 
-_CODES: Final = {NoPermissionError: "-NOPERM ", ReadOnlyError: "-READONLY ", OutOfMemoryError: "-OOM "}
-"""How errors stand in the text of a script's error, of Redis before 7."""
-_ADVICE: Final[dict[type[RedisError], str]] = {
-    AuthenticationError: "check user and password in redis_url",
-    NoPermissionError: "give its user the right to (docs/operations.md names all that are needed)",
-    ReadOnlyError: "it is a replica; let redis_url lead to the primary, or wait for the failover to end",
-    OutOfMemoryError: "it is full; raise its maxmemory",
-    BusyLoadingError: "it is loading its data; wait until it is done",
-}
+def cause_of(error: BaseException) -> Cause:
+    """Why a client raised this."""
+    if isinstance(error, TimeoutError | RedisTimeoutError):
+        return _SLOW
+    found = (cause for kind, cause in _BY_KIND.items() if isinstance(error, kind))
+    coded = (cause for code, cause in _BY_CODE.items() if _has_code(error, code))
+    return next(found, None) or next(coded, None) or _AWAY
 
 
 def _says(error: BaseException, kind: type[RedisError]) -> bool:
-    return isinstance(error, kind) or (kind in _CODES and _CODES[kind] in str(error))
+    return isinstance(error, kind) or any(
+        cause is _BY_KIND[kind] and _has_code(error, code) for code, cause in _BY_CODE.items()
+    )
+
+
+def _has_code(error: BaseException, code: str) -> bool:
+    """Whether it is a server's error with this code, be it in the text of a script's error, of Redis before 7."""
+    return isinstance(error, ResponseError) and (str(error).startswith(f"{code} ") or f"-{code} " in str(error))
+
+
+_SLOW: Final = Cause(
+    "slow", "it is too slow or does not answer: check that it runs and is not overloaded, or raise redis_timeout"
+)
+_AWAY: Final = Cause("away", "check that it runs, that redis_url is right, and that it is not overloaded")
+_DENIED: Final = Cause("denied", "give its user the right to (docs/connect.md names all that are needed)")
+_REPLICA: Final = Cause(
+    "replica", "it is a replica; let redis_url lead to the primary, or wait for the failover to end"
+)
+_FULL: Final = Cause("full", "it is full; raise its maxmemory")
+_LOADING: Final = Cause("loading", "it is loading its data; wait until it is done")
+_BY_KIND: Final[Mapping[type[RedisError], Cause]] = {
+    AuthenticationError: Cause("denied", "check user and password in redis_url"),
+    NoPermissionError: _DENIED,
+    ReadOnlyError: _REPLICA,
+    OutOfMemoryError: _FULL,
+    BusyLoadingError: _LOADING,
+}
+_BY_CODE: Final[Mapping[str, Cause]] = {
+    "NOPERM": _DENIED,
+    "READONLY": _REPLICA,
+    "OOM": _FULL,
+    "LOADING": _LOADING,
+    "MISCONF": Cause("refused", "it cannot save to its disk, and takes no writes until it can"),
+    "NOREPLICAS": Cause("refused", "it takes no writes until enough replicas follow it (min-replicas-to-write)"),
+    "WRONGTYPE": Cause("refused", "a stranger's value stands at a key of Streamer's; delete it, or set redis_prefix"),
+    "BUSY": Cause("slow", "somebody's script blocks it; wait, or end it with SCRIPT KILL"),
+    "CLUSTERDOWN": Cause("away", "slots of the Cluster have no primary; wait for the failover, or bring the node back"),
+}

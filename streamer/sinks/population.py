@@ -18,27 +18,28 @@ whose keys are on many servers, cannot do both at once: what such an agent was j
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
+from redis.exceptions import NoPermissionError
 
 from streamer.scoring.priors import Priors, encode
 from streamer.sinks.address import RedisAddress
 from streamer.sinks.connection import CLIENT_ERRORS, AsyncClient, AsyncClosing, close, leave_replica
-from streamer.sinks.keys import creator_key, document_key
+from streamer.sinks.keys import Keys
+from streamer.sinks.owner import Ownership
+from streamer.sinks.script import Script, run
 
-RATES_KEY: Final = "population:rates"
-TAGS_KEY: Final = "population:tags"
-CREATORS_KEY: Final = "population:creators"
-WRITTEN_KEY: Final = "population:written"
-AS_OF_KEY: Final = "population:as_of"
 _AT_ONCE: Final = 1000
-_UNLESS_NEWER: Final = """
+_UNLESS_NEWER: Final = Script(
+    """
 -- KEYS  population:as_of
 -- ARGV  the time that figures are of (ms), then commands, each after the number of its words
 -- Returns 1 if they were done, 0 if there are newer figures.
-local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
+local stored = redis.pcall('GET', KEYS[1])
+local newest = type(stored) == 'string' and tonumber(stored) or 0 -- else it is nobody's time
 if newest > tonumber(ARGV[1]) then
   return 0
 end
@@ -51,6 +52,7 @@ while at <= #ARGV do
 end
 return 1
 """
+)
 
 _Command: TypeAlias = tuple[str | bytes, ...]
 
@@ -60,15 +62,19 @@ class Figures(NamedTuple):
 
     Attributes:
         as_of: the time that they are of, ms since 1970; greater than that of all figures before.
-        rates: the string at ``population:rates``.
-        strings: the other strings, by key.
-        hashes: the hashes, by key.
+        rates: the snapshot's version, and the rates that hold for everybody.
+        lists: default lists by name (``~all``, ``~cohort:de``).
+        health: records of flagged creators by id.
+        tags: rates by tag.
+        creators: rates by creator.
     """
 
     as_of: int
     rates: bytes
-    strings: Mapping[str, bytes]
-    hashes: Mapping[str, Mapping[str, bytes]]
+    lists: Mapping[str, bytes]
+    health: Mapping[str, bytes]
+    tags: Mapping[str, bytes]
+    creators: Mapping[str, bytes]
 
 
 def figures_of(priors: Priors, lists: Mapping[bytes, bytes], health: Mapping[bytes, bytes]) -> Figures:
@@ -76,21 +82,44 @@ def figures_of(priors: Priors, lists: Mapping[bytes, bytes], health: Mapping[byt
 
     Args:
         priors: the snapshot in force.
-        lists: default lists by name (``~all``, ``~cohort:de``).
+        lists: default lists by name.
         health: records of flagged creators by id.
     """
-    strings = {document_key(name.decode()): document for name, document in lists.items()}
-    strings |= {creator_key(creator.decode()): record for creator, record in health.items()}
     return Figures(
         priors.as_of,
         encode(replace(priors, tags={}, creators={})),
-        strings,
-        {TAGS_KEY: _in_text(priors.tags), CREATORS_KEY: _in_text(priors.creators)},
+        {name.decode(): document for name, document in lists.items()},
+        {creator.decode(): record for creator, record in health.items()},
+        _in_text(priors.tags),
+        _in_text(priors.creators),
     )
 
 
 def _in_text(rates: Mapping[str, float]) -> dict[str, bytes]:
     return {name: repr(rate).encode() for name, rate in rates.items()}
+
+
+class _Stored(NamedTuple):
+    """Figures as Redis has them, or should.
+
+    Attributes:
+        as_of: the time that they are of, ms since 1970.
+        rates: the string with the rates, which is written last.
+        strings: the other strings, by key.
+        hashes: the hashes, by key.
+    """
+
+    as_of: int
+    rates: bytes
+    strings: Mapping[bytes, bytes]
+    hashes: Mapping[str, Mapping[str, bytes]]
+
+    @classmethod
+    def of(cls, figures: Figures, keys: Keys) -> _Stored:
+        strings = {keys.document(name).encode(): document for name, document in figures.lists.items()}
+        strings |= {keys.creator(creator).encode(): record for creator, record in figures.health.items()}
+        hashes = {keys.tags: figures.tags, keys.creators: figures.creators}
+        return cls(figures.as_of, figures.rates, strings, hashes)
 
 
 class PopulationWriter(AsyncClosing):
@@ -101,15 +130,19 @@ class PopulationWriter(AsyncClosing):
     Args:
         redis_url: see :class:`streamer.sinks.address.RedisAddress`.
         timeout: s to wait for a connection, and for an answer.
+        prefix: put before every key `[redis_prefix]`.
+        owner: whose figures they are, as that of :class:`streamer.sinks.redis.Outbox`.
 
     Raises:
-        SettingsError: if the URL or timeout cannot work.
+        SettingsError: if the URL, timeout or prefix cannot work.
     """
 
-    def __init__(self, redis_url: str, *, timeout: float = 2.0) -> None:
+    def __init__(self, redis_url: str, *, timeout: float = 2.0, prefix: str = "", owner: str = "") -> None:
         self._address = RedisAddress(redis_url, timeout)
+        self._keys = Keys(prefix)
         self._client: AsyncClient = self._address.connect_async()
-        self._there: Figures | None = None
+        self._owner = Ownership(self._keys, owner)
+        self._there: _Stored | None = None
 
     async def write(self, wanted: Figures) -> int | None:
         """Makes Redis have exactly these, unless it has newer ones.
@@ -118,10 +151,13 @@ class PopulationWriter(AsyncClosing):
             How many values were written or deleted; None: there are newer ones, and they stay.
 
         Raises:
+            RedisShared: another deployment writes to the same keys.
             RedisUnavailable: some of it may not be there; call it again.
         """
         try:
-            return await self._write(wanted)
+            with contextlib.suppress(NoPermissionError):  # the publisher tells
+                await self._owner.hold(self._client)
+            return await self._write(_Stored.of(wanted, self._keys))
         except CLIENT_ERRORS as error:
             self._there = None
             await leave_replica(self._client, error)
@@ -133,29 +169,32 @@ class PopulationWriter(AsyncClosing):
         """Closes its connections."""
         await close(self._client)
 
-    async def _write(self, wanted: Figures) -> int:
+    async def _write(self, wanted: _Stored) -> int:
         there = self._there
         if there is None or not await self._is_there(there):
             there = await self._begin_anew(wanted.as_of)
         self._there = None  # until all of it is done
-        commands = [*_changed_strings(there.strings, wanted.strings)]
+        commands = [*_changed_strings(self._keys.written, there.strings, wanted.strings)]
         for key, values in wanted.hashes.items():
             commands += _changed_fields(key, there.hashes.get(key, {}), values)
         values_changed = len(commands)
-        await self._run([*commands, ("SET", RATES_KEY, wanted.rates)], wanted.as_of)  # last: then everything is there
+        await self._run(
+            [*commands, ("SET", self._keys.rates, wanted.rates)], wanted.as_of
+        )  # last: then everything is there
         self._there = wanted
         return values_changed
 
-    async def _is_there(self, figures: Figures) -> bool:
+    async def _is_there(self, figures: _Stored) -> bool:
         """Whether nobody has written since, or emptied Redis."""
-        as_of = await self._client.get(AS_OF_KEY)
-        return as_of == str(figures.as_of).encode() and await self._client.get(RATES_KEY) == figures.rates
+        as_of = await self._client.get(self._keys.as_of)
+        return as_of == str(figures.as_of).encode() and await self._client.get(self._keys.rates) == figures.rates
 
-    async def _begin_anew(self, as_of: int) -> Figures:
+    async def _begin_anew(self, as_of: int) -> _Stored:
         """Takes everything for unknown but the names of the strings; the hashes are made empty."""
-        names = await self._client.execute_command("SMEMBERS", WRITTEN_KEY)
-        await self._run([("UNLINK", TAGS_KEY), ("UNLINK", CREATORS_KEY)], as_of)
-        return Figures(as_of, b"", dict.fromkeys(map(bytes.decode, names), b""), {})
+        keys = self._keys
+        names: Iterable[bytes] = await self._client.execute_command("SMEMBERS", keys.written)
+        await self._run([("UNLINK", keys.tags), ("UNLINK", keys.creators)], as_of)
+        return _Stored(as_of, b"", dict.fromkeys(names, b""), {})
 
     async def _run(self, commands: Sequence[_Command], as_of: int) -> None:
         run = self._run_in_cluster if self._address.is_cluster else self._run_at_once
@@ -164,14 +203,18 @@ class PopulationWriter(AsyncClosing):
 
     async def _run_at_once(self, commands: Sequence[_Command], as_of: int) -> None:
         words = [word for command in commands for word in (len(command), *command)]
-        if not await self._client.execute_command("EVAL", _UNLESS_NEWER, 1, AS_OF_KEY, as_of, *words):
+        (done,) = await run(self._client, [_UNLESS_NEWER.call([self._keys.as_of], [as_of, *words])])
+        if isinstance(done, Exception):
+            raise done
+        if not done:
             raise _NewerError
 
     async def _run_in_cluster(self, commands: Sequence[_Command], as_of: int) -> None:
-        if int(await self._client.get(AS_OF_KEY) or 0) > as_of:
+        newest = await self._client.get(self._keys.as_of) or b""
+        if newest.isdigit() and int(newest) > as_of:
             raise _NewerError
         async with self._client.pipeline(transaction=False) as pipe:
-            for command in (("SET", AS_OF_KEY, as_of), *commands):
+            for command in (("SET", self._keys.as_of, as_of), *commands):
                 pipe.execute_command(*command)
             await pipe.execute()
 
@@ -180,13 +223,13 @@ class _NewerError(Exception):
     """Redis has newer figures."""
 
 
-def _changed_strings(there: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> list[_Command]:
+def _changed_strings(written: str, there: Mapping[bytes, bytes], wanted: Mapping[bytes, bytes]) -> list[_Command]:
     commands: list[_Command] = []
     for key, value in wanted.items():
         if there.get(key) != value:
-            commands += [("SADD", WRITTEN_KEY, key), ("SET", key, value)]
+            commands += [("SADD", written, key), ("SET", key, value)]
     for key in there.keys() - wanted.keys():
-        commands += [("UNLINK", key), ("SREM", WRITTEN_KEY, key)]
+        commands += [("UNLINK", key), ("SREM", written, key)]
     return commands
 
 

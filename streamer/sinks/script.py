@@ -1,11 +1,73 @@
-"""The one thing Streamer asks of Redis when it writes: replace a document only by a newer one."""
+"""Scripts that Redis runs, and the most important one: replace a document only by a newer one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from hashlib import sha1
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
-COMPARE_AND_SET: Final = """
+from redis.exceptions import NoScriptError
+
+from streamer.sinks.connection import AsyncClient
+
+Word: TypeAlias = str | bytes | int
+
+
+class Script:
+    """A script of Redis, called by its hash, once Redis has seen it.
+
+    Args:
+        text: in Lua; with its keys and arguments at its head.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text: Final = text
+        self.sha: Final = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def call(self, keys: Sequence[str], arguments: Iterable[Word]) -> Call:
+        """It, with what it is to run on."""
+        return Call(self, ("EVALSHA", self.sha, len(keys), *keys, *arguments))
+
+
+class Call(NamedTuple):
+    """A script with its keys and arguments.
+
+    Attributes:
+        script: what to load if Redis does not know it.
+        words: of the command.
+    """
+
+    script: Script
+    words: tuple[Word, ...]
+
+
+async def run(client: AsyncClient, calls: Sequence[Call]) -> list[object]:
+    """Runs scripts in their order, in one round trip, two if Redis has to learn one; errors are among the answers.
+
+    Raises:
+        RedisError, RedisClusterException, OSError: there is no answer.
+    """
+    answers = await _run(client, calls)
+    unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+    if unknown:
+        for script in {calls[at].script for at in unknown}:
+            await client.script_load(script.text)
+        for at, answer in zip(unknown, await _run(client, [calls[at] for at in unknown]), strict=True):
+            answers[at] = answer
+    return answers
+
+
+async def _run(client: AsyncClient, calls: Sequence[Call]) -> list[object]:
+    async with client.pipeline(transaction=False) as pipe:
+        for call in calls:
+            # As a raw command, because a Cluster pipeline blocks the method `evalsha`, though it can run one.
+            pipe.execute_command(*call.words)
+        answers: list[object] = await pipe.execute(raise_on_error=False)
+        return answers
+
+
+COMPARE_AND_SET: Final = Script(
+    """
 -- KEYS  document, guard (one Cluster slot)
 -- ARGV  document ('' = tombstone), its position in the outbox: term (0 = not known), partition, offset; when it may
 --       go (ms since 1970, '' = never), and how much longer its guard stays (ms)
@@ -45,6 +107,4 @@ if ARGV[5] ~= '' then
 end
 return 1
 """
-
-SHA: Final = sha1(COMPARE_AND_SET.encode(), usedforsecurity=False).hexdigest()
-"""What Redis knows the script by, once it has seen it."""
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from streamer.engine.kafka.records import Record
@@ -9,6 +11,7 @@ from streamer.engine.state.position import Position, term_of
 from streamer.errors import UNREADABLE, StateCorrupt
 from streamer.scoring.document import decode
 from streamer.sinks.expiry import expires_at_ms
+from streamer.sinks.markers import Span
 
 
 class Update(Struct, frozen=True, gc=False):
@@ -66,9 +69,11 @@ class Written(Struct, frozen=True, gc=False):
         stale: passed over, because Redis has this one already, or a newer one.
         coalesced: passed over, because a newer one of the same user is in the batch.
         reserved: refused: the user id is the name of a list that others fall back to (``~all``, ``~cohort:…``).
+        missing: by partition what Redis turned out to have lost before it.
     """
 
     applied: int = 0
     stale: int = 0
     coalesced: int = 0
     reserved: int = 0
+    missing: Mapping[int, Span] = {}

@@ -17,7 +17,7 @@ from streamer.scoring.document import Document
 from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings, load
 from streamer.sinks import Update
-from streamer.sinks.keys import PREFIX, is_reserved
+from streamer.sinks.keys import Keys, is_reserved
 from streamer.testing.broker import PARTITION, MemoryBroker
 from streamer.testing.reader import AsyncMemoryReader, MemoryReader
 from streamer.testing.worker import MemoryWorker
@@ -208,7 +208,7 @@ class StreamerJob:
 
     def _at_key(self, key: str) -> bytes | None:
         """What Redis would have there: no reserved names, and with ``clock = wall`` nothing that has expired."""
-        update = self._redis.get(key.removeprefix(PREFIX))
+        update = self._redis.get(key.removeprefix(Keys().documents))
         if update is None or is_reserved(update.user_id):
             return None
         ends_ms = update.expires_at if self._settings.clock == "wall" else None

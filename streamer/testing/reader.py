@@ -9,6 +9,7 @@ from typing import TypeAlias
 from streamer.serving import AsyncAvoidListReader, AvoidListReader
 from streamer.serving.cache import NearCache
 from streamer.serving.lookup import Lookups
+from streamer.sinks.keys import Keys
 
 Redis: TypeAlias = Callable[[str], bytes | None]
 """What stands at a key; None: nothing."""
@@ -49,4 +50,5 @@ def _lookups(clock: Callable[[], int], explore: float) -> Lookups:
         clock=clock,
         cache=NearCache(0, 0, time.monotonic),
         defaults=NearCache(0, 0, time.monotonic),
+        keys=Keys(),
     )

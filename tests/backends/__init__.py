@@ -8,7 +8,8 @@ The first of these that is there is taken; `NotHere` says what to install when n
 
 1. a server already running, by `address`; tests take it from the environment, as in
    STREAMER_TEST_KAFKA=127.0.0.1:9092 STREAMER_TEST_REDIS=redis://127.0.0.1:6379/0
-2. Kafka's own jars through Maven, kept in ~/.cache/streamer-tests, and the machine's redis-server
+2. Kafka's own jars through Maven, kept in ~/.cache/streamer-tests, and the machine's redis-server, or another one:
+   STREAMER_TEST_REDIS_BINARY=/opt/valkey/bin/valkey-server
 3. containers, where a Docker engine answers (testcontainers)
 """
 

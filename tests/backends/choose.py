@@ -13,7 +13,7 @@ from redis import Redis
 
 from tests.backends.kafka import KafkaServer
 from tests.backends.ports import NotHere
-from tests.backends.redis import RedisServer
+from tests.backends.redis import RedisServer, binary
 
 KAFKA_ADDRESS: Final = "STREAMER_TEST_KAFKA"
 REDIS_ADDRESS: Final = "STREAMER_TEST_REDIS"
@@ -106,7 +106,7 @@ def open_redis(address: str | None = None) -> Iterator[RealRedis]:
     """
     if address:
         yield RedisAt(address)
-    elif shutil.which("redis-server"):
+    elif _starts_redis():
         with RedisServer() as server:
             yield server
     elif _engine_answers():
@@ -116,6 +116,13 @@ def open_redis(address: str | None = None) -> Iterator[RealRedis]:
             yield RedisAt(f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0")
     else:
         raise NotHere(f"no Redis for the system tests: install redis-server, or Docker, or set {REDIS_ADDRESS}")
+
+
+def _starts_redis() -> bool:
+    try:
+        return bool(binary())
+    except NotHere:
+        return False
 
 
 def _engine_answers() -> bool:

@@ -29,13 +29,18 @@ class RedisClusterServers(Opened):
         primaries: how many share the slots.
         replicas: how many each has.
         options: more settings of redis.conf.
+        program: the server; None: that of all tests.
     """
 
-    def __init__(self, primaries: int = 3, replicas: int = 0, options: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, primaries: int = 3, replicas: int = 0, options: dict[str, str] | None = None, program: str | None = None
+    ) -> None:
         self._count = primaries
         count = primaries * (1 + replicas)
         self._buses: Final = [str(free_port()) for _ in range(count)]  # port + 10000 may be an outgoing connection's
-        self.servers: Final = [RedisServer({**_OPTIONS, **(options or {}), "cluster-port": bus}) for bus in self._buses]
+        self.servers: Final = [
+            RedisServer({**_OPTIONS, **(options or {}), "cluster-port": bus}, program) for bus in self._buses
+        ]
 
     @property
     def primaries(self) -> Sequence[RedisServer]:
@@ -84,6 +89,10 @@ class RedisClusterServers(Opened):
         self._await(lambda: self._ask(server, "ROLE")[0] == b"master")
         self.await_health()
 
+    def await_owner(self, slot: int, server: RedisServer) -> None:
+        """Waits until all know that a slot is a server's."""
+        self._await(lambda: all(self._owner(each, slot) == server.port for each in self.servers if each.running))
+
     def close(self) -> None:
         """Ends them and deletes their data."""
         for server in self.servers:
@@ -101,6 +110,11 @@ class RedisClusterServers(Opened):
         role = self._ask(server, "ROLE")
         follows = role[0] == b"master" or role[3] == b"connected"
         return follows and b"cluster_state:ok" in self._ask(server, "CLUSTER", "INFO")
+
+    def _owner(self, server: RedisServer, slot: int) -> int | None:
+        """The port of whose slot it is, as a server knows."""
+        told: list[list[Any]] = self._ask(server, "CLUSTER SLOTS")
+        return next((primary[1] for first, last, primary, *_ in told if first <= slot <= last), None)
 
     @staticmethod
     def _ask(server: RedisServer, *words: object) -> Any:

@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 
 from streamer.embedded.child import Child
 from tests.backends.opened import Opened
-from tests.backends.ports import NotHere, free_port, wait_until
-from tests.backends.redis import RedisServer
+from tests.backends.ports import free_port, wait_until
+from tests.backends.redis import RedisServer, binary
 
 NAME: Final = "main"
 
@@ -49,10 +49,7 @@ class WatchedRedis(Opened):
             f"sentinel monitor {NAME} 127.0.0.1 {primary.port} 1\n"
             f"sentinel down-after-milliseconds {NAME} 1500\nsentinel failover-timeout {NAME} 4000\n"
         )
-        binary = shutil.which("redis-server")
-        if binary is None:
-            raise NotHere("redis-server is not installed: run  apt-get install redis-server")
-        child = Child([binary, config, "--sentinel"], log=self._directory / "sentinel.log")
+        child = Child([binary(), config, "--sentinel"], log=self._directory / "sentinel.log")
         self._sentinel = child
         wait_until(self._knows_a_replica, lambda: child.running, 30, child.tail)
 

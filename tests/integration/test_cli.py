@@ -14,11 +14,11 @@ from typer.testing import CliRunner, Result
 
 from streamer.city.city import City
 from streamer.cli.app import app
-from streamer.cli.explanation import explain_key
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from streamer.engine.state.changelog import MARK_KEY, group_of, journal_of
 from streamer.engine.state.store import MARK_VERSION, Mark, UserChange, encode_mark
 from streamer.events import DAY_MS
+from streamer.explaining.explanation import explain_key
 from streamer.partitioning import partition_of
 from streamer.producing.connection import open_producer
 from streamer.profile import Profile, Rules

@@ -11,7 +11,7 @@ import redis
 from lab.simulation.redis import Redis
 from streamer.embedded import EmbeddedRedis
 from streamer.sinks import AvoidListWriter, Update, Written
-from streamer.sinks.keys import guard_key
+from streamer.sinks.keys import Keys
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_newer_log_wins_then_the_newer_offset(
 
 def test_a_guard_of_a_worker_from_before_keeps_its_term_and_counts_on(url: str, store: redis.Redis) -> None:
     write(url, [at(5, 2, 8)], [at(0, 2, 9)])
-    assert store.get(guard_key("u1")) == b"5/2/9"
+    assert store.get(Keys().guard("u1")) == b"5/2/9"
     assert write(url, [at(5, 2, 8)], [at(6, 2, 1)]) == [Written(stale=1), Written(applied=1)]
 
 

@@ -18,7 +18,8 @@ from streamer.errors import RedisUnavailable, StateCorrupt
 from streamer.events import DAY_MS
 from streamer.scoring.document import encode
 from streamer.sinks import AvoidListWriter, Update, Written
-from streamer.sinks.keys import document_key, guard_key
+from streamer.sinks.keys import Keys
+from streamer.sinks.markers import Span
 from tests.avoid_lists import TODAY, document, entry
 from tests.backends.ports import free_port
 
@@ -84,10 +85,10 @@ def test_a_tombstone_deletes_and_older_documents_stay_away(url: str, store: redi
     counts = write(url, [Update("u1", b"doc", 5)], [Update("u1", None, 8)], [Update("u1", b"zombie", 6)])
     assert counts == [Written(applied=1), Written(applied=1), Written(stale=1)]
     assert store.get("avoid:u1") is None
-    assert DAY_MS - 60_000 < int(store.pttl(guard_key("u1"))) <= DAY_MS
+    assert DAY_MS - 60_000 < int(store.pttl(Keys().guard("u1"))) <= DAY_MS
     assert write(url, [Update("u1", None, 8)], [Update("u1", b"again", 9)]) == [Written(stale=1), Written(applied=1)]
     assert store.get("avoid:u1") == b"again"
-    assert store.pttl(guard_key("u1")) == -1
+    assert store.pttl(Keys().guard("u1")) == -1
 
 
 def test_of_several_records_of_a_user_in_a_batch_the_newest_is_written(url: str, store: redis.Redis) -> None:
@@ -145,11 +146,16 @@ def test_after_flushall_and_a_forgotten_script_a_rebuild_gives_the_same(url: str
 
 
 def test_a_garbled_guard_does_not_keep_a_user_out(url: str, store: redis.Redis) -> None:
-    store.set(guard_key("u1"), b"garbage")
-    store.hset(guard_key("u2"), "of", "another type")
-    store.hset(document_key("u2"), "of", "another type")
+    store.set(Keys().guard("u1"), b"garbage")
+    store.hset(Keys().guard("u2"), "of", "another type")
+    store.hset(Keys().document("u2"), "of", "another type")
     assert write(url, [Update("u1", b"1", 1), Update("u2", b"2", 2)]) == [Written(applied=2)]
-    assert store.mget("avoid:u1", "avoid:u2", guard_key("u1"), guard_key("u2")) == [b"1", b"2", b"0/0/1", b"0/0/2"]
+    assert store.mget("avoid:u1", "avoid:u2", Keys().guard("u1"), Keys().guard("u2")) == [
+        b"1",
+        b"2",
+        b"0/0/1",
+        b"0/0/2",
+    ]
 
 
 def test_clearing_deletes_every_users_keys_and_no_others(url: str, store: redis.Redis) -> None:
@@ -181,13 +187,13 @@ def test_a_key_expires_when_its_document_does_and_its_guard_a_day_later(url: str
     write(url, [update])
     # PEXPIRETIME came with Redis 7, so the time left is added to the clock
     assert abs(_now_ms() + int(store.pttl("avoid:u1")) - (now + 181 * DAY_MS)) < 60_000
-    assert abs(_now_ms() + int(store.pttl(guard_key("u1"))) - (now + 182 * DAY_MS)) < 60_000
+    assert abs(_now_ms() + int(store.pttl(Keys().guard("u1"))) - (now + 182 * DAY_MS)) < 60_000
 
 
 def test_a_block_takes_the_expiry_away(url: str, store: redis.Redis) -> None:
     now = _now_ms()
     write(url, [Update("u1", b"1", 1, now + DAY_MS)], [Update.of(recorded(encode(NEVER), 2), 0, window_days=180)])
-    assert (store.pttl("avoid:u1"), store.pttl(guard_key("u1"))) == (-1, -1)
+    assert (store.pttl("avoid:u1"), store.pttl(Keys().guard("u1"))) == (-1, -1)
 
 
 def test_what_has_expired_by_the_wall_clock_is_not_kept(url: str, store: redis.Redis) -> None:
@@ -199,7 +205,7 @@ def test_with_the_clock_of_events_nothing_expires(url: str, store: redis.Redis) 
     update = Update("u1", b"1", 1, TODAY - 400 * DAY_MS)
     using(url, lambda writer: writer.write([update]), clock="events")
     assert store.get("avoid:u1") == b"1"
-    assert (store.pttl("avoid:u1"), store.pttl(guard_key("u1"))) == (-1, -1)
+    assert (store.pttl("avoid:u1"), store.pttl(Keys().guard("u1"))) == (-1, -1)
 
 
 def test_an_outbox_record_that_is_no_document_is_named() -> None:
@@ -230,7 +236,7 @@ def test_any_order_any_repeats_any_batches_end_in_the_newest(url: str, store: re
     counts = write(url, *batches)
 
     newest = {record.user_id: record.document for record in records}
-    assert {user: store.get(document_key(user)) for user in newest} == newest
+    assert {user: store.get(Keys().document(user)) for user in newest} == newest
     assert sum(c.applied + c.stale + c.coalesced for c in counts) == len(arrivals)
 
 
@@ -241,7 +247,7 @@ def test_nobody_listening_is_an_error_that_says_what_to_do() -> None:
     url = f"redis://127.0.0.1:{free_port()}"
     with pytest.raises(RedisUnavailable, match="check that it runs"):
         write(url, [Update("u1", b"1", 1)])
-    for do in (AvoidListWriter.ping, AvoidListWriter.clear):
+    for do in (lambda writer: writer.look({0: Span(0, 0)}), AvoidListWriter.clear):
         with pytest.raises(RedisUnavailable):
             using(url, do)
 
@@ -261,7 +267,7 @@ def test_waiting_for_redis_ends_when_told_to_stop() -> None:
         stop = asyncio.Event()
         failures = 0
 
-        def third_time() -> None:
+        def third_time(_reason: str) -> None:
             nonlocal failures
             failures += 1
             if failures == 3:
@@ -281,7 +287,7 @@ def test_a_stop_ends_a_long_wait_at_once() -> None:
         failed = asyncio.Event()
         waiting = asyncio.create_task(
             writer.write_until_done(
-                [Update("u1", b"1", 1)], stop, on_error=failed.set, first_wait=1000, longest_wait=1000
+                [Update("u1", b"1", 1)], stop, on_error=lambda _: failed.set(), first_wait=1000, longest_wait=1000
             )
         )
         await failed.wait()

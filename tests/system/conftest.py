@@ -14,6 +14,7 @@ from streamer.producing import topics
 from streamer.settings import Settings
 from tests.backends.choose import Kafka, RealRedis
 from tests.backends.ports import NotHere
+from tests.backends.redis import KINDS, binary_of
 from tests.backends.secured import SecuredKafka
 from tests.deployment import settings_of
 from tests.processes import start
@@ -48,6 +49,17 @@ def settings(
     found = settings_of(prefix, kafka.bootstrap, redis_server.url, tmp_path, store=store)
     topics.create(found)
     return found
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def redis_program(request: pytest.FixtureRequest) -> str:
+    """Servers of several makers, one after another."""
+    try:
+        return binary_of(request.param)
+    except NotHere as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_a_batch_waits_until_redis_is_back(redis_server: RealRedis) -> None:
             failed = asyncio.Event()
             failures = 0
 
-            def note() -> None:
+            def note(_reason: str) -> None:
                 nonlocal failures
                 failures += 1
                 failed.set()
@@ -107,7 +107,7 @@ def test_a_cluster_is_written_and_read_like_one_server(cluster: str) -> None:
 
     async def write() -> list[Written]:
         async with AvoidListWriter(cluster) as writer:
-            await writer.ping()
+            assert await writer.look({}) == {}
             stale = [Update(user, b"old", 4) for user in USERS]
             return [await writer.write(batch), await writer.write(stale), await writer.write([Update("u0", None, 6)])]
 

@@ -16,17 +16,18 @@ from streamer.scoring.priors import Priors
 from streamer.serving import AvoidListReader
 from streamer.sinks import AvoidListWriter, Update
 from streamer.sinks.address import RedisAddress
+from streamer.sinks.keys import Keys
 from streamer.sinks.population import PopulationWriter, figures_of
-from streamer.sinks.trial import POPULATION_RIGHTS, PUBLISHER_RIGHTS, READER_RIGHTS, oddities, problems
+from streamer.sinks.trial import oddities, population_rights, problems, publisher_rights, reader_rights
 from tests.avoid_lists import document
 from tests.backends.ports import free_port
 from tests.backends.redis import RedisServer
 
 
 @pytest.fixture
-def server() -> Iterator[RedisServer]:
+def server(redis_program: str) -> Iterator[RedisServer]:
     """One of our own, whose settings are spoilt here."""
-    with RedisServer() as found:
+    with RedisServer(program=redis_program) as found:
         yield found
 
 
@@ -67,7 +68,7 @@ def write(url: str, document: bytes = b"{}") -> int:
 
 
 def test_a_publisher_needs_no_more_than_its_rights(server: RedisServer) -> None:
-    url = as_user(server, PUBLISHER_RIGHTS)
+    url = as_user(server, publisher_rights())
     assert write(url) == 2
 
     async def clear() -> int:
@@ -75,21 +76,21 @@ def test_a_publisher_needs_no_more_than_its_rights(server: RedisServer) -> None:
             return await writer.clear()
 
     assert asyncio.run(clear()) == 4
-    assert list(problems(RedisAddress(url, 1))) == []
+    assert list(problems(RedisAddress(url, 1), Keys(), "")) == []
     with Redis.from_url(server.url) as client:
         assert client.keys() == [], "the trial leaves nothing"
 
 
 def test_a_reader_needs_no_more_than_its_rights(server: RedisServer) -> None:
     write(server.url, encode(document()))
-    with AvoidListReader(as_user(server, READER_RIGHTS)) as reader:
+    with AvoidListReader(as_user(server, reader_rights())) as reader:
         assert reader.get("u2").source == "user"
         assert set(reader.get_many(["u{1}", "nobody"], {"nobody": "de"})) == {"u{1}", "nobody"}
 
 
 def test_a_population_agent_needs_no_more_than_its_rights(server: RedisServer) -> None:
     async def written() -> int | None:
-        async with PopulationWriter(as_user(server, POPULATION_RIGHTS)) as writer:
+        async with PopulationWriter(as_user(server, population_rights())) as writer:
             first = figures_of(Priors(version=1, as_of=1, tags={"a": 0.5}), {b"~all": b"{}"}, {b"c": b"{}"})
             await writer.write(first)
             return await writer.write(figures_of(Priors(version=2, as_of=2), {}, {}))
@@ -101,7 +102,7 @@ Spoil = Callable[[RedisServer], str]
 
 
 def without_rights(server: RedisServer) -> str:
-    return as_user(server, READER_RIGHTS)
+    return as_user(server, reader_rights())
 
 
 def a_replica(server: RedisServer) -> str:
@@ -122,17 +123,17 @@ def full(server: RedisServer) -> str:
 )
 def test_a_redis_that_cannot_be_written_is_told_with_the_reason(server: RedisServer, spoil: Spoil, told: str) -> None:
     url = spoil(server)
-    (problem,) = problems(RedisAddress(url, 1))
+    (problem,) = problems(RedisAddress(url, 1), Keys(), "")
     assert told in problem
     with pytest.raises(RedisUnavailable, match=told):
         write(url)
 
 
 def test_a_wrong_password_is_told_without_it(server: RedisServer) -> None:
-    as_user(server, PUBLISHER_RIGHTS)
+    as_user(server, publisher_rights())
     url = server.url.replace("://", "://limited:guessed@", 1)
     with pytest.raises(RedisUnavailable, match="check user and password in redis_url") as error:
-        list(problems(RedisAddress(url, 1)))
+        list(problems(RedisAddress(url, 1), Keys(), ""))
     assert "guessed" not in str(error.value)
 
 
@@ -141,11 +142,11 @@ def test_a_policy_that_drops_lists_is_told(server: RedisServer, policy: str, tol
     with Redis.from_url(server.url) as client:
         client.config_set("maxmemory", "100mb")
         client.config_set("maxmemory-policy", policy)
-    assert len(list(oddities(RedisAddress(server.url, 1)))) == told
+    assert len(list(oddities(RedisAddress(server.url, 1), Keys(), "avoid-lists"))) == told
 
 
 def test_tls_with_a_client_s_certificate(secured: RedisServer) -> None:
     assert write(secured.url) == 2
     with pytest.raises(RedisUnavailable):
         write(secured.url.partition("?")[0])
-    assert list(problems(RedisAddress(secured.url, 1))) == []
+    assert list(problems(RedisAddress(secured.url, 1), Keys(), "")) == []

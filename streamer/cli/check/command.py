@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -61,12 +62,22 @@ def check(
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
+    from streamer.errors import BrokerUnavailable, RedisUnavailable
+    from streamer.producing.outbox import outbox_of
     from streamer.sinks import trial
     from streamer.sinks.address import RedisAddress
+    from streamer.sinks.keys import Keys
 
+    keys = Keys(settings.redis_prefix)
     address = RedisAddress(settings.redis_url, settings.redis_timeout)
-    found = list(trial.problems(address))
+    try:
+        owner = outbox_of(settings)
+    except BrokerUnavailable:  # it is told above
+        owner = ""
+    found = list(trial.problems(address, keys, owner))
     yield from (Finding("Redis", False, each) for each in found)
     if not found:
         yield Finding("Redis", True, f"takes a publisher's writes at {address}")
-    yield from (Finding("Redis", True, f"but: {each}") for each in trial.oddities(address))
+    with contextlib.suppress(RedisUnavailable):  # it has answered just now
+        odd = list(trial.oddities(address, keys, settings.topics.avoid_lists))
+        yield from (Finding("Redis", True, f"but: {each}") for each in odd)

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from streamer.cli.check.finding import Finding, guarded
-from streamer.cli.words import moment
 from streamer.clock import wall_ms
 from streamer.errors import SettingsError, Unavailable
+from streamer.explaining.words import moment
 
 if TYPE_CHECKING:
     from streamer.engine.population.announcement import Announcement

@@ -21,7 +21,8 @@ from streamer.events import Dislike
 from streamer.producing import SignalProducer
 from streamer.scoring.document import Document, decode
 from streamer.serving import AvoidListReader, Candidate
-from streamer.sinks.keys import PREFIX, is_users
+from streamer.settings import Settings
+from streamer.sinks.keys import Keys
 
 _POLL_S: Final = 0.2
 _STALL_S: Final = 60.0
@@ -75,7 +76,7 @@ class Traffic:
         producer.flush()
         while not self._poll():
             time.sleep(_POLL_S)
-        lists = sum(1 for _ in _documents(self._deployment.settings.redis_url))
+        lists = sum(1 for _ in _documents(self._deployment.settings))
         self._progress.update(self._lists, completed=lists, total=lists)  # the others have none: too little is known
 
     def _mark(self, producer: SignalProducer, ts: int) -> None:
@@ -89,7 +90,7 @@ class Traffic:
         taken = counted.get("streamer_events_total", 0.0)
         changed = counted.get("streamer_lists_changed_total", 0.0)
         written = published.get("streamer_redis_writes_total", 0.0)
-        lists = sum(1 for _ in _documents(self._deployment.settings.redis_url))
+        lists = sum(1 for _ in _documents(self._deployment.settings))
         self._show(self._sent, self._events)
         self._show(self._processed, round(taken * self._events / self._records) if self._records else 0)
         self._show(self._lists, lists)
@@ -105,17 +106,20 @@ class Traffic:
         self._progress.update(task, completed=completed)
 
 
-def documents(redis_url: str) -> dict[str, Document]:
+def documents(settings: Settings) -> dict[str, Document]:
     """All users' documents by user id."""
-    with Redis.from_url(redis_url) as client:
-        keys = list(_documents(redis_url))
+    with Redis.from_url(settings.redis_url) as client:
+        keys = list(_documents(settings))
         found = zip(keys, client.mget(keys) if keys else [], strict=True)
-        return {key.decode().removeprefix(PREFIX): decode(raw) for key, raw in found if raw is not None}
+        begins = Keys(settings.redis_prefix).documents
+        return {key.decode().removeprefix(begins): decode(raw) for key, raw in found if raw is not None}
 
 
-def _documents(redis_url: str) -> Iterator[bytes]:
-    with Redis.from_url(redis_url) as client:
-        yield from (key for key in client.scan_iter(match=f"{PREFIX}*", count=1000) if is_users(key.decode()))
+def _documents(settings: Settings) -> Iterator[bytes]:
+    keys = Keys(settings.redis_prefix)
+    with Redis.from_url(settings.redis_url) as client:
+        found = client.scan_iter(match=f"{keys.documents}*", count=1000)
+        yield from (key for key in found if keys.is_users(key.decode()))
 
 
 def population(deployment: Deployment) -> Announcement | None:
@@ -147,7 +151,7 @@ def dislike(deployment: Deployment, producer: SignalProducer, user_id: str, item
         ProcessEnded: that did not happen in time.
     """
     candidate = Candidate(item.content_id, item.creator_id, item.tags, item.duration_s)
-    with AvoidListReader(deployment.settings.redis_url) as reader:
+    with AvoidListReader(deployment.settings.redis_url, prefix=deployment.settings.redis_prefix) as reader:
         reader.get(user_id)  # connects
         now_ms = wall_ms()
         began = time.perf_counter()

@@ -56,9 +56,9 @@ def erase(folder: Folder, erased: Erased) -> int:
     Files with such rows are written anew, row group by row group, before the manifest names them instead of the old.
     """
     files, replaced, rows = dict(folder.manifest.files), [], 0
-    for name in folder.named():
-        users = set(erased.asked) | set(erased.told)
-        if not users or not _has_any(folder, name, users):
+    users = pa.array(sorted({*erased.asked, *erased.told}), pa.string())
+    for name in folder.named() if len(users) else ():
+        if not _has_any(folder, name, users):
             continue
         day = name.removeprefix("day=").partition("/")[0]
         part = files.pop(name)
@@ -80,8 +80,7 @@ def _staying(folder: Folder, name: str, erased: Erased) -> Iterator[pa.Table]:
         yield table.filter(pa.array(erased.mask(table)))
 
 
-def _has_any(folder: Folder, name: str, users: set[str]) -> bool:
-    wanted = pa.array(sorted(users), pa.string())
+def _has_any(folder: Folder, name: str, users: pa.Array) -> bool:
     return any(
-        pc.any(pc.is_in(table["user_id"], value_set=wanted)).as_py() for table in folder.groups(name, ("user_id",))
+        pc.any(pc.is_in(table["user_id"], value_set=users)).as_py() for table in folder.groups(name, ("user_id",))
     )

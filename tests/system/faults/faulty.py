@@ -89,7 +89,7 @@ BOUNDARIES: Final = {
     "local store written": Boundary("worker", DiskStore, "saved", on_disk=True),
     "source committed": Boundary("worker", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
     "journal truncated": Boundary("worker", Truncation, "delete_before", lambda begins: any(begins.values())),
-    "half of a batch in Redis": Boundary("publisher", AvoidListWriter, "_run", lambda u: len(u) > 1, halves=0),
+    "half of a batch in Redis": Boundary("publisher", AvoidListWriter, "_run", lambda u, _: len(u) > 1, halves=0),
     "batch in Redis": Boundary("publisher", Publisher, "publish"),
     "outbox committed": Boundary("publisher", BatchConsumer, "_commit", lambda offsets: len(offsets) > 0),
     "half of the totals saved": Boundary(

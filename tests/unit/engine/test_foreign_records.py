@@ -33,7 +33,7 @@ def foreign(request: pytest.FixtureRequest) -> Record:
 
 
 def test_the_publisher_passes_it_over(foreign: Record) -> None:
-    publisher = Publisher(Settings(), Metrics())
+    publisher = Publisher(Settings(), Metrics(), "")
     list(publisher._updates([(0, foreign)]))
     publisher._observe_freshness([foreign])
 

@@ -18,7 +18,7 @@ from streamer.cli.settings import as_markdown
 ROOT = Path(__file__).parents[3]
 COMMANDS = (
     "worker", "publisher", "demo", "topics", "replay", "inspect", "explain", "rebuild-redis", "erase",
-    "repartition", "rejects", "labels", "train", "responsiveness", "check", "settings",
+    "repartition", "rejects", "labels", "train", "responsiveness", "check", "settings", "emit", "serve", "api-key",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ ROOT: Final = Path(__file__).parents[3]
 LAYERS: Final = (
     "streamer.errors",
     "streamer.partitioning",
+    "streamer.redis_prefix",
     "streamer.settings",
     "streamer.clock",
     "streamer.events",
@@ -37,7 +38,9 @@ LAYERS: Final = (
     "streamer.engine",
     "streamer.sinks",
     "streamer.serving",
+    "streamer.explaining",
     "streamer.producing",
+    "streamer.service",
     "streamer.embedded",
     "streamer.replay",
     "streamer.city",

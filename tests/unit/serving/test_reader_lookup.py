@@ -14,6 +14,7 @@ from streamer.serving import AvoidList
 from streamer.serving.cache import NearCache
 from streamer.serving.index import Index
 from streamer.serving.lookup import Default, Lookup, Lookups, read
+from streamer.sinks.keys import Keys
 from tests.avoid_lists import TODAY, document, entry
 
 
@@ -30,6 +31,7 @@ def lookups(
     cache: NearCache[Index | None] | None = None,
     defaults: NearCache[Default] | None = None,
     explore: float = 0.05,
+    prefix: str = "",
 ) -> Lookups:
     return Lookups(
         on_unavailable=on_unavailable,  # type: ignore[arg-type]
@@ -37,6 +39,7 @@ def lookups(
         clock=lambda: TODAY,
         cache=NearCache(0, 1, Seconds()) if cache is None else cache,
         defaults=NearCache(0, 1, Seconds()) if defaults is None else defaults,
+        keys=Keys(prefix),
     )
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 import redis
 import redis.asyncio
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from streamer.errors import RedisUnavailable, SettingsError
 from streamer.events import DAY_MS
+from streamer.settings import load
 from streamer.sinks import expires_at_ms
 from streamer.sinks.address import RedisAddress
-from streamer.sinks.keys import document_key, guard_key, is_reserved, is_users
+from streamer.sinks.keys import Keys, is_reserved
 from tests.avoid_lists import TODAY, document, entry
 
 patient = settings(deadline=None)
@@ -25,13 +26,13 @@ _odd_ids = st.text(st.sampled_from("{}:~ab\u00fc0"), min_size=1, max_size=8) | s
 @patient
 @given(_odd_ids)
 def test_guard_and_document_are_always_in_one_cluster_slot(user_id: str) -> None:
-    assert key_slot(guard_key(user_id).encode()) == key_slot(document_key(user_id).encode())
+    assert key_slot(Keys().guard(user_id).encode()) == key_slot(Keys().document(user_id).encode())
 
 
 @patient
 @given(_odd_ids, _odd_ids)
 def test_no_two_keys_are_the_same(one: str, other: str) -> None:
-    keys = {document_key(one), guard_key(one), document_key(other), guard_key(other)}
+    keys = {Keys().document(one), Keys().guard(one), Keys().document(other), Keys().guard(other)}
     assert len(keys) == (2 if one == other else 4)
 
 
@@ -39,15 +40,40 @@ def test_no_two_keys_are_the_same(one: str, other: str) -> None:
 @given(_odd_ids)
 def test_a_users_keys_are_known_as_such(user_id: str) -> None:
     if not is_reserved(user_id):
-        assert is_users(document_key(user_id))
-    assert is_users(guard_key(user_id))
+        assert Keys().is_users(Keys().document(user_id))
+    assert Keys().is_users(Keys().guard(user_id))
+
+
+_prefixes = st.from_regex(r"[a-z0-9._:-]{0,3}", fullmatch=True) | st.sampled_from(["", "eu:", "a", "avoi", "d:"])
+
+
+@patient
+@given(_prefixes, _prefixes, _odd_ids | st.sampled_from(["eu:avoid:u1", "avoid:x", "a}avoid:b"]), _odd_ids)
+def test_no_key_is_of_two_deployments(one: str, other: str, user_id: str, other_id: str) -> None:
+    assume(one != other)
+    own, others = Keys(one), Keys(other)
+    keys = {
+        own.document(user_id), own.guard(user_id), own.creator(user_id), own.rates, own.tags, own.creators, own.written,
+        own.as_of, own.markers, own.owner, own.everybody,
+    }  # fmt: skip
+    assert not any(others.is_users(key) for key in keys)
+    assert keys.isdisjoint({others.document(other_id), others.guard(other_id), others.creator(other_id), others.rates})
+
+
+@pytest.mark.parametrize(
+    "prefix", ["eu*", "e?", "[eu]", "{eu}", "eu\\", "e u", "eu\n", "x" * 33, "avoid:", "a:outbox:", "é"]
+)
+def test_a_prefix_that_patterns_or_a_cluster_would_misread_is_refused(prefix: str) -> None:
+    for refused in (lambda: Keys(prefix), lambda: load(redis_prefix=prefix)):
+        with pytest.raises(SettingsError, match="redis_prefix: "):
+            refused()
 
 
 @pytest.mark.parametrize(
     "key", ["avoid:~all", "avoid:~cohort:de", "population:x", "{avoid:u1}:other", "{19}avoid:u1:at"]
 )
 def test_other_keys_are_not_taken_for_a_users(key: str) -> None:
-    assert not is_users(key)
+    assert not Keys().is_users(key)
 
 
 def test_a_document_expires_a_day_after_its_last_entry() -> None:
@@ -74,6 +100,9 @@ def test_a_document_with_a_block_never_expires() -> None:
         ("redis://localhost/0?socket_timeout=soon", "redis_url: "),
         ("redis://localhost/0?tls=true", "redis_url: .*tls"),
         ("redis://localhost/0?ssl_cert_reqs=none", "redis_url: .*ssl_cert_reqs"),
+        ("redis://localhost/0?decode_responses=true", "redis_url: leave decode_responses out"),
+        ("rediss://localhost/0?ssl_ca_certs=/nowhere.pem", "ssl_ca_certs: /nowhere.pem cannot be read: No such file"),
+        ("rediss+sentinel://localhost/main?ssl_certfile=/nowhere.pem", "ssl_certfile: /nowhere.pem cannot be read"),
         ("redis://localhost/abc", "the number of a database; got '/abc'"),
         ("redis://localhost/0/more", "the number of a database; got '/0/more'"),
         ("redis+sentinel://localhost:26379", "the primary's name and the number of a database"),
