@@ -39,30 +39,44 @@ def groups_of(settings: Settings) -> list[Group]:
     return found
 
 
-def check(settings: Settings) -> tuple[list[str], list[str]]:
-    """What is wrong with the groups, and what is odd about them, one line each.
+class Checked(NamedTuple):
+    """What was found out about groups, one line each.
+
+    Attributes:
+        problems: what is wrong.
+        oddities: what may be meant so.
+        hidden: groups that this user may not look at.
+    """
+
+    problems: list[str]
+    oddities: list[str]
+    hidden: list[str]
+
+
+def check(settings: Settings) -> Checked:
+    """What is wrong with the groups, and what is odd about them.
 
     Raises:
         BrokerUnavailable: no broker answered within ``broker_timeout``.
     """
-    problems, oddities = [], []
+    found = Checked([], [], [])
     with connect(settings) as cluster:
         if cluster.embedded:  # it cannot tell
-            return [], []
+            return found
         for group in groups_of(settings):
             try:
                 membership, offsets = cluster.membership(group.name), cluster.committed(group.name)
             except GroupAuthorizationFailedError:
-                oddities.append(f"{group.setting} {group.name!r}: this user may not see who is in it")
+                found.hidden.append(f"{group.setting} {group.name!r}: this user may not see who is in it")
                 continue
-            problems += _shared(group, membership)
+            found.problems.extend(_shared(group, membership))
             strange = _strange(group, {topic for topic, _ in offsets})
             if strange and not membership.topics:
-                oddities.append(
+                found.oddities.append(
                     f"{group.setting} {group.name!r} has also read {', '.join(strange)}: fine if that deployment is no "
                     f"more, else give it a {group.setting} of its own"
                 )
-    return problems, oddities
+    return found
 
 
 def require(settings: Settings, name: str) -> None:

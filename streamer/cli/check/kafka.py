@@ -81,10 +81,10 @@ def _in_words(missing: Missing, brokers: str, principal: str) -> str:
 def _groups(settings: Settings) -> Iterator[Finding]:
     from streamer.producing import groups
 
-    problems, oddities = groups.check(settings)
+    problems, oddities, hidden = groups.check(settings)
     yield from (Finding("groups", False, each) for each in problems)
-    yield from (Finding("groups", True, f"but: {each}") for each in oddities)
-    if not problems:
+    yield from (Finding("groups", True, f"but: {each}") for each in (*oddities, *hidden))
+    if not problems and not hidden:
         yield Finding("groups", True, "no other deployment is in them")
 
 
