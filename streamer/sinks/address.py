@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias, cast
@@ -17,6 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streamer.errors import RedisUnavailable, SettingsError
 from streamer.sinks.connection import AsyncClient, SyncClient, cause_of
+from streamer.sinks.tls import context_of, pool_with, trust_only
 
 _SCHEMES: Final = (
     "redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel",
@@ -80,6 +82,7 @@ class RedisAddress:
         self.is_cluster: Final = scheme.endswith("+cluster")
         self._url = f"{scheme.partition('+')[0]}://{rest}"
         self._watched: _Watched | None = None
+        self._trusted: ssl.SSLContext | None = None
         parts = urlsplit(self._url)
         try:
             problems += _problems(parts, scheme)
@@ -87,6 +90,9 @@ class RedisAddress:
                 self._watched = _watched(parts)
             elif not problems:
                 redis.ConnectionPool.from_url(self._url).make_connection()
+            if not problems:
+                given = parse_url(self._url) if self._watched is None else self._watched.options  # type: ignore[no-untyped-call]
+                self._trusted = context_of(given)
         except (TypeError, ValueError) as error:
             problems.append(f"redis_url: {_without(str(error), parts)}")
         if problems:
@@ -97,20 +103,32 @@ class RedisAddress:
         """A client. A Cluster is asked for its nodes at once; otherwise nothing is sent yet."""
         # A pooled connection that Redis has closed is replaced once; what is slow is not asked twice.
         options = self._options(redis.retry.Retry(NoBackoff(), 1, (RedisConnectionError,)))
+        if self.is_cluster:
+            if self._trusted is not None:
+                options["connection_pool_class"] = pool_with(self._trusted)
+            return redis.RedisCluster.from_url(self._url, **options)
         if self._watched is not None:
             sentinel = redis.sentinel.Sentinel(**self._sentinel(options))  # type: ignore[no-untyped-call]
-            return cast(redis.Redis, sentinel.master_for(self._watched.name))  # type: ignore[no-untyped-call]
-        kind = redis.RedisCluster if self.is_cluster else redis.Redis
-        return kind.from_url(self._url, **options)
+            client = cast(redis.Redis, sentinel.master_for(self._watched.name))  # type: ignore[no-untyped-call]
+        else:
+            client = redis.Redis.from_url(self._url, **options)
+        if self._trusted is not None:
+            trust_only(client, self._trusted)
+        return client
 
     def connect_async(self) -> AsyncClient:
         """An asyncio client; nothing is sent yet."""
         options = self._options(redis.asyncio.retry.Retry(NoBackoff(), 1, (RedisConnectionError,)))
+        client: AsyncClient
         if self._watched is not None:
             sentinel = redis.asyncio.sentinel.Sentinel(**self._sentinel(options))  # type: ignore[no-untyped-call]
-            return cast(redis.asyncio.Redis, sentinel.master_for(self._watched.name))
-        kind = redis.asyncio.RedisCluster if self.is_cluster else redis.asyncio.Redis
-        return kind.from_url(self._url, **options)
+            client = cast(redis.asyncio.Redis, sentinel.master_for(self._watched.name))
+        else:
+            kind = redis.asyncio.RedisCluster if self.is_cluster else redis.asyncio.Redis
+            client = kind.from_url(self._url, **options)
+        if self._trusted is not None:
+            trust_only(client, self._trusted)
+        return client
 
     def unavailable(self, error: Exception) -> RedisUnavailable:
         """What to raise for a client's error."""

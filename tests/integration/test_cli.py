@@ -141,6 +141,15 @@ def test_rebuild_after_a_loss_gives_byte_identical_documents(settings: Settings,
     assert stored_documents(redis) == built
 
 
+def test_a_rebuild_notes_how_far_redis_has_the_outbox(settings: Settings, redis: Redis) -> None:
+    write_outbox(settings, *((f"u{n}", encode(document(user_id=f"u{n}"))) for n in range(20)))
+    for options in ((), ("--clear",)):
+        redis.delete("outbox:at")
+        assert run(settings, "rebuild-redis", *options).exit_code == 0
+        markers = redis.hgetall("outbox:at")
+        assert sum(int(marker.rpartition(b"/")[2]) for marker in markers.values()) == 20
+
+
 def test_rebuild_changes_nothing_where_nothing_is_lost(settings: Settings, redis: Redis) -> None:
     write_outbox(settings, ("u1", encode(document(entry("tag", "a")))))
     run(settings, "rebuild-redis")

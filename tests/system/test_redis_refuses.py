@@ -69,7 +69,8 @@ class Deployment:
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
-    with RedisServer({"enable-debug-command": "local", "loading-process-events-interval-bytes": "1024"}) as found:
+    options = {"loading-process-events-interval-bytes": "1024", "rdbcompression": "no"}
+    with RedisServer({**options, "enable-debug-command": "local", "enable-protected-configs": "local"}) as found:
         yield found
 
 
@@ -125,13 +126,15 @@ def slow(admin: Redis) -> Mend:
 def loading(admin: Redis) -> Mend:
     admin.mset({f"filler:{number}": os.urandom(2048) for number in range(2000)})  # it answers after every kilobyte
     admin.config_set("key-load-delay", 20_000)  # us a key
-    reloading = threading.Thread(target=admin.execute_command, args=("DEBUG", "RELOAD"))
+    at = admin.connection_pool.connection_kwargs
+    patient = Redis(host=at["host"], port=at["port"], username="admin", password="x", socket_timeout=None)
+    reloading = threading.Thread(target=patient.execute_command, args=("DEBUG", "RELOAD"))
     reloading.start()
 
     def mend() -> None:
-        with Redis(connection_pool=admin.connection_pool) as other:
-            other.config_set("key-load-delay", 0)
+        admin.config_set("key-load-delay", 0)
         reloading.join()
+        patient.close()
         admin.delete(*(f"filler:{number}" for number in range(2000)))
 
     return mend

@@ -20,7 +20,7 @@ from streamer.sinks.keys import Keys
 from streamer.sinks.population import PopulationWriter, figures_of
 from streamer.sinks.trial import oddities, population_rights, problems, publisher_rights, reader_rights
 from tests.avoid_lists import document
-from tests.backends.ports import free_port
+from tests.backends.ports import free_port, wait_until
 from tests.backends.redis import RedisServer
 
 
@@ -31,11 +31,10 @@ def server(redis_program: str) -> Iterator[RedisServer]:
         yield found
 
 
-@pytest.fixture
-def secured(tmp_path: Path) -> Iterator[RedisServer]:
-    """One that speaks TLS alone, and wants a client's certificate."""
+def secured_by(folder: Path, **more: str) -> RedisServer:
+    """One that speaks TLS alone, and wants a client's certificate; not started yet."""
     authority = trustme.CA()
-    files = {name: tmp_path / f"{name}.pem" for name in ("ca", "server", "client")}
+    files = {name: folder / f"{name}.pem" for name in ("ca", "server", "client")}
     authority.cert_pem.write_to_path(str(files["ca"]))
     for name in ("server", "client"):
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(files[name]))
@@ -46,10 +45,27 @@ def secured(tmp_path: Path) -> Iterator[RedisServer]:
         "tls-ca-cert-file": str(ca),
     }  # fmt: skip
     url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={ca}&ssl_certfile={client}&ssl_keyfile={client}"
-    found = RedisServer(options)
+    found = RedisServer({**options, **more})
     found._url = url
-    with found:
+    return found
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Iterator[RedisServer]:
+    with secured_by(tmp_path) as found:
         yield found
+
+
+@pytest.fixture
+def secured_cluster(tmp_path: Path) -> Iterator[str]:
+    """The address of a Cluster of one node."""
+    options = {"cluster-enabled": "yes", "tls-cluster": "yes", "cluster-port": str(free_port())}
+    with secured_by(tmp_path, **options) as found, Redis.from_url(found.url) as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
+        wait_until(
+            lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"), lambda: found.running, 30, str
+        )
+        yield found.url.replace("rediss://", "rediss+cluster://").replace("/0?", "?")
 
 
 def as_user(server: RedisServer, rights: str) -> str:
@@ -150,3 +166,25 @@ def test_tls_with_a_client_s_certificate(secured: RedisServer) -> None:
     with pytest.raises(RedisUnavailable):
         write(secured.url.partition("?")[0])
     assert list(problems(RedisAddress(secured.url, 1), Keys(), "")) == []
+
+
+@pytest.mark.parametrize("kind", ["one server", "Cluster"])
+def test_the_authority_that_is_named_is_the_only_one_trusted(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This machine trusts who signed Redis' certificate; the URL names another one."""
+    url = request.getfixturevalue("secured").url if kind == "one server" else request.getfixturevalue("secured_cluster")
+    ca, other = tmp_path / "ca.pem", tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca))
+    stranger = url.replace(f"ssl_ca_certs={ca}", f"ssl_ca_certs={other}")
+    with pytest.raises(RedisUnavailable):
+        write(stranger)
+    with pytest.raises(RedisUnavailable):
+        list(problems(RedisAddress(stranger, 1), Keys(), ""))
+    with pytest.raises(RedisUnavailable), AvoidListReader(stranger) as reader:
+        reader.get("u1")
+    assert write(url) == 2
+    assert list(problems(RedisAddress(url, 1), Keys(), "")) == []
+    with AvoidListReader(url) as reader:
+        assert reader.get("nobody").source == "none"
