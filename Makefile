@@ -10,13 +10,16 @@ PROCESSES ?= 4
 PARALLEL = --numprocesses $(PROCESSES) --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test training system faults storm lint types bench bench-quick evaluate learn simulate fuzz soak clean
+.PHONY: help demo play test training system faults storm lint types bench bench-quick evaluate learn simulate fuzz soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.demo ## a city of users through a broker and Redis on this machine, in under a minute
 	@$(BIN)/streamer demo $(ARGS)
+
+play: $(VENV)/.demo ## the demo left running on the wall clock, for events of your own (docs/tutorial.md)
+	@$(BIN)/streamer demo --keep $(ARGS)
 
 test: $(VENV)/.dev ## the quick tests (unit, property, integration); ARGS="-k name" to choose
 	$(BIN)/python -m pytest -m "not system and not training" $(PARALLEL) $(ARGS)

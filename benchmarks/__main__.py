@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from benchmarks import footprint, freshness, json_codecs, live, population, recovery, scaling, serving, throughput
+from benchmarks import (
+    footprint,
+    freshness,
+    json_codecs,
+    live,
+    population,
+    recovery,
+    scaling,
+    service,
+    serving,
+    throughput,
+)
 from benchmarks.harness import main
 
 if __name__ == "__main__":
@@ -16,6 +27,7 @@ if __name__ == "__main__":
             "footprint": footprint.run,
             "scaling": scaling.run,
             "serving": serving.run,
+            "service": service.run,
             "json": json_codecs.run,
         },
         "all",

@@ -53,6 +53,7 @@ _BEGIN_MS: Final = 20_000 * DAY_MS
 _AFTER_MS: Final = 60_000
 """How long after the newest of them records arrive."""
 _NO_EVENT: Final = "watermarks, erasures"
+_REJECTED: Final = "rejected: "
 _MISPLACED: Final = ("missing_key", "wrong_partition")
 """What the decoder alone does not see."""
 _DAMAGED: Final = 0.1
@@ -83,10 +84,13 @@ class Ledger:
         found = [f"raised: {raised.strip().splitlines()[-1]}" for raised in self.raised]
         if self.sent != self.went.total():
             found.append(f"{self.sent} records were sent, and {self.went.total()} came out")
-        for what, number in self.judged.items():
-            if self.went[what] != number:
-                found.append(f"{what}: {number} by the decoder, {self.went[what]} by the worker")
-        return found
+        misplaced = {_REJECTED + code for code in _MISPLACED}
+        by_worker = {what for what in self.went if what.startswith(_REJECTED)} - misplaced
+        return found + [
+            f"{what}: {self.judged[what]} by the decoder, {self.went[what]} by the worker"
+            for what in sorted(by_worker | set(self.judged))
+            if self.went[what] != self.judged[what]
+        ]
 
     def lines(self) -> Iterator[str]:
         """The ledger, to be printed."""
@@ -184,7 +188,7 @@ class Fuzzed:
         try:
             event = self._decoders[topic].decode(record.key, record.value, latest_ms)
         except InvalidEvent as error:
-            judged[f"rejected: {error.code}"] += 1
+            judged[_REJECTED + error.code] += 1
         except Exception:  # noqa: BLE001 - that nothing raises is what is looked for
             self.ledger.raised.append(traceback.format_exc())
         else:
@@ -211,7 +215,7 @@ class Fuzzed:
 
     def _book(self, out: Output) -> None:
         went = self.ledger.went
-        went.update(f"rejected: {reject.code}" for reject in out.rejects)
+        went.update(_REJECTED + reject.code for reject in out.rejects)
         went["of erased users"] += out.erased.total()
         misplaced = sum(reject.code in _MISPLACED for reject in out.rejects)
         went[_NO_EVENT] += out.events.total() - self._stepped - out.erased.total() - misplaced

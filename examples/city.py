@@ -14,7 +14,7 @@ from streamer.city.city import City
 from streamer.engine.kafka.producer import NewRecord
 from streamer.events import DAY_MS, Event
 from streamer.learning.examples.export import Export
-from streamer.profile import Profile, Rules
+from streamer.profile import Rules, lived
 from streamer.profile.labels import encode
 from streamer.settings import Settings
 from streamer.testing.broker import MemoryBroker, MemoryScanner
@@ -28,14 +28,9 @@ def write(folder: Path, users: int, days: int, seed: int) -> int:
     lives: defaultdict[str, list[Event]] = defaultdict(list)
     for _, event in City(users, days, seed, END_MS).events():
         lives[event.user_id].append(event)
-    broker = MemoryBroker()
+    broker, rules = MemoryBroker(), Rules(SETTINGS)
     for user_id, events in lives.items():
-        profile = Profile(user_id, Rules(SETTINGS))
-        for event in events:
-            due = profile.deadline()
-            if due is not None and due <= event.ts:
-                profile.advance(event.ts)
-            profile.apply(event, event.ts)
+        profile = lived(user_id, events, rules)
         profile.advance(END_MS + DAY_MS)
         records = [NewRecord(user_id.encode(), encode(label), ()) for label in profile.take_labels()]
         broker.append(SETTINGS.topics.labels, records)

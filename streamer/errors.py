@@ -27,7 +27,14 @@ StreamerError
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
+
+import msgspec
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that it cannot decode: text that is no UTF-8, and what is nested too deep, by Python's
+own errors.
+"""
 
 RejectCode = Literal[
     "malformed_json",

@@ -41,11 +41,6 @@ hypothesis.settings.load_profile("streamer")
 
 T = TypeVar("T")
 _TIERS = ("system", "integration")
-_TRAIN = (
-    "test_closed_loop_retriever", "test_loss", "test_ranking", "test_responsiveness", "test_responsiveness_command",
-    "test_retriever", "test_train_command",
-)  # fmt: skip
-"""Modules whose tests train models, or compile what trains them."""
 _SYSTEM_HANGS_AFTER_S = 1200
 _ADDRESS = {name: os.environ.get(name) for name in (KAFKA_ADDRESS, REDIS_ADDRESS)}
 
@@ -56,8 +51,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         tier = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
         if tier in _TIERS:
             item.add_marker(tier)
-        if item.path.stem in _TRAIN:
-            item.add_marker("training")
         if tier == "system" and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_SYSTEM_HANGS_AFTER_S))
     items.sort(key=lambda item: item.get_closest_marker("slowest") is None)  # several processes then end together

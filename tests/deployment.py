@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import redis
 from kafka import KafkaAdminClient
 
 from lab.oracle import oracle
@@ -25,8 +24,10 @@ from streamer.profile import Profile, Rules
 from streamer.scoring import document
 from streamer.scoring.document import Document
 from streamer.settings import Settings
+from streamer.sinks.address import RedisAddress
 from streamer.sinks.keys import Keys
 
+_REDIS_S = 10.0
 NOW = 1_760_000_000_000
 
 
@@ -58,7 +59,7 @@ def city_of(prefix: str, users: int = 20, days: int = 4) -> list[tuple[str, Even
 
 def served(settings: Settings, users: Iterable[str]) -> dict[str, Document]:
     """The documents that Redis has of these users."""
-    with redis.Redis.from_url(settings.redis_url) as client:
+    with RedisAddress(settings.redis_url, _REDIS_S).connect() as client:
         found = {user: client.get(Keys(settings.redis_prefix).document(user)) for user in users}
     return {user: document.decode(raw) for user, raw in found.items() if raw is not None}
 
@@ -124,7 +125,7 @@ def wrong_anywhere(
     known = set(users) | truth.keys()
     outbox = {user: raw for user, raw in newest_in_outbox(settings).items() if user not in strangers}
     saved = saved_documents(settings, strangers)
-    with redis.Redis.from_url(settings.redis_url) as client:
+    with RedisAddress(settings.redis_url, _REDIS_S).connect() as client:
         cached = {user: client.get(Keys(settings.redis_prefix).document(user)) for user in known | outbox.keys()}
     found: dict[str, list[str]] = {}
     for user in sorted(known | outbox.keys() | saved.keys()):

@@ -56,6 +56,12 @@ LAG_MS: Final = 10 * 60_000
 MIDDLE: Final = BEGIN + 7 * DAY_MS + DAY_MS // 2
 WRITTEN: Final = "w"
 
+OUTCOMES: Final = {version: FIXTURES / f"state-v{version}-outcomes.json" for version in FILES}
+"""What the stored users come to by the rules as they are: a changed rule makes these anew, and nothing else does.
+
+    python -m tests.stored_state outcomes
+"""
+
 Step = tuple[list[tuple[str, Event]], int, int]
 """Events by topic, the watermark at which they arrive, and the one that follows (ms)."""
 
@@ -176,8 +182,35 @@ def lived(user_id: str, life: Life) -> Life:
 # --- making the file ------------------------------------------------------------------------------------------------
 
 
+class Outcome(Struct):
+    """What became of a stored user: digests of the documents written, the last one, and their days in the end."""
+
+    documents: list[str]
+    last: str
+    tiles: str
+
+    @classmethod
+    def of(cls, life: Life) -> Outcome:
+        days = {name: part for name, part in life.parts_after.items() if name not in ("h", "s")}
+        return cls(life.documents, life.last, hashlib.sha256(json.dumps(days, sort_keys=True).encode()).hexdigest())
+
+
+def outcomes(version: int) -> dict[str, Outcome]:
+    """Of the users that this version stored."""
+    return msgspec.json.decode(OUTCOMES[version].read_bytes(), type=dict[str, Outcome])
+
+
+def _write_outcomes() -> None:
+    for version, file in FILES.items():
+        found = {user: Outcome.of(lived(user, life)) for user, life in lives(file.read_bytes()).items()}
+        OUTCOMES[version].write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+
+
 def main() -> None:
     """Writes the file."""
+    if sys.argv[1:] == ["outcomes"]:
+        _write_outcomes()
+        return
     made = {user: _life(user, events) for user, events in _everybody().items()}
     file = Path(sys.argv[1])
     encoded = msgspec.json.format(msgspec.json.encode(made), indent=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from streamer.settings import Settings
 
 
+_NONE: Final = "none"
+
+
 def install(app: typer.Typer) -> None:
     """Adds the command."""
     app.command("closed-loop")(closed_loop)
@@ -33,7 +36,9 @@ def closed_loop(
     days: Annotated[
         int, typer.Option(min=8, max=365, help="Days that pass; on the first three nothing is learned.")
     ] = 28,
-    seeds: Annotated[str, typer.Option(metavar="N,N", help="Towns for the factorisation, one for each.")] = "11,12,13",
+    seeds: Annotated[
+        str, typer.Option(metavar="N,N|none", help="Towns for the factorisation, one for each; none: it is left out.")
+    ] = "11,12,13",
     retriever_seeds: Annotated[
         str, typer.Option(metavar="N,N|none", help="Towns for the retriever, which is dearer; none: it is left out.")
     ] = "11",
@@ -51,14 +56,18 @@ def closed_loop(
     Every arm runs in the same towns with the same chance, so arms differ by what they show. Some minutes on two cores.
     It is a simulation, whose people do what they were written to do.
     """
-    require_extra("implicit", "jax", "flax", "optax")
+    require_extra("pyarrow", "implicit", "jax", "flax", "optax")
     from rich.console import Console
 
     from lab.closed_loop.town import Plan
 
-    of: dict[Recommends, Sequence[int]] = {"factors": numbers(seeds, "--seeds")}
-    if retriever_seeds != "none":
+    of: dict[Recommends, Sequence[int]] = {}
+    if seeds != _NONE:
+        of["factors"] = numbers(seeds, "--seeds")
+    if retriever_seeds != _NONE:
         of["retriever"] = numbers(retriever_seeds, "--retriever-seeds")
+    if not of:
+        raise typer.BadParameter("both are none, so there is nothing to do", param_hint="--seeds, --retriever-seeds")
     plan = Plan(users=users, days=days, adapting=adapting, disappointed=disappointed)
     command = (
         f"python -m lab closed-loop --users {users} --days {days} --seeds {seeds} --retriever-seeds {retriever_seeds}"

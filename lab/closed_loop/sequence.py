@@ -27,7 +27,7 @@ STEPS: Final = 20
 
 
 def options_of(learns: Learns, seed: int) -> Options:
-    """A model small enough to be trained every night of some weeks."""
+    """A model small enough to be trained every night of some weeks; its loss is that of  ``streamer train``."""
     return Options(ablation=learns, width=32, blocks=1, length=50, batch=32, targets=512, learning_rate=0.01, seed=seed)
 
 
@@ -44,22 +44,29 @@ class Retrained:
         self._items = items_of(town)
         self._users = tuple(who.user_id for who in town.people)
         self._rows: list[Row] = []
+        self._met = self._histories()
+        self._nights = 0
+        self._raised = jnp.float32(loss.against(self._options.refused_among, town.plan.items))
         self._rng = np.random.default_rng(town.plan.seed)
         self._retriever = Retriever(self._items, self._options)
         self._optimizer = nnx.Optimizer(self._retriever, _rule(self._options.learning_rate), wrt=nnx.Param)
 
     def learn(self, rows: Sequence[Row]) -> None:
-        """See :class:`lab.closed_loop.recommender.DailyRecommender`."""
-        steps = STEPS if self._rows else STEPS_AT_FIRST
+        """See :class:`lab.closed_loop.recommender.DailyRecommender`. Until anything was wanted, it stays as it is."""
         self._rows += rows
-        windows = windows_of(self._histories(), self._options)
+        self._met = self._histories()
+        if not (self._met.weight > 0).any():
+            return
+        steps = STEPS if self._nights else STEPS_AT_FIRST
+        self._nights += 1
+        windows = windows_of(self._met, self._options)
         self._retriever.learn(True)
         for _, batch in zip(range(steps), batches(windows, self._options, self._rng), strict=False):
-            _step(self._retriever, self._optimizer, batch)
+            _step(self._retriever, self._optimizer, batch, self._raised)
 
     def relevance(self) -> Floats:
         """See :class:`lab.closed_loop.recommender.DailyRecommender`: probabilities."""
-        histories, options = self._histories(), self._options
+        histories, options = self._met, self._options
         shape = (len(self._users), options.length)
         item, action, count = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(len(self._users), np.int32)
         is_seen = seen_by(options.ablation, histories.weight)
@@ -103,12 +110,12 @@ def _rule(learning_rate: float) -> optax.GradientTransformation:
 
 
 @nnx.jit
-def _step(retriever: Retriever, optimizer: nnx.Optimizer[Retriever], batch: Batch) -> None:
+def _step(retriever: Retriever, optimizer: nnx.Optimizer[Retriever], batch: Batch, raised: Array) -> None:
     def of_batch(model: Retriever) -> Array:
         states = model.states(batch.item, batch.action)[batch.row, batch.after]
         everything = model.vectors(jnp.arange(1, model.creator_of[...].shape[0]))
         odds = loss.log_odds(states, everything, jnp.maximum(batch.target - 1, 0))
-        return loss.not_to_recommend(odds, batch.weight) / jnp.maximum(jnp.sum(batch.weight != 0), 1)
+        return loss.not_to_recommend(odds, batch.weight, raised) / jnp.maximum(jnp.sum(batch.weight != 0), 1)
 
     optimizer.update(retriever, nnx.grad(of_batch)(retriever))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from streamer.profile import Rules
 
 NO_WORLD = "none"
+
+
+class Half(StrEnum):
+    """Whose users of a data set."""
+
+    ALL = "all"
+    FIRST = "first"
+    SECOND = "second"
 
 
 def install(app: typer.Typer) -> None:
@@ -58,6 +67,9 @@ def evaluate(
         list[str] | None,
         typer.Option("--dataset", metavar="NAME", help="Which data sets; repeatable. Default: all there."),
     ] = None,
+    half: Annotated[
+        Half, typer.Option(help="Of the sets' users: choose constants on the first half, report on the second.")
+    ] = Half.ALL,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with all figures and plots; needs no network.")
     ] = None,
@@ -88,7 +100,7 @@ def evaluate(
 
     console = Console(highlight=False, stderr=as_json)
     worlds = [name for name in worlds if name != NO_WORLD]
-    report = _run(console, found, Rules(settings), worlds, chosen, data, users, numbers(seeds, "--seeds"))
+    report = _run(console, found, Rules(settings), worlds, chosen, data, half, users, numbers(seeds, "--seeds"))
     if html is not None:
         from lab.evaluation import pages
 
@@ -136,6 +148,7 @@ def _run(
     worlds: list[str],
     sets: list[str],
     data: Path | None,
+    half: Half,
     users: int,
     seeds: tuple[int, ...],
 ) -> Report:
@@ -163,10 +176,10 @@ def _run(
 
         watching = Watching()
         world_reports = tuple(in_world(name, users, seeds, found, base, watching) for name in worlds)
-        set_reports = tuple(on_set(name, data, users, seeds[0], found, base, watching) for name in sets)
+        set_reports = tuple(on_set(name, data, users, seeds[0], found, base, watching, half) for name in sets)
     return Report(
         version=__version__,
-        command="python -m lab evaluate" + _options(worlds, users, seeds, found, data),
+        command="python -m lab evaluate" + _options(worlds, users, seeds, found, data, half),
         seeds=seeds,
         users=users,
         resamples=RESAMPLES,
@@ -190,7 +203,9 @@ def _patient_collector() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _options(worlds: list[str], users: int, seeds: tuple[int, ...], found: list[Contender], data: Path | None) -> str:
+def _options(
+    worlds: list[str], users: int, seeds: tuple[int, ...], found: list[Contender], data: Path | None, half: Half
+) -> str:
     from lab.evaluation.rules import RULES
 
     told = [f"--world {name}" for name in worlds or [NO_WORLD]] + [
@@ -201,4 +216,5 @@ def _options(worlds: list[str], users: int, seeds: tuple[int, ...], found: list[
     told += [f"--rules {','.join(plain)}"] if len(plain) < len(RULES) else []
     told += [f"--set {part}" for each in found if each.label not in RULES for part in each.label.split(", ")[1:]]
     told += [f"--data {data}"] if data is not None else []
+    told += [f"--half {half}"] if half != Half.ALL else []
     return "".join(f" {each}" for each in told)

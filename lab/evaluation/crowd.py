@@ -13,7 +13,7 @@ from lab.evaluation.contenders import Contender
 from streamer.events import Event
 from streamer.population import Totals
 from streamer.population.rates import snapshot
-from streamer.profile import Profile, Rules
+from streamer.profile import Rules, lived
 from streamer.scoring.priors import Priors
 from streamer.settings import Settings
 
@@ -61,13 +61,7 @@ def rates(lives: Iterable[Life], settings: Settings) -> tuple[Priors, Priors]:
     totals = (Totals(), Totals())
     settled_ms = 0
     for place, life in enumerate(lives):
-        profile = Profile(life.user_id, rules)
-        due: int | None = None
-        for event in life.events:
-            if due is not None and event.ts >= due:
-                profile.advance(event.ts)
-            profile.apply(event, event.ts)
-            due = profile.deadline()
+        profile = lived(life.user_id, life.events, rules)
         profile.advance(life.settled_ms)
         if (delta := profile.take_delta()) is not None:
             delta.add_to(totals[place % 2])

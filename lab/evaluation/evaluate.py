@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +11,8 @@ from lab.evaluation import world_study
 from lab.evaluation.bootstrap import RESAMPLES
 from lab.evaluation.contenders import Contender
 from lab.evaluation.report import SetReport, WorldReport
-from lab.evaluation.sets import SETS, history
+from lab.evaluation.sets import SETS
+from lab.evaluation.sets.halves import in_half
 from lab.worlds import REGIMES, World
 from streamer.errors import DataSetError
 from streamer.profile import Rules
@@ -34,22 +36,31 @@ def in_world(
 
 
 def on_set(
-    name: str, data: Path | None, users: int, seed: int, contenders: Sequence[Contender], base: Rules, watcher: Watcher
+    name: str,
+    data: Path | None,
+    users: int,
+    seed: int,
+    contenders: Sequence[Contender],
+    base: Rules,
+    watcher: Watcher,
+    half: str = "all",
 ) -> SetReport:
     """All contenders on one data set; a report that says why, if it is not there.
 
     Args:
         data: the folder of all data sets, None if none was named.
         users: at most so many of the set's users, in the order of their ids.
+        half: of whose users: all, first, second (:mod:`lab.evaluation.sets.halves`).
     """
     chosen = SETS[name]
     if data is None:
         return SetReport(name, chosen.what, "no data folder given: --data FOLDER", None)
     try:
-        histories = [each for each, _ in zip(chosen.histories(data / chosen.folder), range(users), strict=False)]
+        everybody = (each for each in chosen.histories(data / chosen.folder) if in_half(each.user_id, half))
+        histories = list(islice(everybody, users))
     except DataSetError as error:
         return SetReport(name, chosen.what, str(error), None)
     watcher.start(f"data set {name}", len(histories))
     done: Callable[[], None] = lambda: watcher.done(1)  # noqa: E731
-    group = history.study(name, histories, contenders, base, RESAMPLES, seed, done)
-    return SetReport(name, chosen.what, None, group)
+    found = chosen.study(name, histories, contenders, base, RESAMPLES, seed, done)
+    return SetReport(name, chosen.what, None, found.group, found.lifts)

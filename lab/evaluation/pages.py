@@ -14,7 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from lab.evaluation import plots
 from lab.evaluation.figures import KEY_MEASURES, MEASURES, USER_MEASURES, Measure
 from lab.evaluation.report import Group, Report
+from lab.evaluation.sets import SETS
 from lab.evaluation.sets.history import SET_MEASURES
+from lab.evaluation.sets.stated import STATED_MEASURES
 from lab.evaluation.tables import Section, sections
 
 _templates: Final = Environment(
@@ -59,7 +61,7 @@ def as_markdown(run: Run, found: Iterable[Section]) -> str:
 
 def html(report: Report) -> str:
     """The page: every table for every size of user, charts, and what the figures mean."""
-    meanings = (*(pair[0] for pair in KEY_MEASURES), *USER_MEASURES, *SET_MEASURES)
+    meanings = (*(pair[0] for pair in KEY_MEASURES), *USER_MEASURES, *SET_MEASURES, *STATED_MEASURES)
     return _templates.get_template("report.html.jinja").render(
         report=report, parts=zip(sections(report, _SIZES), _charts(report), strict=True), meanings=meanings
     )
@@ -84,7 +86,8 @@ def _charts(report: Report) -> Iterator[list[Chart]]:
         ]
         yield bars + diagrams
     for each in report.sets:
-        yield [] if each.group is None else [_bars(SET_MEASURES[0].head, each.group, SET_MEASURES[0])]
+        measure = SETS[each.name].measures[0]
+        yield [] if each.group is None else [_bars(measure.head, each.group, measure)]
 
 
 def _bars(caption: str, group: Group, measure: Measure) -> Chart:

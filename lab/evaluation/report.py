@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from lab.evaluation.bootstrap import Estimate, Share, figures_of
+from lab.evaluation.bootstrap import Estimate, Figure, Share, figures_of
 
 
 class Row(Struct, frozen=True):
@@ -36,6 +36,25 @@ class Reliability(Struct, frozen=True):
     disliked: Estimate
 
 
+class Lift(Struct, frozen=True):
+    """Later items of a set of which much the same was said.
+
+    Attributes:
+        of: what was said.
+        low, high: the ends of the bin, None: open.
+        items: how many.
+        told: the mean of what was said.
+        later: how often they were wanted, as a ratio to what was expected.
+    """
+
+    of: str
+    low: float | None
+    high: float | None
+    items: int
+    told: float
+    later: Estimate
+
+
 class WorldReport(Struct, frozen=True):
     """One world. ``reliability`` by contender, for those whose scores are log odds."""
 
@@ -46,13 +65,21 @@ class WorldReport(Struct, frozen=True):
     reliability: dict[str, tuple[Reliability, ...]]
 
 
+class Found(Struct, frozen=True):
+    """What was found on a set: the figures, and the lifts by contender."""
+
+    group: Group
+    lifts: dict[str, tuple[Lift, ...]]
+
+
 class SetReport(Struct, frozen=True):
-    """One public data set; ``missing``: why it was passed over, None if it was not."""
+    """One public data set; ``missing``: why it was passed over, None if it was not. ``lifts`` by contender."""
 
     name: str
     what: str
     missing: str | None
     group: Group | None
+    lifts: dict[str, tuple[Lift, ...]] = {}
 
 
 class Report(Struct, frozen=True):
@@ -82,7 +109,18 @@ def group_of(
     """
     found = iter(figures_of([each for own in shares for each in own.values()], resamples, seed))
     by_contender = [{measure: figure for measure in own if (figure := next(found)) is not None} for own in shares]
-    first = by_contender[0]
+    return group_from(name, len(next(iter(shares[0].values()))), labels, by_contender)
+
+
+def group_from(name: str, users: int, labels: Sequence[str], figures: Sequence[Mapping[str, Figure]]) -> Group:
+    """The estimates of figures that are drawn already.
+
+    Args:
+        users: how many there are.
+        labels: the contenders.
+        figures: for each, by measure.
+    """
+    first = figures[0]
     rows = [
         Row(
             label,
@@ -91,6 +129,6 @@ def group_of(
             if own is not first
             else {},
         )
-        for label, own in zip(labels, by_contender, strict=True)
+        for label, own in zip(labels, figures, strict=True)
     ]
-    return Group(name, len(next(iter(shares[0].values()))), tuple(rows))
+    return Group(name, users, tuple(rows))

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from lab.evaluation.bootstrap import Estimate
 from lab.evaluation.figures import CHANGE_MEASURES, MEASURES, USER_MEASURES, Measure
-from lab.evaluation.report import Group, Reliability, Report, Row, WorldReport
-from lab.evaluation.sets.history import SET_MEASURES
+from lab.evaluation.report import Group, Lift, Reliability, Report, Row, SetReport, WorldReport
+from lab.evaluation.sets import SETS
 from lab.evaluation.words import interval_in_words, value_in_words
 
 FOUND: Final = ("precision", "strong", "recall", "ever", "showings")
@@ -57,8 +57,7 @@ def sections(report: Report, sizes: Iterable[str]) -> Iterator[Section]:
         if each.group is None:
             yield Section(f"Data set {each.name}", f"{each.what}\npassed over: {each.missing}", [])
         else:
-            table = _table(f"{each.group.users} users", each.group, SET_MEASURES)
-            yield Section(f"Data set {each.name}", each.what, [table])
+            yield Section(f"Data set {each.name}", each.what, list(_of_set(each, each.group)))
 
 
 def show(console: Console, report: Report) -> None:
@@ -74,6 +73,30 @@ def show(console: Console, report: Report) -> None:
         style="dim",
         markup=False,
     )
+
+
+def _of_set(report: SetReport, group: Group) -> Iterator[Table]:
+    told = {name for row in group.rows for name in row.figures}
+    measures = [each for each in SETS[report.name].measures if each.name in told]
+    yield _table(f"{group.users} users", group, measures)
+    if len(group.rows) > 1:
+        yield _table(f"less those of {group.rows[0].label}, user by user", group, measures, against=True)
+    for label, lifts in report.lifts.items():
+        if lifts:
+            heads = ("by", "bin", "items", "mean", "wanted ÷ expected")
+            yield Table(f"what became of later items, {label}", heads, [_lift(lift) for lift in lifts])
+
+
+def _lift(lift: Lift) -> list[Cell]:
+    low, high = ("" if edge is None else f"{edge:.2g}" for edge in (lift.low, lift.high))
+    later = lift.later
+    return [
+        Cell(lift.of),
+        Cell(f"{low} … {high}"),
+        Cell(f"{lift.items:,}"),
+        Cell(f"{lift.told:.2f}"),
+        Cell(f"{later.value:.3f}", f"{later.low:.3f}–{later.high:.3f}"),
+    ]
 
 
 def _of_world(world: WorldReport, sizes: list[str]) -> Iterator[Table]:
@@ -110,8 +133,12 @@ def _of(row: Row, against: bool) -> dict[str, Estimate]:
     return row.against if against else row.figures
 
 
-def _table(title: str, group: Group, measures: Sequence[Measure]) -> Table:
-    rows = [[Cell(row.label), *(cell(row.figures, each.name, each.unit) for each in measures)] for row in group.rows]
+def _table(title: str, group: Group, measures: Sequence[Measure], *, against: bool = False) -> Table:
+    """Measures of every contender, or how they differ from the first one's."""
+    rows = [
+        [Cell(row.label), *(cell(_of(row, against), each.name, each.unit) for each in measures)]
+        for row in group.rows[against:]
+    ]
     return Table(title, ("rule", *(measure.head for measure in measures)), rows)
 
 

@@ -59,7 +59,7 @@ def learning(
     """
     from streamer.learning import require_extra
 
-    require_extra("implicit", "jax", "flax", "optax")
+    require_extra("pyarrow", "implicit", "jax", "flax", "optax")
     from rich.console import Console
 
     from lab.evaluation.command import check_names, numbers

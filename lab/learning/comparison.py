@@ -9,7 +9,7 @@ import numpy as np
 from lab.evaluation.bootstrap import RESAMPLES, Share
 from lab.evaluation.evaluate import Watcher
 from lab.evaluation.report import group_of
-from lab.learning.contenders import ALS, POPULAR, ranked
+from lab.learning.contenders import ALS, POPULAR, Ranked, ranked
 from lab.learning.lives import Study
 from lab.learning.measures import MEASURES, RATIOS, compared, judge, keys_of, top
 from lab.learning.report import WITH_LIST, Found
@@ -34,7 +34,7 @@ def compare(
     Args:
         name, what: of the source.
         studies: one for each seed, whose users are others; or one alone, whose users' figures are means over the seeds.
-        names: of contenders.
+        names: of contenders; all are compared with the first, in probabilities only if it says some.
         seeds: of training.
         options: of the retriever, but for ablation and seed.
         watcher: is told how far it is, in steps of training.
@@ -66,15 +66,17 @@ def _judged(
     penalties = np.stack([case.penalties for case in study.cases])
     shares: dict[str, Shares] = {}
     covered: dict[str, float] = {}
-    first: Floats | None = None
-    for name, relevance, probability in ranked(study, names, seed, options, watcher.done):
-        first = probability if first is None else first
+    first: Ranked | None = None
+    for each in ranked(study, names, seed, options, watcher.done):
+        first = each if first is None else first
+        name, relevance, probability = each
         for label, final in ((name, relevance), (name + WITH_LIST, relevance * penalties)):
             tops = [top(row, case.met) for row, case in zip(final, study.cases, strict=True)]
             judged = [judge(case, listed, keys) for case, listed in zip(study.cases, tops, strict=True)]
             shares[label] = {each.name: [user[each.name] for user in judged] for each in MEASURES}
             covered[label] = len({item for listed in tops for item in listed}) / (len(keys) - 1)
-        shares[name] |= _ratios(study, probability, first, shares[name]["ndcg"], next(iter(shares.values()))["ndcg"])
+        ndcg, ndcg_of_first = shares[name]["ndcg"], shares[first.name]["ndcg"]
+        shares[name] |= _ratios(study, probability, first.probability, ndcg, ndcg_of_first)
     return shares, covered
 
 

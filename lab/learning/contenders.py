@@ -20,6 +20,7 @@ from streamer.learning.retriever.training import train
 
 POPULAR: Final = "popularity"
 ALS: Final = "implicit ALS"
+ORACLE: Final = "oracle"
 CONTENDERS: Final[dict[str, str]] = {
     "none": "SASRec: the retriever without negative feedback",
     POPULAR: "how often an item was wanted, the same for all",
@@ -29,6 +30,7 @@ CONTENDERS: Final[dict[str, str]] = {
     "both": "the retriever that does both",
     "exclusion": "SASRec, and by hand nothing of creators whom the user disliked something of",
     "contrast": "two encoders, of what was wanted and of what was refused",
+    ORACLE: "SASRec, and by hand nothing that the user truly would rather not be shown: no model can know more",
 }
 """By name: what each is. All are compared with the first."""
 
@@ -37,6 +39,8 @@ SMALL: Final = Options(
 )
 """The retriever's options here: some ten seconds a training."""
 _FACTORS: Final = 32
+_NEXT_TO_NOTHING: Final = 1e-6
+"""What the oracle leaves of the odds of what it takes off, so that logarithms stay finite."""
 _AT_ONCE: Final = 100
 """Histories scored at one go."""
 
@@ -72,6 +76,10 @@ def ranked(
             yield Ranked(name, np.tile(_popularity(study), (len(study.cases), 1)), None)
         elif name == ALS:
             yield Ranked(name, _als(study, seed), None)
+        elif name == ORACLE:
+            plain = train(study.histories, replace(options, ablation="none", seed=seed)) if plain is None else plain
+            report(options.steps)
+            yield _knowing(_retrieved(name, study, plain), study)
         elif name == "exclusion" and plain is not None:
             report(options.steps)
             yield _retrieved(name, study, _named(plain, "exclusion"))._replace(probability=None)  # that of none
@@ -89,6 +97,18 @@ def _retrieved(name: str, study: Study, trained: Trained) -> Ranked:
     for row, case in zip(relevance, study.cases, strict=True):
         row[recommender.barred(case.state)] = 0
     return Ranked(name, relevance, found)
+
+
+def _knowing(plain: Ranked, study: Study) -> Ranked:
+    """The same without what displeases, where that is known."""
+    assert plain.probability is not None
+    probability, relevance = plain.probability.copy(), plain.relevance.copy()
+    for row, case in enumerate(study.cases):
+        if case.truth is not None:
+            probability[row, case.truth.unwanted] *= _NEXT_TO_NOTHING
+            relevance[row, case.truth.unwanted] = 0
+    probability /= probability.sum(axis=1, keepdims=True)
+    return Ranked(plain.name, relevance, probability)
 
 
 def probabilities(study: Study, recommender: RetrieverRecommender) -> Floats:

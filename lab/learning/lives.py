@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +21,11 @@ from streamer.learning.retriever.histories import (
     Met,
     action_of,
 )
-from streamer.profile import Profile, Rules
+from streamer.profile import Profile, Rules, lived
 from streamer.profile.labels import Example
 from streamer.serving.candidate import Candidate
 from streamer.serving.rules import AvoidList
 from streamer.settings import Settings
-
-SEALED_MS: Final = 3 * 3_600_000
-"""Every session has sealed so long after its last event."""
 
 Bools = npt.NDArray[np.bool_]
 
@@ -71,7 +68,9 @@ class Case(NamedTuple):
         met: items in it, which are not recommended again.
         refused_before: those of them whose weights add up to less than 0.
         wanted, refused: items met after the split for the first time: those of weight above 0, and those below.
-        penalties: (items,), what the avoid list read at the split makes of each item's relevance; that of no item is 0.
+        disliked: those of the refused that the user said so of; the others were abandoned.
+        penalties: (items,), what the avoid list makes of each item's relevance, read as soon as all sessions before the
+            split have sealed; that of no item is 0.
         truth: if it is known; (items,) as well.
     """
 
@@ -81,6 +80,7 @@ class Case(NamedTuple):
     refused_before: frozenset[int]
     wanted: frozenset[int]
     refused: frozenset[int]
+    disliked: frozenset[int]
     penalties: Floats
     truth: Truth | None
 
@@ -108,7 +108,8 @@ def study_of(source: Source, settings: Settings, report: Callable[[], None] = la
     people = sorted(source.people, key=lambda person: person.user_id)
     items = catalogue_of(source.items)
     index = {name: number for number, name in enumerate(items.content_ids) if name}
-    lives = (Life(each.user_id, each.before, _sealed_ms(each.before)) for each in people if each.before)
+    constants = Rules(settings)  # strangers count in halves, too: places are those of all people
+    lives = (Life(each.user_id, each.before, _sealed_ms(each.before, constants)) for each in people)
     even, odd = rates(lives, settings)
     told: list[list[Example]] = []
     cases: list[Case] = []
@@ -118,7 +119,9 @@ def study_of(source: Source, settings: Settings, report: Callable[[], None] = la
         told.append(learned)
         state = [_met(each) for each in learned]
         met = _sums(learned, index)
-        later = {item: weight for item, weight in _sums(_later(person, rules), index).items() if item not in met}
+        then = _later(person, rules)
+        later = {item: weight for item, weight in _sums(then, index).items() if item not in met}
+        refused = frozenset(item for item, weight in later.items() if weight < 0)
         cases.append(
             Case(
                 person.user_id,
@@ -126,7 +129,8 @@ def study_of(source: Source, settings: Settings, report: Callable[[], None] = la
                 frozenset(met),
                 frozenset(item for item, weight in met.items() if weight < 0),
                 frozenset(item for item, weight in later.items() if weight > 0),
-                frozenset(item for item, weight in later.items() if weight < 0),
+                refused,
+                refused & {index[each.content_id] for each in then if _met(each).action == "disliked"},
                 penalties,
                 person.truth,
             )
@@ -137,7 +141,7 @@ def study_of(source: Source, settings: Settings, report: Callable[[], None] = la
 
 def _before_split(person: Person, rules: Rules, items: Sequence[Candidate]) -> tuple[list[Example], Floats]:
     profile = _read(person.user_id, person.before, rules)
-    now_ms = _sealed_ms(person.before)
+    now_ms = _sealed_ms(person.before, rules)
     served = AvoidList(profile.document() if person.before else None, user_id=person.user_id)
     penalties = np.array([0.0, *served.penalties(items, now_ms)], np.float32)
     return _acted_on(profile), penalties
@@ -157,19 +161,14 @@ def _sums(examples: Iterable[Example], index: dict[str, int]) -> dict[int, float
 
 
 def _read(user_id: str, events: Sequence[Event], rules: Rules) -> Profile:
-    profile = Profile(user_id, rules)
-    due: int | None = None
-    for event in events:
-        if due is not None and event.ts >= due:
-            profile.advance(event.ts)
-        profile.apply(event, event.ts)
-        due = profile.deadline()
-    profile.advance(_sealed_ms(events))
+    profile = lived(user_id, events, rules)
+    profile.advance(_sealed_ms(events, rules))
     return profile
 
 
-def _sealed_ms(events: Sequence[Event]) -> int:
-    return (events[-1].ts if events else 0) + SEALED_MS
+def _sealed_ms(events: Sequence[Event], rules: Rules) -> int:
+    """When the last session of these events has sealed."""
+    return (events[-1].ts if events else 0) + rules.gap_ms + rules.grace_ms + 1
 
 
 def _acted_on(profile: Profile) -> list[Example]:

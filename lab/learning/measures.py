@@ -29,6 +29,7 @@ RATIOS: Final = (
     Measure("ratio.ndcg", f"NDCG@{K}", True, "x", "mean NDCG"),
     Measure("ratio.before", "p(refused before)", False, "x", "mean probability of the items refused before the split"),
     Measure("ratio.refused", "p(refused)", False, "x", "the same of those refused later"),
+    Measure("ratio.disliked", "p(disliked)", False, "x", "the same of those that were disliked, not only abandoned"),
     Measure("ratio.wanted", "p(wanted)", True, "x", "the same of those wanted later"),
     Measure("log.refused", "p(refused), geometric", False, "x", "the geometric mean instead"),
     Measure("log.wanted", "p(wanted), geometric", True, "x", "the same of those wanted later"),
@@ -77,7 +78,8 @@ def compared(case: Case, own: Floats, first: Floats, ndcg: Share, ndcg_of_first:
         ndcg, ndcg_of_first: the user's.
     """
     found = {"ratio.ndcg": Share(ndcg.amount, ndcg_of_first.amount)}
-    for name, chosen in (("before", case.refused_before), ("refused", case.refused), ("wanted", case.wanted)):
+    kinds = {"before": case.refused_before, "refused": case.refused, "disliked": case.disliked, "wanted": case.wanted}
+    for name, chosen in kinds.items():
         items = sorted(chosen)
         found[f"ratio.{name}"] = Share(float(own[items].mean()), float(first[items].mean())) if items else NOTHING
         logs = float(np.mean(np.log(own[items]) - np.log(first[items]))) if items else 0.0

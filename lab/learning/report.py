@@ -58,9 +58,8 @@ def sections(report: LearningReport) -> Iterator[Section]:
             yield Section(found.name, f"{found.what}\npassed over: {found.missing}", [])
         else:
             what = f"{found.what}; {found.group.users:,} users, {found.interactions:,} interactions to learn from"
-            yield Section(
-                found.name, what, [_figures(found, found.group), _differences(found.group), _ratios(found.group)]
-            )
+            tables = [_figures(found, found.group), _differences(found.group), _ratios(found.group)]
+            yield Section(found.name, what, [table for table in tables if table.rows])
 
 
 def _figures(found: Found, group: Group) -> Table:

@@ -217,15 +217,16 @@ def _day(i: Interaction) -> int:
 
 def _add_counts(tiles: Tiles, i: Interaction, out: Outcome) -> None:
     for key in (*with_contexts(i.keys, i.context), ("content", i.content_id)):
+        times = i.showings if key[0] == "content" else 1
         add(
             tiles,
             _day(i),
             key,
-            shown=out.valid,
+            shown=out.valid * times,
             started=out.started,
             abandoned=out.abandoned,
             engaged=out.engaged,
-            ignored=out.ignored,
+            ignored=out.ignored * times,
             returned=out.returned,
             low_rating=out.low_rating,
         )

@@ -256,17 +256,26 @@ def _one_and_done(window: Window, key: Key) -> list[Row]:
 
 
 def _content_entry(window: Window, key: Key, as_of: int) -> list[Entry]:
-    """The entry of a content that was ignored again and again, or abandoned."""
+    """The entry of a content that was shown again and again in vain, or abandoned."""
     n = {name: window.total(key, name) for name in COUNTS}
-    engaged = _last_day(window, key, "engaged")
-    abandoned = _last_day(window, key, "abandoned")
-    ignored = sum(counts.get("ignored", 0) for day, counts in window.series(key) if engaged is None or day > engaged)
+    engaged = [day for day, counts in window.series(key) if counts.get("engaged", 0) > 0]
+    times: dict[int, int] = {}
+    for day, counts in window.series(key):
+        vain = counts.get("ignored", 0) + counts.get("abandoned", 0)
+        if vain > 0 and day > max(engaged, default=-1):
+            times[day] = vain
+    times = {day: vain for day, vain in times.items() if day > max(times) - 30}
+    left = [day for day in times if window.tiles[day][key].get("abandoned", 0) > 0]
     rows: list[Row] = []
-    if ignored >= 3:
-        until = _days_after(_last_day(window, key, "shown"), 30)
-        rows.append(("strong", (1 + ignored) ** -1.6, until, ["ignored"]))
-    if abandoned is not None and (engaged is None or abandoned > engaged):
-        rows.append(("soft", 0.3, _days_after(abandoned, 30), ["abandoned"]))
+    if sum(times.values()) >= 2:
+        total = sum(times.values())
+        strong = total >= 3 and len(times) >= 2 and len(engaged) < 2
+        until = _days_after(max(times), 30 if len(times) >= 2 else 14)
+        ignored = any(window.tiles[day][key].get("ignored", 0) > 0 for day in times)
+        multiplier = {2: 0.51, 3: 0.36, 4: 0.17}.get(total, 0.13)
+        rows.append(("strong" if strong else "soft", multiplier, until, ["ignored" if ignored else "abandoned"]))
+    if left:
+        rows.append(("soft", 0.3, _days_after(max(left), 30), ["abandoned"]))
     rows = [row for row in rows if row[2] > as_of]
     if not rows:
         return []

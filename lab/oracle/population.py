@@ -130,11 +130,13 @@ def pi_creator(sums: Sums, creator: str) -> float:
 def pi_tag(sums: Sums, tag: str) -> float:
     """π_tag of §10."""
     tags = [own for key, own in sums.items() if key[0] == "tag"]
-    s, n = (sum(own.get(name, 0) for own in tags) for name in ("dislikes", "users"))
+    dislikes, likes = (sum(own.get(name, 0) for own in tags) for name in ("dislikes", "likes"))
     own = sums.get(("tag", tag), {})
-    if n == 0:
+    if dislikes == 0:
         return 0.04
-    return clip(0.04 * (own.get("dislikes", 0) + 100) / (own.get("users", 0) * s / n + 100), 0.02, 0.08)
+    q = dislikes / (dislikes + likes)
+    s, t = own.get("dislikes", 0), own.get("likes", 0)
+    return clip(0.04 * (s + 20) / ((s + t) * q + 20), 0.02, 0.08)
 
 
 def start_rate(sums: Sums) -> float:

@@ -53,6 +53,7 @@ class Interaction:
     content_id: str
     first: int
     attention: int | None  # thousandths; None: no impression passed the gate
+    showings: int  # distinct impressions that passed, at most 8
     clicked: bool
     started: bool
     ended: bool
@@ -194,6 +195,7 @@ def interaction(
         content_id=content_id,
         first=first,
         attention=max((attention(e.position, settings) for e in gated), default=None),
+        showings=min(8, len({("id", e.event_id) if e.event_id is not None else ("ts", e.ts) for e in gated})),
         clicked=any(e.kind == "click" for e in feedback),
         started=bool(plays),
         ended=any(e.ended for e in plays),

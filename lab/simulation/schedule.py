@@ -27,16 +27,16 @@ _BREAKS: Final[tuple[Doing, ...]] = ("crash", "move", "steal", "leap", "remake")
 
 
 class Step(NamedTuple):
-    """One thing that happens; what it is about need not be there, then nothing does.
+    """One thing that happens. A step about something that is not there, such as a worker that has ended, does nothing.
 
     Attributes:
-        do: what.
-        at: not before this time, ms since 1970.
-        who: 0: the worker that owns the partition; else one that only believes so.
-        n: how much of it: records, events, turns, ms.
-        topic: of what; empty: all.
-        turns: how often a worker's work may wait for the broker before it is another's turn.
-        sent: what is sent.
+        do: what happens.
+        at: the simulated clock is at this time at least when it does, ms since 1970.
+        who: 0: the worker that owns the partition; 1: one that owned it before, and does not know that it is another's.
+        n: how much: records of a fetch, events of a slice, ms of a leap.
+        topic: of which topic; empty: all; ``but NAME``: all others.
+        turns: how many requests to the broker a worker may wait for before somebody else's step comes.
+        sent: the record of a ``send``.
     """
 
     do: Doing
@@ -49,14 +49,13 @@ class Step(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """What happens, and where.
+    """What happens in one simulation, and the settings it happens with.
 
     Attributes:
-        seed: that it was drawn from.
-        clock: as the setting.
+        seed: it was drawn from this one.
+        clock: the setting of that name.
         appends_time: the broker stamps records (LogAppendTime).
-        hot_users: users kept decoded.
-        buffer_events: that may be fetched ahead.
+        hot_users, buffer_events: the settings of these names.
         ends_after: turns of the last checkpoint of the worker that has read everything, before it ends.
         steps: what happens.
     """
@@ -71,7 +70,11 @@ class Schedule(NamedTuple):
 
 
 def schedule(seed: int) -> Schedule:
-    """The schedule of a seed."""
+    """Draws a schedule: a story of events, and between them fetches, checkpoints and mishaps.
+
+    Args:
+        seed: the same seed gives the same schedule.
+    """
     rng = Random(seed)
     appends_time = rng.random() < 0.7
     is_calm = rng.random() < 0.1
@@ -102,7 +105,7 @@ def _steps(rng: Random, weights: dict[Doing, float]) -> Iterator[Step]:
 
 
 def _amid_a_checkpoint(rng: Random) -> Iterator[Step]:
-    """Before a worker ends: often it is in the midst of saving something then."""
+    """What a worker does just before it is ended: often it is in the midst of a checkpoint then."""
     if rng.random() < 0.7:
         yield Step("fetch", 0, n=1000)
         yield Step("slice", 0, n=1000, turns=1000)
@@ -112,6 +115,7 @@ def _amid_a_checkpoint(rng: Random) -> Iterator[Step]:
 
 
 def _drawn(do: Doing, rng: Random, at: int, behind: str) -> Step:
+    """A step with its particulars drawn. Four in five fetches leave the topic ``behind`` alone, so that it lags."""
     who = int(rng.random() < 0.3)
     turns = rng.choice((1, 2, 3, 8, 1000, 1000))
     if do == "fetch":

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from streamer.cli import (
     check,
     demo,
+    emit,
     erase,
     explain,
     inspect,
@@ -20,6 +21,7 @@ from streamer.cli import (
     replay,
     run,
     schemas,
+    serve,
     settings,
     topics,
 )
@@ -72,6 +74,7 @@ def _streamer(
 run.install(app)
 demo.install(app)
 topics.install(app)
+emit.install(app)
 replay.install(app)
 inspect.install(app)
 explain.install(app)
@@ -83,5 +86,6 @@ labels.install(app)
 check.install(app)
 settings.install(app)
 schemas.install(app)
+serve.install(app)
 train.install(app)
 responsiveness.install(app)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from streamer.cli.options import options_of
+from streamer.cli.options import as_text, options_of
 from streamer.clock import wall_ms
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def install(app: typer.Typer) -> None:
 
 def erase(
     ctx: typer.Context,
-    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.", callback=as_text)],
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is done; 0: do not wait.")] = 30.0,
 ) -> None:
     """Delete everything known of a user up to now. Waits until state, journal, outbox and Redis have let go."""
@@ -135,15 +135,8 @@ def _left_in_redis(before: _Seen, now: _Seen, tombstone: Position | None) -> lis
 
 
 def _tell_rest(settings: Settings) -> None:
-    topics = settings.topics
-    typer.echo(
-        f"{topics.state} and {topics.avoid_lists}: marked as deleted, "
-        "gone from disk when Kafka compacts, within a day\n"
-        f"{topics.journal}: void at once, gone from disk a day after the workers have deleted its beginning\n"
-        f"{', '.join(topics.sources)}: the user's events stay there, unread, until {settings.retention_days} days old\n"
-        f"{topics.rejects}: what was refused of them, likewise"
-    )
-    if settings.labels:
-        typer.echo(f"{topics.labels}: readers are told to forget the user; what is there goes likewise")
-    if settings.population:
-        typer.echo(f"{topics.population}, {topics.totals}: sums over all users, which say nothing of anybody, stay")
+    from streamer.producing.remains import remains
+
+    typer.echo("what is left of before, and until when:")
+    for place, text in remains(settings, wall_ms()):
+        typer.echo(f"  {place:<10}  {text}")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamer.cli.options import options_of
+from streamer.cli.options import as_text, options_of
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from streamer.cli.explanation import ExplainedKind, KeyExplanation
     from streamer.engine.state.store import PartitionStore
+    from streamer.explaining.explanation import ExplainedKind, KeyExplanation
     from streamer.profile import Profile, Rules
     from streamer.settings import Settings
 
@@ -34,7 +34,7 @@ def install(app: typer.Typer) -> None:
 
 def explain(
     ctx: typer.Context,
-    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.", callback=as_text)],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="A tag, a creator id, a content id, or 'duration'.")],
     kind: Annotated[
         str | None,
@@ -47,9 +47,9 @@ def explain(
     """
     from rich.console import Console
 
-    from streamer.cli.explanation import KINDS, explain_key
     from streamer.engine.state.lookup import profile_in, saved_state
     from streamer.events import normal_tag
+    from streamer.explaining.explanation import KINDS, explain_key
     from streamer.producing.topics import require
 
     if kind is not None and kind not in KINDS:
@@ -97,8 +97,8 @@ async def _rules(settings: Settings) -> Rules:
 
 
 def _show_user(console: Console, profile: Profile, store: PartitionStore) -> None:
-    from streamer.cli.words import moment
     from streamer.events import DAY_MS
+    from streamer.explaining.words import moment
     from streamer.profile.baseline import Baseline
 
     saved = (
@@ -124,8 +124,8 @@ def _show_user(console: Console, profile: Profile, store: PartitionStore) -> Non
 
 def _show(console: Console, explanation: KeyExplanation, half_life_days: float) -> None:
     from streamer.cli.tables import effect_in_words
-    from streamer.cli.words import relative
     from streamer.clock import wall_ms
+    from streamer.explaining.words import relative
     from streamer.serving.words import reasons_in_words
 
     console.print(f"\n{explanation.kind} {explanation.value}", style="bold", markup=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamer.cli.options import options_of
+from streamer.cli.options import as_text, options_of
 from streamer.clock import wall_ms
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def install(app: typer.Typer) -> None:
 
 def inspect(
     ctx: typer.Context,
-    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.", callback=as_text)],
     as_json: Annotated[bool, typer.Option("--json", help="The document as it is stored, byte for byte.")] = False,
 ) -> None:
     """Show a user's avoid list as Redis has it: every entry, why, on what evidence, how much it weighs now."""
@@ -74,7 +74,7 @@ def stored(settings: Settings, user: str) -> bytes | None:
 def show(console: Console, document: Document, now_ms: int) -> None:
     """Prints a document."""
     from streamer.cli.tables import LEGEND, entries_table
-    from streamer.cli.words import moment, relative
+    from streamer.explaining.words import moment, relative
 
     facts = [f"as of {moment(document.as_of)} ({relative(document.as_of, now_ms)})"]
     if document.cohort is not None:

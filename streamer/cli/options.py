@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from streamer.settings import Settings
 
 
+def as_text(value: str | None) -> str | None:
+    """The callback of an argument that goes into keys and records: it must be text.
+
+    Raises:
+        BadParameter: it is bytes that are no UTF-8.
+    """
+    if value is not None and any("\ud800" <= sign <= "\udfff" for sign in value):
+        raise typer.BadParameter("is no UTF-8 text")
+    return value
+
+
 class Options(NamedTuple):
     """The options of ``streamer`` itself.
 

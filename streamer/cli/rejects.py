@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streamer.cli.options import options_of
-from streamer.cli.words import moment
+from streamer.cli.options import as_text, options_of
 from streamer.clock import wall_ms
+from streamer.explaining.words import moment
 
 if TYPE_CHECKING:
     from streamer.producing.dead_letters import DeadLetter
@@ -22,8 +22,10 @@ _SHOWN: Final = 400
 """Signs of a value that are shown."""
 
 Code = Annotated[str | None, typer.Option("--code", help="Only those with this code, as wrong_partition.")]
-Topic = Annotated[str | None, typer.Option("--topic", help="Only those of this topic, without topic_prefix.")]
-User = Annotated[str | None, typer.Option("--user", help="Only those of this user.")]
+Topic = Annotated[
+    str | None, typer.Option("--topic", callback=as_text, help="Only those of this topic, without topic_prefix.")
+]
+User = Annotated[str | None, typer.Option("--user", callback=as_text, help="Only those of this user.")]
 Hours = Annotated[float | None, typer.Option("--hours", min=0, help="Only those of the last hours; default: all.")]
 
 
@@ -78,6 +80,7 @@ def resend(
     For what was rejected as wrong_partition, missing_key or from_the_future. Doing it twice changes nothing.
     """
     settings = options_of(ctx).settings()
+    from streamer.errors import DeliveryError
     from streamer.producing import dead_letters
 
     found = _found(settings, code, topic, user, hours)
@@ -85,6 +88,8 @@ def resend(
         typer.confirm(f"send again what is valid of {len(found):,} dead letters?", abort=True)
     done = dead_letters.resend(settings, found)
     typer.echo(f"{done.sent:,} sent again; {done.invalid:,} still cannot be processed, and stay")
+    if done.failed:
+        raise DeliveryError(f"{done.failed:,} were not taken by the broker ({done.why}): send them again")
 
 
 def _found(

@@ -39,7 +39,7 @@ def replay(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from streamer.cli.words import moment
+    from streamer.explaining.words import moment
     from streamer.producing import SignalProducer
     from streamer.replay import replay as simulation
 

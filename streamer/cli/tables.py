@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from streamer.cli.words import relative
+from streamer.explaining.words import relative
 from streamer.scoring.document import Entry, Tier
 from streamer.serving.decay import multiplier_at
 from streamer.serving.words import evidence_in_words, reasons_in_words, target_in_words

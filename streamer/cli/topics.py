@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import typer
 
 from streamer.cli.options import options_of
+
+if TYPE_CHECKING:
+    from streamer.settings import Settings
+
+_Who: TypeAlias = Literal[
+    "worker", "publisher", "population", "producer", "check", "erase", "explain", "labels", "rebuild-redis", "rejects"
+]
+_PRINCIPAL: Final = "User:streamer-{process}"
 
 
 def install(app: typer.Typer) -> None:
@@ -29,7 +37,8 @@ def create(ctx: typer.Context) -> None:
     there = len(topics.wanted(settings)) - len(made)
     typer.echo(f"{len(made)} made, {there} there already, those keyed by user with {settings.partitions} partitions")
     if settings.uses_sasl or settings.ssl_cert is not None:
-        typer.echo("the rights that each process needs:  streamer topics acls")
+        typer.echo("the rights that each process needs (of commands:  streamer topics acls erase  and the like):")
+        _tell_acls(settings, None, _PRINCIPAL)
 
 
 def check(ctx: typer.Context) -> None:
@@ -47,17 +56,20 @@ def check(ctx: typer.Context) -> None:
 def acls(
     ctx: typer.Context,
     process: Annotated[
-        Literal["worker", "publisher", "population", "producer"] | None,
-        typer.Argument(help="Of whom; default: of all.", show_default=False),
+        _Who | None,
+        typer.Argument(metavar="[WHO]", help="A process or command; default: all processes.", show_default=False),
     ] = None,
     principal: Annotated[
         str, typer.Option(help="Kafka's name of the user; {process} stands for the process.")
-    ] = "User:streamer-{process}",
+    ] = _PRINCIPAL,
 ) -> None:
     """Print the commands that give each process the rights it needs, where Kafka has an authorizer."""
     settings = options_of(ctx).settings()
-    from streamer.producing.acls import needed
+    _tell_acls(settings, process, principal)
 
-    for acl in needed(settings):
-        if process in (None, acl.process):
-            typer.echo(acl.command(settings.brokers, principal.replace("{process}", acl.process)))
+
+def _tell_acls(settings: Settings, process: _Who | None, principal: str) -> None:
+    from streamer.producing.acls import PROCESSES, needed
+
+    for acl in needed(settings, PROCESSES if process is None else [process]):
+        typer.echo(acl.command(settings.brokers, principal.replace("{process}", acl.process)))

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from streamer.errors import StateCorrupt, StateTooNew
+from streamer.errors import UNREADABLE, StateCorrupt, StateTooNew
 from streamer.population.bins import BINS
 from streamer.population.sums import COHORT, EVERYONE, CohortSums, CreatorSums, EveryoneSums, Sums, TagSums
 from streamer.scoring.counts import CREATOR, TAG
@@ -195,7 +195,7 @@ def decode_key(key: bytes) -> Key:
     """
     try:
         return _decode_key(key)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise StateCorrupt(f"population sums {key!r} do not decode ({error})") from None
 
 
@@ -214,7 +214,7 @@ def decode(key: bytes, value: bytes) -> tuple[Key, Sums]:
     try:
         of = _decode_key(key)
         version, sums = _decoders[of.kind].decode(value)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, KeyError) as error:
+    except (*UNREADABLE, KeyError) as error:
         if _version_of(value) > VERSION:
             raise StateTooNew(f"population sums {key!r} were written by a newer Streamer: upgrade this one") from None
         raise StateCorrupt(f"population sums {key!r} do not decode ({error})") from None
@@ -226,6 +226,6 @@ def decode(key: bytes, value: bytes) -> tuple[Key, Sums]:
 def _version_of(value: bytes) -> int:
     try:
         version = msgspec.msgpack.decode(value)[0]
-    except (msgspec.DecodeError, TypeError, IndexError, KeyError):
+    except (*UNREADABLE, TypeError, IndexError, KeyError):
         return 0
     return version if isinstance(version, int) else 0

@@ -17,7 +17,7 @@ CREATOR_RANGE: Final = (0.005, 0.5)
 TAG_RANGE: Final = (0.02, 0.08)
 """Half and twice the usual: what is stated depends on what is shown, and may move L by .7 nats at most."""
 
-TAG_LEAN: Final = 100
+TAG_LEAN: Final = 20
 """Stated dislikes, as usual, that are added to a tag's own; with fewer, chance says more than the tag."""
 
 RATE_RANGE: Final = (0.005, 0.95)
@@ -63,22 +63,23 @@ def _creator_prior(bins: tuple[int, ...]) -> float:
     return _within(prior, CREATOR_RANGE)
 
 
-def tag_prior(dislikes: int, users: int, share: float) -> float:
-    """π of a tag: .04 · (s + 100) ÷ (n·S/N + 100), clipped to [.02, .08].
+def tag_prior(dislikes: int, statements: int, share: float) -> float:
+    """π of a tag: .04 · (s + 20) ÷ (n·q + 20), clipped to [.02, .08].
 
-    A plain share of dislikes among statements would not do: only dislikes get stated.
+    Per statement, not per user who has met it: what is shown more is stated more, disliked or not. And measured by all
+    tags' statements, since it depends on the app whether people say what they like or what they dislike.
 
     Args:
         dislikes: s, stated dislikes of the tag.
-        users: n, users who have evidence of it.
-        share: S/N, stated dislikes per user and tag over all tags.
+        statements: n, stated dislikes and likes of it.
+        share: q, the share of dislikes among all tags' statements.
 
-    A tag with 80 dislikes of 1,000 users, where 30 are usual: .04 · 180 ÷ 130 = .0554.
+    A tag with 80 dislikes among 1,000 statements, where 30 are usual: .04 · 100 ÷ 50 = .08, with 40: .04 · 60 ÷ 50.
 
-    >>> round(tag_prior(80, 1000, 0.03), 4), tag_prior(200, 10, 0.03), tag_prior(0, 10_000, 0.03)
-    (0.0554, 0.08, 0.02)
+    >>> tag_prior(80, 1000, 0.03), round(tag_prior(40, 1000, 0.03), 4), tag_prior(0, 10_000, 0.03), tag_prior(0, 0, 0.0)
+    (0.08, 0.048, 0.02, 0.04)
     """
-    expected = max(0.0, users * share)
+    expected = max(0, statements) * share
     return _within(DEFAULT.prior * (max(0, dislikes) + TAG_LEAN) / (expected + TAG_LEAN), TAG_RANGE)
 
 
@@ -131,9 +132,10 @@ def snapshot(totals: Totals, version: int, as_of: int, previous: Priors = DEFAUL
     everyone = totals.everyone
     overall, each = abandonment_rates(everyone.buckets)
     before = previous.abandonments or (previous.abandonment,) * len(each)
-    users = sum(max(0, tag.users) for tag in totals.tags.values())
-    share = sum(max(0, tag.dislikes) for tag in totals.tags.values()) / users if users else 0.0
-    tags = ((name, tag.users, tag_prior(tag.dislikes, tag.users, share)) for name, tag in totals.tags.items())
+    said = {name: (max(0, tag.dislikes), max(0, tag.likes)) for name, tag in totals.tags.items()}
+    dislikes, likes = (sum(each) for each in zip(*said.values(), strict=True)) if said else (0, 0)
+    share = dislikes / (dislikes + likes) if dislikes else 0.0
+    tags = ((name, totals.tags[name].users, tag_prior(s, s + t, share)) for name, (s, t) in said.items())
     creators = ((name, creator.users, creator_prior(creator.bins)) for name, creator in totals.creators.items())
     return Priors(
         version=version,

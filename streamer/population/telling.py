@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from streamer.errors import StateCorrupt, StateTooNew
+from streamer.errors import UNREADABLE, StateCorrupt, StateTooNew
 from streamer.population.deltas import Deltas
 from streamer.population.sums import CohortSums, CreatorSums, EveryoneSums, TagSums
 
@@ -103,7 +103,7 @@ def version_of(value: bytes) -> int:
     """The version that a record's value says it is of; 0: none."""
     try:
         version = msgspec.msgpack.decode(value)[0]
-    except (msgspec.DecodeError, TypeError, IndexError, KeyError, ValueError):
+    except (*UNREADABLE, TypeError, IndexError, KeyError, ValueError):
         return 0
     return version if isinstance(version, int) else 0
 
@@ -117,7 +117,7 @@ def decode_told(value: bytes) -> Told:
     """
     try:
         version, source, place, sums = _decode(value)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except UNREADABLE as error:
         if version_of(value) > VERSION:
             raise StateTooNew("population deltas were written by a newer Streamer: upgrade this one") from None
         raise StateCorrupt(f"a record of population deltas does not decode ({error})") from None

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct, field
 
-from streamer.errors import StateCorrupt, StateTooNew
+from streamer.errors import UNREADABLE, StateCorrupt, StateTooNew
 from streamer.population.bins import NOWHERE
 from streamer.population.deltas import Deltas, TagCount
 from streamer.population.sums import CreatorSums, EveryoneSums, TagSums
@@ -158,7 +158,7 @@ def decode_saved(raw: bytes) -> Saved:
     """
     try:
         version, lineage, number, delta = _decode(raw)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except UNREADABLE as error:
         raise StateCorrupt(f"a user's delta in the changelog does not decode ({error}): upgrade this worker") from None
     if version > VERSION:
         raise StateTooNew("a user's delta in the changelog was written by a newer Streamer: upgrade this worker")

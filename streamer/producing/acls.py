@@ -1,21 +1,26 @@
-"""The rights that each process needs on a Kafka with an authorizer."""
+"""The rights that each process, and each command, needs on a Kafka with an authorizer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from streamer.settings import Settings
 
-Process: TypeAlias = Literal["worker", "publisher", "population", "producer"]
+Process: TypeAlias = Literal[
+    "worker", "publisher", "population", "producer", "check", "erase", "explain", "labels", "rebuild-redis", "rejects"
+]
 Resource: TypeAlias = Literal["topic", "group", "transactional-id", "cluster"]
-Operation: TypeAlias = Literal["Read", "Write", "Describe", "DescribeConfigs", "Delete"]
+Operation: TypeAlias = Literal["Read", "Write", "Describe", "DescribeConfigs", "Delete", "IdempotentWrite", "Create"]
 
 PROCESSES: Final[tuple[Process, ...]] = ("worker", "publisher", "population", "producer")
+COMMANDS: Final[tuple[Process, ...]] = ("check", "erase", "explain", "labels", "rebuild-redis", "rejects")
+"""Those that need less than a process, or something else; ``streamer replay`` is a producer."""
+CLUSTER: Final = "kafka-cluster"
 
 
 class Acl(NamedTuple):
-    """What one process may do to one resource.
+    """What one process or command may do to one resource.
 
     Attributes:
         process: who.
@@ -45,9 +50,25 @@ class Acl(NamedTuple):
         )
 
 
-def needed(settings: Settings) -> list[Acl]:
-    """All rights that a deployment's processes need, no more."""
-    return [*_worker(settings), *_publisher(settings), *_population(settings), *_producer(settings)]
+def needed(settings: Settings, processes: Iterable[Process] = PROCESSES) -> list[Acl]:
+    """All rights that a deployment's processes need, no more.
+
+    >>> [acl.name for acl in needed(Settings(), ["publisher"])]
+    ['avoid-lists', 'rejects', 'streamer-publisher']
+    """
+    rows: dict[Process, Callable[[Settings], Iterator[Acl]]] = {
+        "worker": _worker,
+        "publisher": _publisher,
+        "population": _population,
+        "producer": _producer,
+        "check": _check,
+        "erase": _erase,
+        "explain": _explain,
+        "labels": _labels,
+        "rebuild-redis": _rebuild_redis,
+        "rejects": _rejects,
+    }
+    return [acl for process in processes for acl in rows[process](settings)]
 
 
 def _worker(settings: Settings) -> Iterator[Acl]:
@@ -65,7 +86,7 @@ def _worker(settings: Settings) -> Iterator[Acl]:
         yield Acl("worker", "topic", topics.snapshots, ("Read",))
     yield Acl("worker", "group", settings.group, ("Read",))
     yield Acl("worker", "transactional-id", f"{topics.state}/", ("Describe", "Write"), prefixed=True)
-    yield Acl("worker", "cluster", "kafka-cluster", ("DescribeConfigs",))
+    yield Acl("worker", "cluster", CLUSTER, ("DescribeConfigs",))
 
 
 def _publisher(settings: Settings) -> Iterator[Acl]:
@@ -83,9 +104,49 @@ def _population(settings: Settings) -> Iterator[Acl]:
         yield Acl("population", "topic", topic, ("Read", "Write"))
     yield Acl("population", "group", settings.population_group, ("Read",))
     yield Acl("population", "transactional-id", f"{topics.totals}/", ("Describe", "Write"), prefixed=True)
-    yield Acl("population", "cluster", "kafka-cluster", ("DescribeConfigs",))
+    yield Acl("population", "cluster", CLUSTER, ("DescribeConfigs",))
 
 
 def _producer(settings: Settings) -> Iterator[Acl]:
     for topic in (*settings.topics.sources, settings.topics.erasures):
         yield Acl("producer", "topic", topic, ("Write",))
+
+
+def _check(settings: Settings) -> Iterator[Acl]:
+    topics = settings.topics
+    announced = (topics.snapshots, topics.default_lists, topics.creator_health) if settings.population else ()
+    for topic in (topics.state, topics.rejects, *announced):
+        yield Acl("check", "topic", topic, ("Read",))
+
+
+def _erase(settings: Settings) -> Iterator[Acl]:
+    topics = settings.topics
+    for topic in topics.sources:
+        yield Acl("erase", "topic", topic, ("Describe",))
+    yield Acl("erase", "topic", topics.erasures, ("Write",))
+    for topic in (topics.state, topics.journal, topics.avoid_lists):
+        yield Acl("erase", "topic", topic, ("Read",))
+
+
+def _explain(settings: Settings) -> Iterator[Acl]:
+    topics = settings.topics
+    for topic in (topics.state, topics.journal, *([topics.snapshots] if settings.population else [])):
+        yield Acl("explain", "topic", topic, ("Read",))
+
+
+def _labels(settings: Settings) -> Iterator[Acl]:
+    for topic in (settings.topics.labels, settings.topics.erasures) if settings.labels else ():
+        yield Acl("labels", "topic", topic, ("Read",))
+
+
+def _rebuild_redis(settings: Settings) -> Iterator[Acl]:
+    topics = settings.topics
+    figures = (topics.snapshots, topics.default_lists, topics.creator_health) if settings.population else ()
+    for topic in (topics.avoid_lists, *figures):
+        yield Acl("rebuild-redis", "topic", topic, ("Read",))
+
+
+def _rejects(settings: Settings) -> Iterator[Acl]:
+    yield Acl("rejects", "topic", settings.topics.rejects, ("Read",))
+    for topic in (*settings.topics.sources, settings.topics.erasures):
+        yield Acl("rejects", "topic", topic, ("Write",))

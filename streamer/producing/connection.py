@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
@@ -24,7 +23,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from streamer.engine.kafka.connecting import bootstrap
 from streamer.engine.kafka.connecting.security import Security
-from streamer.producing.reaching import Heard, reach, unusable
+from streamer.producing import coordinators
+from streamer.producing.coordinators import Membership
+from streamer.producing.reaching import Heard, ensure_reachable, reach, unusable
 from streamer.settings import Settings
 
 PROTOCOL: Final = (2, 3)
@@ -42,7 +43,6 @@ _PASSING: Final = (
 )
 """What is asked again: a broker has just gone, or a cluster has just been started and has no coordinator yet."""
 _AGAIN_S: Final = 0.2
-_ESCAPED: Final = re.compile(rb"\\x([0-9a-f]{2})")
 _ASKED_MS: Final = 2_000
 """How long one broker may take to answer, where others may answer instead."""
 
@@ -53,19 +53,6 @@ class TopicError:
 
     code: int
     text: str
-
-
-@dataclass(frozen=True)
-class Membership:
-    """Who is in a consumer group.
-
-    Attributes:
-        members: how many processes.
-        topics: what any of them reads.
-    """
-
-    members: int
-    topics: frozenset[str]
 
 
 class _PartitionMetadata(TypedDict):
@@ -120,8 +107,13 @@ class Cluster:
 
     def is_written(self, topic: str, partitions: int) -> bool:
         """Whether a topic has, or had, a record in one of its partitions."""
-        asked = {TopicPartition(topic, partition): OffsetSpec.LATEST for partition in range(partitions)}
-        return any(found.offset > 0 for found in self._again(self._client.list_partition_offsets, asked).values())
+        return any(end > 0 for end in self.ends((topic, partition) for partition in range(partitions)).values())
+
+    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The offsets after the newest record of partitions that exist, by topic and partition."""
+        asked = {TopicPartition(*each): OffsetSpec.LATEST for each in partitions}
+        found = self._again(self._client.list_partition_offsets, asked)
+        return {(tp.topic, tp.partition): each.offset for tp, each in found.items()}
 
     def replicas(self, topics: list[str]) -> dict[str, int]:
         """How many replicas those topics have that exist: of each its partition with the fewest."""
@@ -153,26 +145,35 @@ class Cluster:
         }
 
     def membership(self, group: str) -> Membership:
-        """Who is in a group; nobody, if there is none, or one may not know. The embedded broker cannot tell."""
-        complaints = logging.getLogger("kafka.admin._groups")  # of what Faust adds to a subscription
-        before, complaints.disabled = complaints.disabled, True
-        try:
-            described = self._again(self._client.describe_groups, [group])
-            members = described[group].get("members") or []
-        finally:
-            complaints.disabled = before
-        read = {topic for member in members for topic in subscribed(member["member_metadata"])}
-        return Membership(len(members), frozenset(read))
+        """Who is in a group; nobody, if there is none. The embedded broker cannot tell.
+
+        Raises:
+            GroupAuthorizationFailedError: this client may not know.
+        """
+        return self._again(coordinators.membership, self._client, group)
 
     def committed(self, group: str, partitions: Iterable[tuple[str, int]] | None = None) -> dict[tuple[str, int], int]:
         """The offsets that a group goes on from, by topic and partition; those without one are left out.
 
         Args:
-            partitions: of which; None: of all.
+            group: its name.
+            partitions: of which; None: of all, of which the embedded broker tells none.
+
+        Raises:
+            GroupAuthorizationFailedError: this client may not know.
         """
-        asked = None if partitions is None else [TopicPartition(*each) for each in partitions]
-        found = self._again(self._client.list_group_offsets, {group: asked})[group]
-        return {(tp.topic, tp.partition): each.offset for tp, each in found.items() if each.offset >= 0}
+        return self._again(coordinators.committed, self._client, group, partitions)
+
+    def ask(self, request: object, broker: int | None = None) -> Any:
+        """The answer to one request of Kafka's protocol, as one broker gives it, whatever it is.
+
+        Args:
+            broker: which one, and it alone, for a short time; None: any.
+        """
+        manager = self._client._manager  # noqa: SLF001 - the client chooses whom it asks
+        if broker is not None:
+            return manager.run(manager.send, request, broker, _ASKED_MS)
+        return self._again(manager.run, manager.send, request)
 
     def known_everywhere(self, topics: list[str]) -> bool:
         """Whether every broker that answers knows these topics, and who leads them; else who asks it is misled."""
@@ -180,11 +181,10 @@ class Cluster:
         return all(self._knows(broker, topics) for broker in brokers)
 
     def _knows(self, broker: int, topics: list[str]) -> bool:
-        manager = self._client._manager  # noqa: SLF001 - the client chooses whom it asks
         named = [MetadataRequest.MetadataRequestTopic(name=topic) for topic in topics]
         request = MetadataRequest(topics=named, allow_auto_topic_creation=False)
         try:
-            found = manager.run(manager.send, request, broker, _ASKED_MS).to_dict()["topics"]
+            found = self.ask(request, broker).to_dict()["topics"]
         except KafkaError:
             return True
         return all(
@@ -192,29 +192,6 @@ class Cluster:
             and all(each["error_code"] == 0 and each["leader_id"] >= 0 for each in topic["partitions"])
             for topic in found
         )
-
-
-def subscribed(metadata: str | Mapping[str, list[str]] | None) -> list[str]:
-    """The topics of a member's subscription, as kafka-python gives it.
-
-    It does not decode Faust's, and gives bytes as text, with escapes for what is none: a version, the count of topics,
-    then of each its size and name.
-
-    >>> subscribed("\\x00\\x04\\x00\\x00\\x00\\x02\\x00\\x05plays\\x00\\x08feedback")
-    ['plays', 'feedback']
-    """
-    if not isinstance(metadata, str):
-        return list(metadata["topics"]) if metadata else []
-    raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), metadata.encode())
-    found: list[str] = []
-    rest = raw[6:]
-    for _ in range(int.from_bytes(raw[2:6])):
-        size = int.from_bytes(rest[:2])
-        found.append(rest[2 : 2 + size].decode(errors="replace"))
-        rest = rest[2 + size :]
-        if not rest:
-            break
-    return found
 
 
 @contextmanager
@@ -240,6 +217,9 @@ def connect(settings: Settings) -> Iterator[Cluster]:
         )
         yield Cluster(client, settings.broker_timeout)
     except KafkaError as error:
+        if isinstance(error, _PASSING) and client is not None:
+            named = [f"{broker.host}:{broker.port}" for broker in client._manager.cluster.brokers()]  # noqa: SLF001
+            ensure_reachable(settings, security, named)
         raise unusable(settings, error, heard) from error
     finally:
         log.removeHandler(heard)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple, Self
 
-from kafka.errors import KafkaError
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.producer.future import FutureRecordMetadata
 
 from streamer.clock import wall_ms
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import scanner
-from streamer.errors import BrokerUnavailable, InvalidEvent
+from streamer.errors import InvalidEvent
 from streamer.events import EVENT_TYPES, EventDecoder, Watermark
 from streamer.partitioning import partition_of
 from streamer.producing.connection import connect, open_producer
@@ -109,45 +112,77 @@ class Resent(NamedTuple):
     """What became of dead letters.
 
     Attributes:
-        sent: to the topic that they were in, to their user's partition.
+        sent: the broker has them, in the topic that they were in, in their user's partition.
         invalid: still break their contract, or only their beginning is there, or nobody knows what they were.
+        failed: the broker did not take them.
+        why: it did not take the first of them; empty: it took all.
     """
 
     sent: int
     invalid: int
+    failed: int = 0
+    why: str = ""
 
 
-def resend(settings: Settings, letters: Iterable[DeadLetter]) -> Resent:
+def resend(settings: Settings, letters: Iterable[DeadLetter], timeout_s: float = 60.0) -> Resent:
     """Sends those that are valid by now to the topic that they were in. That some were counted changes nothing.
 
-    Raises:
-        BrokerUnavailable: no broker answered, or it did not take all of them: send them again.
+    Args:
+        settings: of the deployment.
+        letters: to be sent.
+        timeout_s: until one that the broker has not taken is given up.
     """
     topics = settings.topics
     future_ms = int(settings.max_future * 1000)
     names = dict(zip((*topics.sources, topics.erasures), (*EVENT_TYPES, "erasures"), strict=True))
     decoders = {topic: EventDecoder(name, future_ms) for topic, name in names.items()}
-    producer = open_producer(settings, delivery_timeout=60.0, auto_create=False)
-    sent = invalid = 0
+    producer = open_producer(settings, delivery_timeout=timeout_s, auto_create=False)
+    sending = _Sending(settings, producer)
+    invalid = 0
     try:
         for letter in letters:
             user = _user_of(letter, decoders.get(letter.topic))
             if user is None:
                 invalid += 1
-                continue
-            count = settings.partitions
-            homes = (
-                range(count) if letter.topic == topics.erasures else [partition_of(user, count, settings.partitioner)]
-            )
-            for home in homes:
-                producer.send(letter.topic, letter.value, user.encode(), partition=home)
-            sent += 1
-        producer.flush(60.0)
-    except KafkaError as error:
-        raise BrokerUnavailable(f"not all was sent again ({error}): check the broker, then send it again") from error
+            else:
+                sending.send(letter, user)
+        with suppress(KafkaTimeoutError):  # each says for itself
+            producer.flush(timeout_s)
     finally:
         producer.close(timeout=1.0)
-    return Resent(sent, invalid)
+    return sending.outcome(invalid)
+
+
+class _Sending:
+    """Letters on their way to the broker."""
+
+    def __init__(self, settings: Settings, producer: KafkaProducer) -> None:
+        self._settings = settings
+        self._producer = producer
+        self._under_way: list[Sequence[FutureRecordMetadata]] = []
+        self._refused: list[KafkaError] = []
+
+    def send(self, letter: DeadLetter, user: str) -> None:
+        settings, send = self._settings, self._producer.send
+        homes: Iterable[int] = [partition_of(user, settings.partitions, settings.partitioner)]
+        if letter.topic == settings.topics.erasures:
+            homes = range(settings.partitions)
+        try:
+            sent = [send(letter.topic, letter.value, user.encode(), partition=home) for home in homes]
+        except KafkaError as error:
+            self._refused.append(error)
+        else:
+            self._under_way.append(sent)
+
+    def outcome(self, invalid: int) -> Resent:
+        """What became of those that are done; the others have failed."""
+        why: list[object] = list(self._refused)
+        for sent in self._under_way:
+            lost = next((each for each in sent if not each.succeeded()), None)
+            if lost is not None:
+                why.append(lost.exception or "the broker has not answered")
+        all_letters = len(self._refused) + len(self._under_way)
+        return Resent(all_letters - len(why), invalid, len(why), str(why[0]) if why else "")
 
 
 def _user_of(letter: DeadLetter, decoder: EventDecoder | None) -> str | None:

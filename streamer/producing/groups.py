@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from kafka.errors import GroupAuthorizationFailedError
+
 from streamer.errors import TopicsError
-from streamer.producing.connection import Membership, connect
+from streamer.producing.connection import connect
+from streamer.producing.coordinators import Membership
 from streamer.settings import Settings
 
 
@@ -36,26 +39,44 @@ def groups_of(settings: Settings) -> list[Group]:
     return found
 
 
-def check(settings: Settings) -> tuple[list[str], list[str]]:
-    """What is wrong with the groups, and what is odd about them, one line each.
+class Checked(NamedTuple):
+    """What was found out about groups, one line each.
+
+    Attributes:
+        problems: what is wrong.
+        oddities: what may be meant so.
+        hidden: groups that this user may not look at.
+    """
+
+    problems: list[str]
+    oddities: list[str]
+    hidden: list[str]
+
+
+def check(settings: Settings) -> Checked:
+    """What is wrong with the groups, and what is odd about them.
 
     Raises:
         BrokerUnavailable: no broker answered within ``broker_timeout``.
     """
-    problems, oddities = [], []
+    found = Checked([], [], [])
     with connect(settings) as cluster:
         if cluster.embedded:  # it cannot tell
-            return [], []
+            return found
         for group in groups_of(settings):
-            membership = cluster.membership(group.name)
-            problems += _shared(group, membership)
-            strange = _strange(group, {topic for topic, _ in cluster.committed(group.name)})
+            try:
+                membership, offsets = cluster.membership(group.name), cluster.committed(group.name)
+            except GroupAuthorizationFailedError:
+                found.hidden.append(f"{group.setting} {group.name!r}: this user may not see who is in it")
+                continue
+            found.problems.extend(_shared(group, membership))
+            strange = _strange(group, {topic for topic, _ in offsets})
             if strange and not membership.topics:
-                oddities.append(
+                found.oddities.append(
                     f"{group.setting} {group.name!r} has also read {', '.join(strange)}: fine if that deployment is no "
                     f"more, else give it a {group.setting} of its own"
                 )
-    return problems, oddities
+    return found
 
 
 def require(settings: Settings, name: str) -> None:
@@ -73,7 +94,11 @@ def require(settings: Settings, name: str) -> None:
             return
         for group in groups_of(settings):
             if group.name == name:
-                problems = _shared(group, cluster.membership(name))
+                try:
+                    problems = _shared(group, cluster.membership(name))
+                except GroupAuthorizationFailedError:
+                    told = f"group {name}: this user has no right to it (Read needed): see  streamer topics acls"
+                    raise TopicsError([told]) from None
                 if problems:
                     raise TopicsError(problems)
 
@@ -105,8 +130,8 @@ def committed(settings: Settings) -> dict[tuple[str, int], int]:
     with connect(settings) as cluster:
         for group in groups_of(settings):
             if group.setting != "publisher_group":
-                asked = _partitions(settings, group)
-                found |= dict.fromkeys(asked, 0) | cluster.committed(group.name, asked)
+                there, asked = cluster.committed(group.name), _partitions(settings, group)
+                found |= {place: there.get(place, 0) for place in asked}
     return found
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self, Unpack
 
 import orjson
 from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.producer.future import FutureRecordMetadata
 
 from streamer.clock import wall_ms
 from streamer.errors import BrokerUnavailable, DeliveryError, InvalidEvent, TopicsError
@@ -88,6 +90,37 @@ class SignalProducer:
         """
         topic = _TOPIC_OF[type(event)]
         self._send(self._sources[topic], event.user_id, self._checked(topic, event))
+
+    def deliver(self, events: Sequence[Event], timeout: float) -> list[DeliveryError | None]:
+        """Sends events and waits for the broker's acks; says of each whether it is in Kafka (None) or why not.
+
+        Failures are told here, and not by later calls.
+
+        Args:
+            events: in the order in which they are sent.
+            timeout: s to wait for all of them.
+
+        Raises:
+            InvalidEvent: one breaks its contract; nothing was sent.
+        """
+        checked = [(self._sources[topic := _TOPIC_OF[type(e)]], e.user_id, self._checked(topic, e)) for e in events]
+        deadline = time.monotonic() + timeout
+        sent = [self._sent_alone(topic, user_id, value) for topic, user_id, value in checked]
+        return [each if isinstance(each, DeliveryError) else _arrival(each, deadline) for each in sent]
+
+    def _sent_alone(self, topic: str, user_id: str, value: bytes) -> FutureRecordMetadata | DeliveryError:
+        """What becomes of an event of which only whoever sends it hears."""
+        partition = partition_of(user_id, len(self._partitions[topic]), self._settings.partitioner)
+        try:
+            self._deliveries.begin(self._delivery_timeout)
+            future = self._kafka.send(topic, value, user_id.encode(), partition=partition)
+        except DeliveryError as error:
+            return error
+        except KafkaError as error:
+            self._deliveries.arrived(None)
+            return DeliveryError(f"this event was not sent ({error}): check the broker, then send it again")
+        future.add_both(self._deliveries.arrived)
+        return future
 
     def impression(self, **fields: Unpack[ImpressionFields]) -> None:
         """Sends an :class:`~streamer.events.Impression` with these fields; raises as :meth:`send`."""
@@ -210,6 +243,14 @@ class SignalProducer:
             if error is None:
                 raise
             error.add_note(str(lost))
+
+
+def _arrival(future: FutureRecordMetadata, deadline: float) -> DeliveryError | None:
+    try:
+        future.get(timeout=max(0.0, deadline - time.monotonic()))
+    except KafkaError as error:
+        return DeliveryError(f"this event was not taken by the broker ({error}): check the broker, then send it again")
+    return None
 
 
 def _encoded(event: Event | Erasure | dict[str, object]) -> bytes:

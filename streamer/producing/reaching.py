@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import Final
 
 from kafka.errors import (
     AuthorizationError,
@@ -16,6 +18,8 @@ from streamer.engine.kafka.connecting import bootstrap
 from streamer.engine.kafka.connecting.security import Security
 from streamer.errors import BrokerUnavailable
 from streamer.settings import Settings
+
+_ASKED_S: Final = 2.0
 
 
 def reach(settings: Settings, security: Security) -> list[str]:
@@ -39,6 +43,24 @@ def reach(settings: Settings, security: Security) -> list[str]:
         f"no Kafka broker answered within {timeout_s:g} s ({found.reason}): "
         "start Kafka, or set brokers (STREAMER_BROKERS) to where it is"
     )
+
+
+def ensure_reachable(settings: Settings, security: Security, named: Sequence[str]) -> None:
+    """Makes sure that one of the addresses by which brokers call themselves answers.
+
+    Args:
+        named: these addresses; those of ``brokers`` are passed over, as they have answered.
+
+    Raises:
+        BrokerUnavailable: none does.
+    """
+    others = [address for address in named if address not in bootstrap.servers_of(settings.brokers)]
+    found = bootstrap.ask(others, _ASKED_S, security.context, again=False) if others else None
+    if found is not None and not found.answering:
+        raise BrokerUnavailable(
+            f"the Kafka broker at {settings.brokers} says that it is reached at {', '.join(others)}, but there "
+            f"nobody answers ({found.reason}): set its advertised.listeners to an address that this machine can reach"
+        )
 
 
 class Heard(logging.Handler):

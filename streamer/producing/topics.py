@@ -40,7 +40,8 @@ SIZE: Final = "max.message.bytes"
 def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     """Every topic and its configs.
 
-    Source topics, erasures, rejects and labels (if they are on) keep records for ``retention_days``. The avoid lists
+    Source topics, erasures, rejects and labels (if they are on) keep records for ``retention_days``, and a day more at
+    most, as they are deleted by segments. The avoid lists
     and the workers' state are compacted: the newest value per key stays. Their deletions stay readable for
     ``retention_days``, so that a publisher that was away that long still learns of them, and what a newer record
     replaced is gone from disk after a day at most, so that erasing a user erases. Batches may be large: all of a
@@ -55,7 +56,7 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     Where there are three replicas, two must have a record before it counts as written.
     """
     retention = str(settings.retention_days * DAY_MS)
-    events = {"cleanup.policy": "delete", "retention.ms": retention}
+    events = {"cleanup.policy": "delete", "retention.ms": retention, "segment.ms": str(DAY_MS)}
     sources = {**events, DATED: BY_BROKER}
     newest = {
         "cleanup.policy": "compact",
@@ -100,12 +101,12 @@ def create(settings: Settings) -> list[str]:
     topics = wanted(settings)
     with connect(settings) as cluster:
         known = {*cluster.partitions(list(topics)), *cluster.hidden(list(topics))}
-        missing = {topic: configs for topic, configs in topics.items() if topic not in known}
-        made = list(missing)
+        absent = {topic: configs for topic, configs in topics.items() if topic not in known}
+        made = list(absent)
         if cluster.embedded:
             _touch(settings, made)
-        elif missing:
-            made = _create_in_time(settings, cluster, missing)
+        elif absent:
+            made = _create_in_time(settings, cluster, absent)
         problems = _problems(settings, cluster)
     if problems:
         raise TopicsError(problems)
@@ -152,6 +153,18 @@ def check(settings: Settings) -> list[str]:
     """
     with connect(settings) as cluster:
         return _problems(settings, cluster)
+
+
+def missing(settings: Settings) -> list[str]:
+    """Topics that are not there, as far as this user may know.
+
+    Raises:
+        BrokerUnavailable: no broker answered within ``broker_timeout``.
+    """
+    topics = list(wanted(settings))
+    with connect(settings) as cluster:
+        known = {*cluster.partitions(topics), *cluster.hidden(topics)}
+    return [topic for topic in topics if topic not in known]
 
 
 def out_of_reach(settings: Settings, process: Process) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from streamer.errors import StateCorrupt, StateTooNew
+from streamer.errors import UNREADABLE, StateCorrupt, StateTooNew
 from streamer.profile.explicit.records import ExplicitRecord, RecordKey
 from streamer.profile.saved_sessions import JournalEntry
 from streamer.profile.tile import Tile
@@ -77,7 +77,7 @@ class PartCodec(Generic[_T]):
         """
         try:
             version, body = self._decode(raw)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except UNREADABLE as error:
             self._refuse_newer(_version_of(raw))
             raise StateCorrupt(
                 f"a stored {self._name} does not decode ({error}): delete this worker's local state and restart; "
@@ -97,7 +97,7 @@ class PartCodec(Generic[_T]):
 def _version_of(raw: bytes) -> int:
     try:
         version = msgspec.msgpack.decode(raw)[0]
-    except (msgspec.DecodeError, TypeError, IndexError, KeyError):
+    except (*UNREADABLE, TypeError, IndexError, KeyError):
         return 0
     return version if isinstance(version, int) else 0
 

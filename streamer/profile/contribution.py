@@ -24,6 +24,7 @@ from streamer.signals.rounding import micro
 _IGNORED: Final = FIRST + SECOND
 """Shown and ignored, packed."""
 _IGNORED_IN_A_SESSION: Final = _IGNORED + THIRD
+"""The same of a content, which was seen once."""
 
 
 def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rules) -> Tile:
@@ -109,7 +110,8 @@ def _add_passed_over(delta: Tile, items: list[Interaction], baseline: Baseline, 
             expectations = _expectations(chosen * beta, explained, ratios)
         theta += attention
         explained_in_all += _millionths(chosen * explained)
-        contents[item.content_id] = Cell(_IGNORED_IN_A_SESSION)
+        times = len(item.showings)
+        contents[item.content_id] = Cell(_IGNORED_IN_A_SESSION if times < 2 else _IGNORED * times + THIRD)
         if item.daypart != part or item.device != device:  # no daypart is empty
             part, device = item.daypart, item.device
             cells = delta.tags_in(item_context(item, rules))
@@ -211,8 +213,11 @@ def _spread(
     observed: int,
     stated: int,
 ) -> None:
-    """Adds an interaction's counts to its content, its tags in order and its creator, who have one expectation each."""
-    delta.contents[item.content_id] = Cell(exposures, plays, 0, 0, 0, stated)
+    """Adds an interaction's counts to its content, its tags in order and its creator, who have one expectation each.
+
+    Of a content showings are counted, of what it is about the one interaction that they are.
+    """
+    delta.contents[item.content_id] = Cell(exposures * item.times_seen, plays, 0, 0, 0, stated)
     cells = delta.tags_in(context)
     for tag, expected in zip(tags, expectations, strict=False):
         cell = cells.get(tag)

@@ -15,6 +15,7 @@ from streamer.profile.rules import Rules
 from streamer.scoring.counts import CONTENT, CREATOR, TAG
 from streamer.signals import merging
 from streamer.signals.interaction import Interaction, SessionFeedback
+from streamer.signals.showings import name_of
 
 
 class Session(Struct, gc=False):
@@ -98,9 +99,10 @@ class Session(Struct, gc=False):
                 self._merge_cohort(ts, cohort)
                 cohort_at = self.cohort_at
             seen = passes(event)
-            theta = attention_at(event.position) if seen else 0
             content_id = event.content_id
-            interactions[content_id] = opened_by(content_id, event, seen, theta)
+            item = interactions[content_id] = opened_by(content_id, event)
+            if seen:
+                item.seen, item.attention, item.showings = True, attention_at(event.position), (name_of(event),)
             note_changed(content_id)
         if taken:
             self.dirty = True

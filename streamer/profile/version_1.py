@@ -28,6 +28,8 @@ def upgrade(entries: Sequence[tuple[bytes, JournalEntry]]) -> None:
             named.setdefault((number, ts), set()).add(content_id)
     for _, entry in entries:
         for part in entry.parts:
+            for item in part.items:
+                item.former = None
             for key, record in part.records.items():
                 newest = max(record.undo, record.acts.newest())
                 record.tags_left_out = newest if newest > record.keys.tags_at else -1

@@ -12,7 +12,7 @@ import orjson
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from streamer.errors import SettingsError, StateCorrupt
+from streamer.errors import UNREADABLE, SettingsError, StateCorrupt
 from streamer.events import Event, encode
 from streamer.settings import Settings
 
@@ -67,7 +67,7 @@ def load_point(file: Path) -> ResumePoint | None:
         raise SettingsError([f"data_dir: {file} cannot be read: {error.strerror}"]) from None
     try:
         point = msgspec.json.decode(data, type=ResumePoint)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise StateCorrupt(f"{file} is no resume point ({error}): replay from the start with --restart") from None
     if not 0 <= point.position <= point.total:
         raise StateCorrupt(f"{file} is no resume point (position out of range): replay from the start with --restart")

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from streamer.errors import StateCorrupt, StateTooNew
+from streamer.errors import UNREADABLE, StateCorrupt, StateTooNew
 from streamer.scoring.buckets import ALL_EDGES, place
 from streamer.scoring.counts import TAG
 
@@ -98,7 +98,7 @@ def decode(raw: bytes) -> Priors:
                 f"a population snapshot was made by a newer Streamer (this one reads up to schema {SCHEMA})"
             )
         priors = _decoder.decode(raw)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise StateCorrupt(f"a population snapshot does not decode ({error})") from None
     if priors.abandonments and len(priors.abandonments) != _BUCKETS:
         raise StateCorrupt(f"a population snapshot must have a rate for each of {_BUCKETS} duration buckets, or none")

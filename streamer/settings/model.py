@@ -123,6 +123,12 @@ class Settings(KafkaConnection):
     )
     metrics_port: int = Field(0, ge=0, le=65_535, description="Prometheus port; 0: no endpoint")
 
+    # --- HTTP service ------------------------------------------------------------------------------------
+    service_host: str = Field("127.0.0.1", min_length=1, description="address of streamer serve; 0.0.0.0: everywhere")
+    service_port: int = Field(8080, ge=1, le=65_535, description="port of streamer serve")
+    service_keys: Path | None = Field(None, description="TOML file of its API keys (streamer api-key makes them)")
+    service_rate: int = Field(1000, ge=1, le=1_000_000, description="requests a second that each API key may send")
+
     # --- time --------------------------------------------------------------------------------------------
     clock: Literal["wall", "events"] = Field(
         "wall", description="wall: a caught-up worker follows the clock; events: only events and watermark records"

@@ -40,7 +40,8 @@ class Interaction(Struct, array_like=True, gc=False):
 
     ``*_at`` is the ts of the event a field was taken from, −1 if there was none: the newest for item fields, the
     earliest for the context. ``responded``: some event of dislikes or feedback named it; what it said is in the
-    session's records.
+    session's records. ``showings`` name the impressions that passed the gate (``signals/showings.py``).
+    ``former``: where version 1 kept feedback; None.
     """
 
     content_id: str
@@ -64,3 +65,10 @@ class Interaction(Struct, array_like=True, gc=False):
     playbacks: dict[str, float] | None = None
     position_s: float | None = None
     scroll_depth: float | None = None
+    former: object = None
+    showings: tuple[int, ...] = ()
+
+    @property
+    def times_seen(self) -> int:
+        """How often it was seen in the session; what an older version stored tells no more than whether."""
+        return len(self.showings) or int(self.seen)

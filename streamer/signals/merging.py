@@ -12,6 +12,7 @@ from streamer.events import Event, Feedback, Impression, Media, Play, normal_tag
 from streamer.signals.context import daypart
 from streamer.signals.exposure import Attention, Gate
 from streamer.signals.interaction import Interaction
+from streamer.signals.showings import merged, name_of
 
 PLAYBACKS: Final = 8
 """Playbacks of one content remembered per session; the longest stay (I6)."""
@@ -20,14 +21,12 @@ _ItemFields = tuple[int, str | None, int, tuple[str, ...], int, Media | None, in
 """Creator, tags, media and duration (s), each after the ts (ms) of the event that named it."""
 
 
-def opened_by(content_id: str, event: Event, seen: bool = False, attention: int = 0) -> Interaction:
+def opened_by(content_id: str, event: Event) -> Interaction:
     """An interaction with the context and the item fields of ``event``, which has yet to act on it.
 
     Args:
         content_id: of what.
         event: the first to name it.
-        seen: whether it is an impression that passes the gate; it need not act then.
-        attention: what an impression that does gives it, thousandths.
     """
     ts, creator, media, duration_s = event.ts, event.creator_id, event.media, event.duration_s
     tags = normal_tags(event.tags) if event.tags else ()
@@ -44,8 +43,6 @@ def opened_by(content_id: str, event: Event, seen: bool = False, attention: int 
         -1 if media is None else ts,
         duration_s,
         -1 if duration_s is None else ts,
-        seen,
-        attention,
     )
 
 
@@ -67,6 +64,7 @@ def act(item: Interaction, event: Event, gate: Gate, attention: Attention) -> No
         assert isinstance(event, Impression)
         if gate.passes(event):
             item.seen = True
+            item.showings = merged(item.showings, (name_of(event),))
             examined = attention.at(event.position)
             if examined > item.attention:
                 item.attention = examined
@@ -87,6 +85,8 @@ def join(item: Interaction, other: Interaction) -> None:
     """Takes in what another session, now the same one, knew of this content."""
     _take_context(item, other.first, other.device, other.daypart)
     item.seen |= other.seen
+    if other.showings:
+        item.showings = merged(item.showings, other.showings)
     item.attention = max(item.attention, other.attention)
     item.clicked |= other.clicked
     item.responded |= other.responded

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
 from msgspec import Struct
 
 from streamer.engine.kafka.records import Record
 from streamer.engine.state.position import Position, term_of
-from streamer.errors import StateCorrupt
+from streamer.errors import UNREADABLE, StateCorrupt
 from streamer.scoring.document import decode
 from streamer.sinks.expiry import expires_at_ms
 from streamer.sinks.markers import Span
@@ -54,7 +53,7 @@ class Update(Struct, frozen=True, gc=False):
         if record.value is not None:
             try:
                 expires_at = expires_at_ms(decode(record.value), window_days)
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 raise StateCorrupt(
                     f"the outbox record of user {user_id!r} at offset {record.offset} is no document ({error}):"
                     " skip it; the next change of the user's list writes a new one"

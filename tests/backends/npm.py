@@ -30,7 +30,7 @@ def node() -> str:
 
 
 def modules() -> Path:
-    """A folder whose `node_modules` has kafkajs and ioredis, fetched the first time.
+    """A folder whose `node_modules` has what package.json names, fetched the first time.
 
     Raises:
         NotHere: npm is not installed, or cannot fetch them.
@@ -49,6 +49,6 @@ def modules() -> Path:
                 fetch = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
                 done = subprocess.run(fetch, cwd=unfinished, capture_output=True, text=True, timeout=300, check=False)
                 if done.returncode != 0:
-                    raise NotHere(f"npm cannot fetch kafkajs and ioredis: {done.stdout[-1000:]}{done.stderr[-1000:]}")
+                    raise NotHere(f"npm cannot fetch what {wanted} names: {done.stdout[-1000:]}{done.stderr[-1000:]}")
                 shutil.copytree(unfinished, ready)
     return ready

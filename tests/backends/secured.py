@@ -7,7 +7,7 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import trustme
 from cryptography.hazmat.primitives.serialization import (
@@ -17,11 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from streamer.producing.acls import COMMANDS, PROCESSES
+from streamer.settings import Settings
 from tests.backends.kafka import KafkaServer
 from tests.backends.ports import free_port
 
-PASSWORDS: Final = {user: f"{user}-secret" for user in ("owner", "worker", "publisher", "population", "producer")}
-"""By user. The owner may do everything; others only what ACLs allow."""
+PASSWORDS: Final = {user: f"{user}-secret" for user in ("owner", "everybody", *PROCESSES, *COMMANDS)}
+"""By user. The owner may do everything; others only what ACLs allow. SCRAM knows the owner."""
 _JAAS: Final = "org.apache.kafka.common.security"
 
 
@@ -54,13 +56,39 @@ class SecuredKafka:
         authority.issue_cert("owner", not_after=yesterday).private_key_and_cert_chain_pem.write_to_path(
             str(self.expired)
         )
-        self.server = KafkaServer(scram=PASSWORDS)
+        self.server = KafkaServer(scram={"owner": PASSWORDS["owner"]})
         self._ports = {name: free_port() for name in ("SASL_SSL", "SASL_PLAINTEXT", "SSL")}
         self.server.configure(self._properties(broker))
 
     def door(self, protocol: str) -> str:
         """The address at which a protocol is spoken."""
         return f"127.0.0.1:{self._ports[protocol]}"
+
+    def as_user(
+        self,
+        settings: Settings,
+        user: str,
+        protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_PLAINTEXT",
+        **more: object,
+    ) -> Settings:
+        """These settings for one who comes in by a password.
+
+        Args:
+            protocol: with or without TLS.
+            more: other settings.
+        """
+        ca = {"ssl_ca": self.ca} if protocol == "SASL_SSL" else {}
+        return Settings(
+            **{  # type: ignore[arg-type]
+                **settings.model_dump(exclude_unset=True),
+                **ca,
+                "brokers": self.door(protocol),
+                "security_protocol": protocol,
+                "sasl_username": user,
+                "sasl_password": PASSWORDS[user],
+                **more,
+            }
+        )
 
     def _properties(self, broker: Path) -> dict[str, str]:
         server = self.server

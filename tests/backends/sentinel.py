@@ -19,10 +19,14 @@ NAME: Final = "main"
 
 
 class WatchedRedis(Opened):
-    """Two servers and a Sentinel. A primary that is silent for 1.5 s is replaced."""
+    """Two servers and a Sentinel. A primary that is silent for 1.5 s is replaced.
 
-    def __init__(self) -> None:
-        self.servers: Final = [RedisServer(), RedisServer()]
+    Args:
+        options: more settings of the servers' redis.conf.
+    """
+
+    def __init__(self, options: dict[str, str] | None = None) -> None:
+        self.servers: Final = [RedisServer(options), RedisServer(options)]
         self._port = free_port()
         self._directory = Path(tempfile.mkdtemp(prefix="streamer-sentinel-"))
         self._sentinel: Child | None = None

@@ -14,11 +14,11 @@ from typer.testing import CliRunner, Result
 
 from streamer.city.city import City
 from streamer.cli.app import app
-from streamer.cli.explanation import explain_key
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from streamer.engine.state.changelog import MARK_KEY, group_of, journal_of
 from streamer.engine.state.store import MARK_VERSION, Mark, UserChange, encode_mark
 from streamer.events import DAY_MS
+from streamer.explaining.explanation import explain_key
 from streamer.partitioning import partition_of
 from streamer.producing.connection import open_producer
 from streamer.profile import Profile, Rules
@@ -216,7 +216,7 @@ def test_explain_of_an_unknown_user_says_so(settings: Settings) -> None:
 def test_check_is_content_with_a_working_deployment(settings: Settings) -> None:
     assert run(settings, "topics", "create").exit_code == 0
     result = run(settings, "check")
-    assert (result.exit_code, result.output.count("✓"), "✗" in result.output) == (0, 7, False)
+    assert (result.exit_code, result.output.count("✓"), "✗" in result.output) == (0, 8, False)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ def events(draw: st.DrawFn, days: int = 4) -> Event:
             position=draw(st.sampled_from([None, 0, 1, 5, 300])),
             visible_ms=draw(st.sampled_from([None, 999, 1500, 2000, 9000])),
             visible_ratio=draw(st.sampled_from([1.0, 0.5, 0.49])),
+            event_id=draw(st.sampled_from([None, None, "e1", "e2"])),
         )
     if kind == "play":
         return Play(

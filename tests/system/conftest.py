@@ -15,8 +15,22 @@ from streamer.settings import Settings
 from tests.backends.choose import Kafka, RealRedis
 from tests.backends.ports import NotHere
 from tests.backends.redis import KINDS, binary_of
+from tests.backends.secured import SecuredKafka
 from tests.deployment import settings_of
 from tests.processes import start
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """A Kafka that wants to know who comes, and allows what ACLs say."""
+    try:
+        found = SecuredKafka(tmp_path_factory.mktemp("secured"))
+    except NotHere as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must run the system tests: {missing}", pytrace=False)
+        pytest.skip(str(missing))
+    with found.server:
+        yield found
 
 
 class Spawn(Protocol):

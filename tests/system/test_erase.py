@@ -51,15 +51,16 @@ class Deployment:
         self.children.append(start(kind, settings, log))
         return self.children[-1]
 
-    def block(self, creator: str, client: Client) -> None:
-        """Every user blocks a creator, told by librdkafka; waits until it is saved and served."""
+    def block(self, creator: str, client: Client) -> int:
+        """Every user blocks a creator, told by librdkafka; waits until it is saved and served; returns when (ms)."""
         producer = Producer({"bootstrap.servers": self.settings.brokers, "partitioner": client})
+        ts = time.time_ns() // 1_000_000
         for user in USERS:
-            ts = time.time_ns() // 1_000_000
             event = Dislike(user_id=user, ts=ts, action="block", scope="creator", creator_id=creator)
             producer.produce(self.settings.topics.dislikes, encode(event), user.encode())
         producer.flush(HANGS_AFTER_S)
         self.settle(self.settings.topics.sources)
+        return ts
 
     def settle(self, topics: tuple[str, ...]) -> None:
         """Waits until what these topics have is saved and served."""
@@ -119,8 +120,7 @@ def test_an_erasure_that_comes_late_takes_what_is_not_newer_and_nothing_else(dep
     settings = deployment.settings
     deployment.run("worker", settings)
     deployment.run("publisher", settings)
-    deployment.block("before", "consistent_random")
-    until = time.time_ns() // 1_000_000
+    until = deployment.block("before", "consistent_random")
     deployment.block("after", "consistent_random")
     with SignalProducer(settings) as producer:
         for user in USERS[:2]:

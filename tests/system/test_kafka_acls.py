@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
+from typer.testing import CliRunner
 
+from streamer.cli.app import app
 from streamer.embedded.child import Child
 from streamer.errors import StreamerError
 from streamer.events import Dislike
 from streamer.producing import SignalProducer, topics
-from streamer.producing.acls import PROCESSES, Acl, needed
+from streamer.producing.acls import COMMANDS, PROCESSES, needed
 from streamer.settings import Settings
+from tests.backends.acls import grant
 from tests.backends.choose import RealRedis
-from tests.backends.secured import PASSWORDS, SecuredKafka
+from tests.backends.secured import SecuredKafka
 from tests.deployment import served, settings_of
-from tests.processes import start, wait_for
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
-    found = SecuredKafka(tmp_path_factory.mktemp("secured"))
-    with found.server:
-        yield found
+from tests.processes import environment_of, start, wait_for
 
 
 @pytest.fixture
@@ -36,43 +29,10 @@ def by_process(secured: SecuredKafka, redis_server: RealRedis, prefix: str, tmp_
     given = {"clock": "wall", "population": True, "labels": True, "broker_timeout": 10.0}
     owner = settings_of(prefix, secured.server.bootstrap, redis_server.url, tmp_path, **given)
     topics.create(owner)
-    grant(secured, needed(owner))
+    grant(secured.server.bootstrap, needed(owner, (*PROCESSES, *COMMANDS)))
     return {
-        process: Settings(
-            **{
-                **owner.model_dump(exclude_unset=True),
-                "brokers": secured.door("SASL_PLAINTEXT"),
-                "security_protocol": "SASL_PLAINTEXT",
-                "sasl_username": process,
-                "sasl_password": PASSWORDS[process],
-                "data_dir": tmp_path / process,
-            }
-        )
-        for process in PROCESSES
+        process: secured.as_user(owner, process, data_dir=tmp_path / process) for process in (*PROCESSES, *COMMANDS)
     }
-
-
-def grant(secured: SecuredKafka, acls: list[Acl]) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=secured.server.bootstrap)
-    try:
-        done = admin.create_acls([each for acl in acls for each in as_kafka_python_says(acl)])
-        assert not done["failed"], done
-    finally:
-        admin.close()
-
-
-def as_kafka_python_says(acl: Acl) -> Iterator[ACL]:
-    kind = ACLResourcePatternType.PREFIXED if acl.prefixed else ACLResourcePatternType.LITERAL
-    resource = ResourceType[acl.resource.replace("-", "_").upper()]
-    names = {"Read": "READ", "Write": "WRITE", "Describe": "DESCRIBE", "DescribeConfigs": "DESCRIBE_CONFIGS"}
-    for operation in acl.operations:
-        yield ACL(
-            principal=f"User:{acl.process}",
-            host="*",
-            operation=ACLOperation[names.get(operation, operation.upper())],
-            permission_type=ACLPermissionType.ALLOW,
-            resource_pattern=ResourcePattern(resource, acl.name, kind),
-        )
 
 
 def test_with_the_rights_that_are_told_every_process_does_its_work(by_process: dict[str, Settings]) -> None:
@@ -91,6 +51,20 @@ def test_with_the_rights_that_are_told_every_process_does_its_work(by_process: d
         users = [f"u{n}" for n in range(3)]
         wait_for("lists are served", lambda: len(served(by_process["publisher"], users)) == 3, children[0])
         wait_for("figures are announced", lambda: "snapshot 1" in children[2].tail(500), children[2])
+        for arguments in (
+            ["explain", "u0", "loud-0"],
+            ["labels", "stats"],
+            ["labels", "export", str(by_process["labels"].data_dir / "labels")],
+            ["rebuild-redis"],
+            ["rejects", "count"],
+            ["rejects", "resend", "--yes"],
+            ["erase", "u1"],
+        ):
+            done = CliRunner().invoke(app, arguments, env=environment_of(by_process[arguments[0]]))
+            assert done.exit_code == 0, f"{arguments}: {done.output}"
+        looked = CliRunner().invoke(app, ["check"], env={**environment_of(by_process["check"]), "COLUMNS": "300"})
+        assert "belongs to group" in looked.output
+        assert "may not read" not in looked.output
         for child in children:
             assert child.stop(30) == 0, child.tail()
             assert "uthoriz" not in child.tail(2000), child.tail(50)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ from tests.deployment import served, settings_of
 from tests.processes import environment_of, start, wait_for
 
 PASSWORD = PASSWORDS["owner"]
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
-    found = SecuredKafka(tmp_path_factory.mktemp("secured"))
-    with found.server:
-        yield found
 
 
 @pytest.fixture

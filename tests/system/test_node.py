@@ -14,6 +14,7 @@ from tests.backends.choose import Kafka, RealRedis
 from tests.backends.ports import NotHere
 from tests.deployment import settings_of
 from tests.processes import running
+from tests.service import serving
 
 ROOT = Path(__file__).parents[2]
 READER = ROOT / "examples" / "reader.mjs"
@@ -49,3 +50,22 @@ def test_kafkajs_sends_what_counts_and_reads_the_list_that_ioredis_reads(
         arguments = [settings.brokers, settings.redis_url, settings.topic_prefix, "ann", "loud"]
         found = json.loads(run(npm.FOLDER / "client.mjs", modules, *arguments, READER))
     assert found == {"served": 0, "written": 0, "same": True}
+
+
+def test_types_made_of_the_contract_serve_a_caller_in_typescript_who_emits_scores_and_is_told_why(
+    modules: Path, kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path
+) -> None:
+    made, clients = modules / "node_modules", ROOT / "deploy" / "clients"
+    types = tmp_path / "streamer.d.ts"
+    of_contract = [clients / "openapi.json", "--default-non-nullable", "false", "-o", types]
+    run(made / "openapi-typescript" / "bin" / "cli.js", *of_contract)
+    assert types.read_text() == (clients / "streamer.d.ts").read_text(), "make it anew: docs/service.md"
+    options = ["--strict", "--target", "es2022", "--module", "commonjs", "--lib", "es2022,dom", "--outDir", tmp_path]
+    run(made / "typescript" / "bin" / "tsc", *options, clients / "example.ts")
+    redis_server.flush()
+    settings = settings_of(prefix, kafka.bootstrap, redis_server.url, tmp_path)
+    topics.create(settings)
+    with serving(settings, tmp_path) as service:
+        found = json.loads(run(tmp_path / "example.js", service.url, service.everything, "ann/1"))
+    assert (found["accepted"], found["order"]) == (1, [1])
+    assert [(entry["target"], entry["why"]) for entry in found["entries"]] == [("tag yoga", "they said so")]

@@ -52,6 +52,23 @@ def write(settings: Settings, user: str, codec: int) -> None:
     asyncio.run(produce(settings.brokers, names.erasures, 0, batch(stranger, codec=codec)))
 
 
+def test_a_batch_of_a_few_kilobytes_that_unpacks_to_a_hundred_megabytes_stops_nobody(
+    settings: Settings, source: Progress, prefix: str, tmp_path: Path
+) -> None:
+    users = [prefix + "before", prefix + "after"]
+    for content in ([block(users[0], [])], [Odd(b"u", bytes(100 << 20))], [block(users[1], [])]):
+        raw = batch(content, codec=4)
+        assert len(raw) < 1 << 20
+        asyncio.run(produce(settings.brokers, settings.topics.dislikes, 0, raw))
+    log = tmp_path / "worker.log"
+    with running("worker", settings, log) as worker, running("publisher", settings.model_copy(
+        update={"metrics_port": 0}), tmp_path / "publisher.log"):  # fmt: skip
+        wait_for("both are served", lambda: set(served(settings, users)) == set(users), worker)
+        wait_for("all is committed", source.done, worker)
+        assert measured(settings.metrics_port, "unreadable_records_total") == 1
+    assert "unpack to more than" in log.read_text()
+
+
 def test_names_of_headers_that_are_no_utf_8_stop_no_process_and_no_event(
     settings: Settings, source: Progress, prefix: str, tmp_path: Path
 ) -> None:

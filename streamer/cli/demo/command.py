@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -66,7 +63,9 @@ def demo(
         with deployment:
             shown = _show(console, deployment, city, settle_ms)
             if keep:
-                _wait(console, deployment, shown)
+                from streamer.cli.demo.keeping import keep_running
+
+                keep_running(console, deployment, shown)
             else:
                 _further(console)
         console.print(f"[dim]Done in {time.monotonic() - began:.0f} s; nothing is left running.[/]")
@@ -101,7 +100,7 @@ def _show(console: Console, deployment: Deployment, city: City, settle_ms: int) 
 def _show_list(console: Console, document: Document, found: dict[str, Document], city: City) -> None:
     from streamer.cli.demo.report import overall, to_show, verdict
     from streamer.cli.tables import LEGEND, entries_table
-    from streamer.cli.words import of
+    from streamer.explaining.words import of
 
     shown = to_show(document)
     console.print()
@@ -146,7 +145,9 @@ def _show_population(console: Console, deployment: Deployment) -> None:
 
 
 def _further(console: Console) -> None:
-    program = _program()
+    from streamer.cli.demo.keeping import program as called
+
+    program = called()
     width = len(program) + 21
     lines = (
         (f"{program} demo --keep", "the same, left running to look around in"),
@@ -158,39 +159,6 @@ def _further(console: Console) -> None:
         "\nLook further:", *(f"  {command:<{width}}{what}" for command, what in lines), sep="\n", markup=False
     )
     console.print("The demo's broker and Redis come with pip and keep nothing: for trying out only.")
-
-
-def _wait(console: Console, deployment: Deployment, shown: Document | None) -> None:
-    from streamer.cli.demo.deployment import exports
-
-    program = _program()
-    user, value = ("USER", "VALUE") if shown is None else (shown.user_id, shown.entries[0].value)
-    names = ("brokers", "group", "partitions", "declare_topics", "redis_url", "redis_prefix", "clock")
-    lines = [f"export {name}={text}" for name, text in exports(deployment.settings, *names).items()]
-    lines += [f"{program} inspect {user}", f"{program} explain {user} {value}"]
-    console.print(
-        "\nIt is left running. In another terminal:", *(f"  {line}" for line in lines), sep="\n", soft_wrap=True
-    )
-    console.print("Ctrl-C ends it. The demo's broker and Redis keep nothing: for trying out only.")
-    try:
-        while True:
-            for agent in deployment.agents:
-                agent.counters()
-            time.sleep(1)
-    except KeyboardInterrupt:
-        console.print()
-
-
-def _program() -> str:
-    """How the reader's shell calls this program."""
-    called = Path(sys.argv[0])
-    if called.name != "streamer":
-        return "python -m streamer.cli"
-    found = shutil.which("streamer")
-    if found is not None and Path(found).samefile(called):
-        return "streamer"
-    here = Path.cwd()
-    return str(called.relative_to(here) if called.is_relative_to(here) else called)
 
 
 def _settle_ms(settings: Settings) -> int:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -105,13 +105,26 @@ class Deployment:
             self.worker = Process("worker", self.settings, self.logs)
             self.publisher = Process("publisher", self.settings, self.logs)
             self.population = Process("population", self.settings, self.logs)
-            self.agents = (self.worker, self.publisher, self.population)
             stack.callback(self._stop)
             self._stack = stack.pop_all()
 
+    @property
+    def agents(self) -> tuple[Process, Process, Process]:
+        """Worker, publisher and population agent."""
+        return self.worker, self.publisher, self.population
+
+    def go_live(self) -> None:
+        """Lets the wall clock move time from now on, as in a real deployment: worker and publisher start anew for it.
+
+        What was generated has let time pass by its own events, faster than it does.
+        """
+        self.settings = self.settings.model_copy(update={"clock": "wall"})
+        _stop((self.worker, self.publisher))
+        self.worker = Process("worker", self.settings, self.logs)
+        self.publisher = Process("publisher", self.settings, self.logs)
+
     def _stop(self) -> None:
-        with ThreadPoolExecutor(len(self.agents)) as all_of_them:
-            list(all_of_them.map(lambda process: process.child.stop(_STOP_TIMEOUT), self.agents))
+        _stop(self.agents)
 
     def _tidy_logs(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
@@ -124,6 +137,11 @@ class Deployment:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.__exit__(kind, error, at)
+
+
+def _stop(processes: Sequence[Process]) -> None:
+    with ThreadPoolExecutor(len(processes)) as all_of_them:
+        list(all_of_them.map(lambda process: process.child.stop(_STOP_TIMEOUT), processes))
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -140,6 +158,12 @@ def exports(settings: Settings, *names: str) -> dict[str, str]:
         for name, value in values.items()
         if not names or name in names
     }
+
+
+def differing(settings: Settings) -> dict[str, str]:
+    """Settings that are not as they are by default, as environment variables: what other processes need of them."""
+    by_default = exports(Settings.model_construct())
+    return {name: value for name, value in exports(settings).items() if by_default.get(name) != value}
 
 
 def sums(exposition: str) -> dict[str, float]:

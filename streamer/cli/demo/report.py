@@ -8,8 +8,8 @@ from typing import Final
 from streamer.city.catalogue import Item
 from streamer.city.city import City
 from streamer.city.tastes import Taste
-from streamer.cli.words import of
 from streamer.engine.population.announcement import Announcement
+from streamer.explaining.words import of
 from streamer.population.defaults import ALL
 from streamer.scoring.document import Document, Entry, decode
 

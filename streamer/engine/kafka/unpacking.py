@@ -3,9 +3,10 @@
 Faust seam: ``PartitionRecords._unpack_records`` of aiokafka, which raises at the first record that it cannot unpack (a
 header name that is no UTF-8 is enough), and then the partition is fetched from there again and again.
 
-Replaces: nothing, until it raises. Then what is left of the answer is read by the code here, a record at a time: header
-names that are no UTF-8 are told with escapes, and a record that cannot be read at all is stepped over and told, or the
-whole batch, if that cannot be taken apart.
+Replaces: nothing, until it raises or would take more memory than a batch may (``engine/kafka/inflation.py``). Then
+what is left of the answer is read by the code here, a record at a time: header names that are no UTF-8 are told with
+escapes, and a record that cannot be read at all is stepped over and told, or the whole batch, if that cannot be taken
+apart.
 
 What must hold for it to be right: aiokafka still decides which batches count (transactions, control records), and a bad
 checksum still is an error, for it says that the network or a disk has changed what was sent. Nothing is stepped over
@@ -26,6 +27,7 @@ from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import decode_varint
 from aiokafka.structs import TopicPartition
 
+from streamer.engine.kafka.inflation import LARGEST, is_too_large
 from streamer.engine.kafka.records import Record
 
 _HEAD: Final = Struct(">qiibIhi")
@@ -37,6 +39,8 @@ _BEFORE_RECORDS: Final = 61
 _WITH_HEADERS: Final = 2
 """The format from which on records have headers; older ones are read by aiokafka."""
 _LOG_APPEND_TIME: Final = 1
+_CODEC: Final = 0x07
+"""The bits of a batch's attributes that say how it is compressed."""
 
 SteppedOver = Callable[[int, int, str], None]
 """Told of offsets without a readable record: the first, the one after the last, and why."""
@@ -99,6 +103,8 @@ def _plain(_tp: TopicPartition, record: Any) -> Record:
 
 
 def _unpacked(records: PartitionRecords, raw: bytes, stepped_over: SteppedOver) -> Iterator[Record]:
+    if any(_inflates(raw, at, end) for at, end in _places(raw)):
+        records._records = _Batches(raw, records.next_fetch_offset, stepped_over)
     try:
         yield from records._unpack_records()
     except (MemoryError, UnsupportedCodecError):
@@ -142,16 +148,28 @@ class _Batch:
         return getattr(self._batch, name)
 
 
-def _taken_apart(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    """The batches in these bytes, each with the offset after it; the broker may have cut the last one off."""
+def _places(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where each batch in these bytes begins and ends; the broker may have cut the last one off."""
     at = 0
     while at + _HEAD.size <= len(raw):
-        base, length, _, form, _, _, last = _HEAD.unpack_from(raw, at)
-        end = at + _BEFORE_LENGTH + length
+        end = at + _BEFORE_LENGTH + _HEAD.unpack_from(raw, at)[1]
         if not at < end <= len(raw):
             return
-        yield base + (last if form >= _WITH_HEADERS else 0) + 1, raw[at:end]
+        yield at, end
         at = end
+
+
+def _inflates(raw: bytes, at: int, end: int) -> bool:
+    _, _, _, form, _, attributes, _ = _HEAD.unpack_from(raw, at)
+    codec = attributes & _CODEC
+    return bool(form >= _WITH_HEADERS and codec and is_too_large(raw[at + _BEFORE_RECORDS : end], codec))
+
+
+def _taken_apart(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """The batches in these bytes, each with the offset after it."""
+    for at, end in _places(raw):
+        base, _, _, form, _, _, last = _HEAD.unpack_from(raw, at)
+        yield base + (last if form >= _WITH_HEADERS else 0) + 1, raw[at:end]
 
 
 def _guarded(batch: Any, stepped_over: SteppedOver) -> Iterator[Any]:
@@ -216,6 +234,8 @@ def _uncompressed(data: bytes, codec: int) -> bytes:
     }.get(codec)
     if decode is None:
         raise UnsupportedCodecError(f"compression {codec} is not known: upgrade aiokafka")
+    if is_too_large(data, codec):
+        raise ValueError(f"its {len(data)} bytes unpack to more than {LARGEST}")
     found: bytes = decode(data)
     return found
 

@@ -99,9 +99,10 @@ class Erasures:
         try:
             profile = self._users.profile(user)
             profile.erase(until)
-            delta = profile.take_delta()
-            if delta is not None:
-                self.owed[user] = self.owed.get(user, UserDelta()).followed_by(delta)
+            owed = self._users.owed.pop(user, None)  # it never was in the changelog, but is in what goes now
+            for delta in (owed, profile.take_delta()):
+                if delta is not None:
+                    self.owed[user] = self.owed.get(user, UserDelta()).followed_by(delta)
             if profile.empty:
                 return {}, None
             parts = {name: part for name, part in profile.changes().parts.items() if part is not None}

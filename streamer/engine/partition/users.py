@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import OrderedDict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -48,6 +48,7 @@ class Users:
 
     Attributes:
         refused: by user, names of parts that the changelog lacks, as it did not take them.
+        owed: by user, what those change in the sums over all users.
     """
 
     def __init__(self, rules: Rules, store: PartitionStore, capacity: int) -> None:
@@ -59,6 +60,7 @@ class Users:
         self.deadlines = Deadlines(store.deadlines.items())
         self.stuck: dict[str, str] = {}
         self.refused: dict[str, set[str]] = {}
+        self.owed: dict[str, UserDelta] = {}
 
     def __contains__(self, user: str) -> bool:
         """Whether a user is decoded."""
@@ -106,7 +108,7 @@ class Users:
         """
         return self._get(user).profile
 
-    def refuse(self, changes: Iterable[UserChange]) -> None:
+    def refuse(self, changes: Sequence[UserChange]) -> None:
         """The changelog does not take these, for their size: they go with the user's next change, or never.
 
         Until then a restart finds the user as last saved, never half of a change; everybody else is saved.
@@ -114,6 +116,7 @@ class Users:
         for change in changes:
             self.refused.setdefault(change.user, set()).update(change.parts)
             self.stuck[change.user] = "the changelog does not take what changed"
+        self.owed |= self._store.untold.refuse(change.user for change in changes)
 
     def take_changes(self, deltas: dict[str, UserDelta], whole: Container[str] = ()) -> list[UserChange]:
         """What the users changed since the last call; it is in the store when this returns.
@@ -156,6 +159,8 @@ class Users:
         hot.dirty = hot.last_written_changed = False
         hot.steps = []
         delta = hot.profile.take_delta() if HEAD in parts else None
+        if HEAD in parts and user in self.owed:
+            delta = self.owed.pop(user).followed_by(delta or UserDelta())
         if delta is not None:
             if user in deltas:
                 delta = deltas[user].followed_by(delta)

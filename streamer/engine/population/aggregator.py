@@ -22,7 +22,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-import msgspec
 from faust.types import TP
 
 from streamer.clock import wall_ms
@@ -38,7 +37,7 @@ from streamer.engine.population.announcement import Announcement, announce
 from streamer.engine.population.snapshots import KEY
 from streamer.engine.population.totals import TotalsTable
 from streamer.engine.population.totals_mark import hold_to, newest_mark
-from streamer.errors import StateCorrupt, StateForeign
+from streamer.errors import UNREADABLE, StateCorrupt, StateForeign
 from streamer.population import health
 from streamer.scoring import document, priors
 from streamer.settings import Settings
@@ -237,7 +236,7 @@ def _readable(values: Mapping[bytes, bytes], decode: Callable[[bytes], object]) 
     for key, value in values.items():
         try:
             decode(value)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (*UNREADABLE, ValueError) as error:
             log.error("%r is written anew: it does not decode (%s)", key, error)
         else:
             found[key] = value

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from streamer.engine.kafka.compacted import newest_values
 from streamer.engine.kafka.ports import Reader
-from streamer.errors import StateCorrupt, StateForeign, StateTooNew
+from streamer.errors import UNREADABLE, StateCorrupt, StateForeign, StateTooNew
 from streamer.population.telling import Place, Source, version_of
 from streamer.settings import Settings
 
@@ -66,7 +66,7 @@ def decode_mark(raw: bytes) -> TotalsMark:
         raise StateTooNew("the population's totals were written by a newer Streamer: upgrade this one")
     try:
         stored = _decode(raw)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except UNREADABLE as error:
         raise StateCorrupt(
             f"the mark of the population's totals does not decode ({error}): find out who else writes to their topic"
         ) from None

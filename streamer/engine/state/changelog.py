@@ -23,6 +23,7 @@ from streamer.engine.kafka.producer import NewRecord
 from streamer.engine.kafka.records import Record
 from streamer.engine.metrics import Metrics
 from streamer.engine.state.store import HEAD, Mark, PartitionStore, UserChange, decode_mark, encode_mark
+from streamer.errors import StateCorrupt
 from streamer.events import CLAIM
 
 MARK_KEY: Final = b"@"
@@ -127,7 +128,7 @@ def apply_record(store: PartitionStore, record: Record) -> bool:
     """Brings one changelog record into the store; False: a stranger's record, which is passed over.
 
     Raises:
-        StateCorrupt: the mark or a user's delta does not decode.
+        StateCorrupt: the mark does not decode.
         StateTooNew: a newer Streamer wrote it.
     """
     key = record.key or b""
@@ -144,12 +145,14 @@ def apply_record(store: PartitionStore, record: Record) -> bool:
         return False
     if not name or not user:
         return False
+    try:
+        for delta in (value for header, value in record.headers if header == _DELTA):
+            store.untold.found(user, delta)
+    except StateCorrupt:  # what we write the broker has checked
+        return False
     store.put(user, name, record.value)
-    for header, value in record.headers:
-        if header == _DEADLINE:
-            store.set_deadline(user, _unpacked(value))
-        elif header == _DELTA:
-            store.untold.found(user, value)
+    for deadline in (value for header, value in record.headers if header == _DEADLINE):
+        store.set_deadline(user, _unpacked(deadline))
     return True
 
 

@@ -105,10 +105,12 @@ class Checkpoint:
     async def _append_journal(self) -> None:
         journal, begin = self._store.journal, self._taken.journal_begin
         placed, end = await self._journal.write(self._partition, self._taken.changes)
+        if end is None:  # the topic took none of it
+            placed = [each._replace(offset=journal.end or 0) for each in placed]
+        else:
+            journal.end = end
         for user, offset in placed:
             journal.place(user, offset)
-        if end is not None:
-            journal.end = end
         if begin is None:
             begin = placed[0].offset if placed else journal.end or 0
         self._mark = msgspec.structs.replace(self._mark, journal_begin=begin)

@@ -13,7 +13,8 @@ What must hold for it to be right:
   (``engine/state/stores.py``).
 
 Keys: ``m`` the meta record, ``d`` + user the deadline (8 bytes; none: empty) of every user with parts, ``e`` + user the
-erasure mark again, as an index, ``p`` + length and bytes of user + name a part.
+erasure mark again, as an index, ``p`` + length and bytes of user + name a part, ``s`` + the beginning of an erased
+user's parts while their files are not written anew (``engine/state/scrubbing.py``).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from msgspec import Struct
 from rocksdict import DBCompressionType, Options, Rdict, WriteBatch
 
 from streamer.clock import wall_ms
+from streamer.engine.state.scrubbing import Scrubber
 from streamer.engine.state.store import DAMAGED, ERASED, Mark, StoreIndexes, UserChange, decode_mark, encode_mark
 from streamer.errors import StoreFailed
 
@@ -35,6 +37,7 @@ _META: Final = b"m"
 _DEADLINE: Final = b"d"
 _ERASED: Final = b"e"
 _PART: Final = b"p"
+_SCRUB: Final = b"s"
 _OPEN_FILES: Final = 128
 
 
@@ -62,13 +65,18 @@ class DiskStore(StoreIndexes):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._db = Rdict(str(folder), _options())
-        self._reset()
+        self._open()
         try:
             self._load()
         except BaseException:
             self._db.close()
             raise
+        self._scrubber.scrub(key[1:] for key, _ in self._range(_SCRUB))
+
+    def _open(self) -> None:
+        self._db = Rdict(str(self._folder), _options())
+        self._scrubber = Scrubber(self._db, self._scrubbed)
+        self._reset()
 
     def _reset(self) -> None:
         self.reset_indexes()
@@ -165,14 +173,28 @@ class DiskStore(StoreIndexes):
 
     def _write(self, changes: Iterable[UserChange]) -> None:
         batch = WriteBatch(raw_mode=True)
+        erased = []
         for change in changes:
             if change.parts:
+                if change.parts.get(ERASED) is not None and self._is_on_disk(change.user):
+                    erased.append(change.user)
                 self._add(batch, change)
         self.saved_ms = wall_ms()
         mark = None if self.mark is None else encode_mark(self.mark)
         meta = Meta(FORMAT, self.changelog_end, self.saved_ms, mark, self.untold.dump())
         batch.put(_META, msgspec.msgpack.encode(meta))
+        scrub = [_part_key(user, "") for user in erased]
+        for prefix in scrub:
+            batch.put(_SCRUB + prefix, b"")
         self._guard(self._db.write, batch)
+        self._scrubber.scrub(scrub)
+
+    def _scrubbed(self, prefixes: Iterable[bytes]) -> None:
+        """Called by another thread."""
+        batch = WriteBatch(raw_mode=True)
+        for prefix in prefixes:
+            batch.delete(_SCRUB + prefix)
+        self._db.write(batch)
 
     def _add(self, batch: WriteBatch, change: UserChange) -> None:
         user, parts = change.user, change.parts
@@ -187,6 +209,9 @@ class DiskStore(StoreIndexes):
             self._overlay.pop(user, None)
         deadline = b"" if change.deadline is None else change.deadline.to_bytes(8, signed=True)
         _set(batch, _DEADLINE + user.encode(), deadline if self._has_parts(user, parts) else None)
+
+    def _is_on_disk(self, user: str) -> bool:
+        return self._guard(self._db.get, _DEADLINE + user.encode()) is not None
 
     def _has_parts(self, user: str, changed: Mapping[str, bytes | None]) -> bool:
         """Whether a user has parts on disk once these changes are; if none at all, forgets the name."""
@@ -203,13 +228,13 @@ class DiskStore(StoreIndexes):
 
     def clear(self) -> None:
         """Empties the directory."""
-        self._db.close()
+        self.close()
         Rdict.destroy(str(self._folder), _options())
-        self._db = Rdict(str(self._folder), _options())
-        self._reset()
+        self._open()
 
     def close(self) -> None:
         """Closes the database; another process may then open it."""
+        self._scrubber.close()
         self._db.close()
 
     def _guard(self, call: Callable[..., Any], *args: object) -> Any:

@@ -23,6 +23,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from streamer.errors import UNREADABLE
+
 _UNPLACED: Final = -1
 
 
@@ -121,5 +123,5 @@ def epoch_of(raw: bytes) -> int | None:
     """The epoch of a head or a journal record; None if it cannot be read, as whoever loads the user will say."""
     try:
         return _decoder.decode(raw)[1].epoch
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None

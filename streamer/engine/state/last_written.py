@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from streamer.errors import StateCorrupt
+from streamer.errors import UNREADABLE, StateCorrupt
 from streamer.scoring.document import SCHEMA, Avoid, Document, Entry, Evidence, Kind, Reason, Tier
 
 _NO_EVIDENCE: Final = Evidence()
@@ -68,7 +68,7 @@ def decode(user_id: str, raw: bytes) -> Document:
     """
     try:
         written = _decoder.decode(raw)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise StateCorrupt(f"last written document of {user_id!r}: {error}") from None
     return Document(
         schema=written.version,

@@ -33,6 +33,7 @@ from streamer.engine.state import last_written
 from streamer.engine.state.changelog import ChangelogWriter
 from streamer.engine.state.position import term_of
 from streamer.engine.state.store import WRITTEN, Mark, Outbox, PartitionStore, UserChange
+from streamer.errors import UNREADABLE
 from streamer.events import CLAIM
 from streamer.scoring import document
 
@@ -91,7 +92,7 @@ def apply_record(store: PartitionStore, record: Record) -> bool:
         user = (record.key or b"").decode()
         if user != CLAIM and record.value is not None:
             raw = last_written.encode(document.decode(record.value))
-    except (UnicodeDecodeError, msgspec.MsgspecError):
+    except UNREADABLE:
         return False
     if user and user != CLAIM:
         store.put(user, WRITTEN, raw)

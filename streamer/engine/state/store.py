@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from streamer.engine.state.journal import Journal
 from streamer.engine.state.untold import Untold
-from streamer.errors import StateCorrupt, StateTooNew
+from streamer.errors import UNREADABLE, StateCorrupt, StateTooNew
 
 HEAD: Final = "h"
 SESSIONS: Final = "s"
@@ -280,5 +280,5 @@ def decode_mark(raw: bytes) -> Mark:
         if version > MARK_VERSION:
             raise StateTooNew(f"checkpoint version {version}, this worker reads {MARK_VERSION}: upgrade this worker")
         return _decoder.decode(raw)
-    except (msgspec.MsgspecError, TypeError, IndexError, KeyError) as error:
+    except (*UNREADABLE, TypeError, IndexError, KeyError) as error:
         raise StateCorrupt(f"checkpoint mark: {error}") from None

@@ -17,12 +17,12 @@ What must hold for it to be right:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
-from streamer.errors import StateCorrupt
+from streamer.errors import UNREADABLE, StateCorrupt
 from streamer.population import Deltas
 from streamer.population.telling import Sums
 from streamer.population.user_delta import Saved, UserDelta, decode_saved, encode_saved
@@ -47,6 +47,7 @@ class Untold:
         self.forgetting: list[str] = []
         self._by_number: dict[int, Deltas] = {}
         self._forgetting: dict[int, list[str]] = {}
+        self._saving: dict[str, UserDelta] = {}
 
     def __iter__(self) -> Iterator[tuple[int, Deltas]]:
         """What is to be told, by the number of its checkpoint, oldest first."""
@@ -75,11 +76,23 @@ class Untold:
         """
         if not deltas:
             return []
-        number, added = self.next_number, Deltas()
-        for delta in deltas.values():
-            delta.add_to(added)
-        self._forgetting[number], self._by_number[number] = forgetting, added
+        number = self.next_number
+        self._saving = dict(deltas)
+        self._forgetting[number], self._by_number[number] = forgetting, _added(deltas.values())
         return [(user, encode_saved(Saved(self.lineage, number, delta))) for user, delta in deltas.items()]
+
+    def refuse(self, users: Iterable[str]) -> dict[str, UserDelta]:
+        """The changelog did not take these users' changes, so that nobody would find their deltas there after a crash.
+
+        They are not told, and given back by user: they go with what the changelog takes of the user next.
+        """
+        number = max(self._by_number, default=0)
+        refused = {user: self._saving.pop(user) for user in users if user in self._saving}
+        if refused:
+            self._by_number[number] = _added(self._saving.values())
+            if not self._saving:
+                del self._by_number[number], self._forgetting[number]
+        return refused
 
     # --- recovery ---------------------------------------------------------------------------------------------
 
@@ -119,6 +132,13 @@ class Untold:
             return
         try:
             self.lineage, kept, self._forgetting = _decode(raw)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except UNREADABLE as error:
             raise StateCorrupt(f"deltas kept on disk do not decode ({error})") from None
         self._by_number = {number: sums.deltas() for number, sums in kept.items()}
+
+
+def _added(deltas: Iterable[UserDelta]) -> Deltas:
+    added = Deltas()
+    for delta in deltas:
+        delta.add_to(added)
+    return added

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamer.engine.kafka.ports import Reader
+from streamer.errors import UNREADABLE
 from streamer.events import Erasure
 from streamer.learning.examples.folder import Folder
 
@@ -35,7 +36,7 @@ class Erased:
             for record in scanned.records:
                 try:
                     request = msgspec.json.decode(record.value or b"", type=Erasure)
-                except (msgspec.MsgspecError, UnicodeDecodeError):
+                except UNREADABLE:
                     continue
                 self.asked[request.user_id] = max(request.ts, self.asked.get(request.user_id, 0))
 
@@ -55,9 +56,9 @@ def erase(folder: Folder, erased: Erased) -> int:
     Files with such rows are written anew, row group by row group, before the manifest names them instead of the old.
     """
     files, replaced, rows = dict(folder.manifest.files), [], 0
-    for name in folder.named():
-        users = set(erased.asked) | set(erased.told)
-        if not users or not _has_any(folder, name, users):
+    users = pa.array(sorted({*erased.asked, *erased.told}), pa.string())
+    for name in folder.named() if len(users) else ():
+        if not _has_any(folder, name, users):
             continue
         day = name.removeprefix("day=").partition("/")[0]
         part = files.pop(name)
@@ -79,8 +80,7 @@ def _staying(folder: Folder, name: str, erased: Erased) -> Iterator[pa.Table]:
         yield table.filter(pa.array(erased.mask(table)))
 
 
-def _has_any(folder: Folder, name: str, users: set[str]) -> bool:
-    wanted = pa.array(sorted(users), pa.string())
+def _has_any(folder: Folder, name: str, users: pa.Array) -> bool:
     return any(
-        pc.any(pc.is_in(table["user_id"], value_set=wanted)).as_py() for table in folder.groups(name, ("user_id",))
+        pc.any(pc.is_in(table["user_id"], value_set=users)).as_py() for table in folder.groups(name, ("user_id",))
     )

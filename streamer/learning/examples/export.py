@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from streamer.engine.kafka.ports import Reader
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import Extent
-from streamer.errors import ExportError
+from streamer.errors import UNREADABLE, ExportError
 from streamer.learning.examples import rows
 from streamer.learning.examples.erasing import Erased, erase
 from streamer.learning.examples.folder import Folder
@@ -141,7 +140,7 @@ class Export:
             return
         try:
             label = rows.decode(record)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             self._summary.unreadable += 1
             self._summary.why_unreadable = self._summary.why_unreadable or (
                 f"{self._topic}[{partition}]@{record.offset}: {error}"

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
-from streamer.errors import ExportError
+from streamer.errors import UNREADABLE, ExportError
 from streamer.learning.examples.rows import SCHEMA
 
 VERSION: Final = 1
@@ -216,7 +216,7 @@ def read_manifest(path: Path) -> Manifest:
         raise ExportError(
             f"{path} is no export: make one in a new folder with  streamer labels export FOLDER"
         ) from None
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise ExportError(f"{path / MANIFEST} does not decode ({error}): export to another folder") from None
     if manifest.version != VERSION:
         raise ExportError(f"{path} is of version {manifest.version}, this Streamer's is {VERSION}: export anew")

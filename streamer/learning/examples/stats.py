@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
 from streamer.engine.kafka.ports import Reader
+from streamer.errors import UNREADABLE
 from streamer.events import DAY_MS
 from streamer.learning.examples import rows
 from streamer.learning.examples.rows import Told
@@ -79,7 +79,7 @@ async def stats_of_topic(reader: Reader, topic: str, partitions: int) -> Stats:
             if record.value is not None:
                 try:
                     told.append(Told(rows.decode(record), record.offset))
-                except (msgspec.MsgspecError, UnicodeDecodeError):
+                except UNREADABLE:
                     stats.unreadable += 1
         stats.add(rows.table(told))
     return stats

@@ -8,7 +8,7 @@ from typing import Final
 
 from streamer.events import Event
 from streamer.learning.responsiveness.state import Asked, Item, State
-from streamer.profile import Profile, Rules
+from streamer.profile import Profile, Rules, lived
 from streamer.scoring.document import Document
 from streamer.serving import AvoidList
 
@@ -65,20 +65,8 @@ class AvoidListed:
     def document(self, state: State) -> Document | None:
         """The user's avoid list at the state's time; None: they have none."""
         if self._known is None or self._known[0] is not state.events or self._known[1].watermark > state.now_ms:
-            self._known = state.events, _profile(state, self._rules)
+            self._known = state.events, lived(state.user_id, state.events, self._rules)
         profile = self._known[1]
         profile.advance(state.now_ms)
         profile.take_labels()
         return profile.document()
-
-
-def _profile(state: State, rules: Rules) -> Profile:
-    """The user's profile after their events."""
-    profile = Profile(state.user_id, rules)
-    due: int | None = None
-    for event in state.events:
-        if due is not None and event.ts >= due:
-            profile.advance(event.ts)
-        profile.apply(event, event.ts)
-        due = profile.deadline()
-    return profile

@@ -69,8 +69,9 @@ def read(folder: Path, settings: Settings, users: int, seed: int) -> People:
     names = sorted(counted.users)
     drawn = sorted(Random(seed).sample(names, min(users, len(names))))
     by_user: dict[str, list[tuple[Seen, float]]] = {name: [] for name in drawn}
+    their_names = pa.array(drawn)
     for table in tables_in(folder, _SEEN):
-        _take(table.filter(pc.is_in(table["user_id"], pa.array(drawn))), counted.items, by_user)
+        _take(table.filter(pc.is_in(table["user_id"], their_names)), counted.items, by_user)
     retelling = Retelling(settings)
     states = [_state(name, rows, retelling, settings) for name, rows in by_user.items()]
     return People(counted.items, counted.wanted, len(names), counted.refused, states)

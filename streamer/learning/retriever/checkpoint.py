@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from flax import nnx
 from msgspec import Struct
+from numpy.lib.npyio import NpzFile
 
-from streamer.errors import CheckpointError
-from streamer.learning.retriever.histories import Items
+from streamer.errors import CheckpointError, SettingsError
+from streamer.learning.retriever.histories import TAGS_OF_AN_ITEM, Ints, Items
 from streamer.learning.retriever.model import Retriever
 from streamer.learning.retriever.options import Options
 
@@ -81,15 +83,27 @@ def load(file: Path) -> Trained:
         CheckpointError: there is none, it is damaged, or of another version.
     """
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in stored.files}
-        return _trained(file, found)
+        return _trained(file, _arrays(file))
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise CheckpointError(f"there is no {file}: make it with  streamer train FOLDER") from None
         raise CheckpointError(f"{file} cannot be read: {error}; train anew") from None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
-        raise CheckpointError(f"{file} is no checkpoint, or damaged ({error}): train anew") from None
+    except (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, SettingsError) as error:
+        why = " ".join(str(error).split())  # of others' words, one line
+        raise CheckpointError(f"{file} is no checkpoint, or damaged ({why}): train anew") from None
+
+
+def _arrays(file: Path) -> dict[str, npt.NDArray[np.generic]]:
+    with file.open("rb") as opened:
+        stored = np.load(opened, allow_pickle=False)
+        if not isinstance(stored, NpzFile):
+            raise ValueError("it holds a single array")
+        with stored:
+            found: dict[str, object] = {name: stored[name] for name in stored.files}
+    arrays = {name: content for name, content in found.items() if isinstance(content, np.ndarray)}
+    if foreign := found.keys() - arrays.keys():
+        raise ValueError(f"{min(foreign)} is no array")
+    return arrays
 
 
 def _trained(file: Path, found: dict[str, npt.NDArray[np.generic]]) -> Trained:
@@ -98,16 +112,32 @@ def _trained(file: Path, found: dict[str, npt.NDArray[np.generic]]) -> Trained:
     if version != VERSION:
         raise CheckpointError(f"{file} is of version {version}, this Streamer's is {VERSION}: train anew")
     head = msgspec.json.decode(head_bytes, type=_Head)
-    creator_of, tags_of = found["creator_of"].astype(np.int32), found["tags_of"].astype(np.int32)
+    head.options.check()
+    count = len(head.content_ids)
+    creator_of = _indices(found, "creator_of", (count,), len(head.creator_ids))
+    tags_of = _indices(found, "tags_of", (count, TAGS_OF_AN_ITEM), len(head.tags))
     items = Items(head.content_ids, head.creator_ids, head.tags, creator_of, tags_of)
     retriever = Retriever(items, head.options)
     state = nnx.state(retriever, nnx.Param)
     leaves, shape = jax.tree.flatten(state)
     numbers = [found[f"p{n}"] for n in range(len(leaves))]
-    if any(new.shape != old.shape for new, old in zip(numbers, leaves, strict=True)):
-        raise ValueError("its numbers are of another shape than its options say")
+    for new, old in zip(numbers, leaves, strict=True):
+        if (new.shape, new.dtype) != (old.shape, old.dtype):
+            raise ValueError("its numbers are of another shape or type than its options say")
+        if not np.isfinite(np.asarray(new, np.float32)).all():
+            raise ValueError("some of its numbers are infinite or none")
     nnx.update(retriever, jax.tree.unflatten(shape, [jnp.asarray(each) for each in numbers]))
     return Trained(retriever, head.options, items, head.step)
+
+
+def _indices(found: dict[str, npt.NDArray[np.generic]], name: str, shape: tuple[int, ...], below: int) -> Ints:
+    array = found[name]
+    if array.dtype.kind != "i" or array.shape != shape:
+        raise ValueError(f"{name} does not fit its catalogue")
+    indices = array.astype(np.int32)
+    if not ((indices >= 0) & (indices < below)).all():
+        raise ValueError(f"{name} does not fit its catalogue")
+    return indices
 
 
 def _leaves(retriever: Retriever) -> list[jax.Array]:

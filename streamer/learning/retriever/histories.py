@@ -92,29 +92,11 @@ class Histories(NamedTuple):
     weight: Floats
     ts: npt.NDArray[np.int64]
 
-    def before(self, ts: int) -> Histories:
-        """The part before a time; users and items stay as they are."""
-        return self._where(self.ts < ts)
-
-    def since(self, ts: int) -> Histories:
-        """The part from a time on."""
-        return self._where(self.ts >= ts)
-
     def of(self, user: int) -> list[Met]:
         """A user's history, by the user's index."""
         span = slice(self.begins[user], self.begins[user + 1])
         named = zip(self.item[span].tolist(), self.action[span].tolist(), self.weight[span].tolist(), strict=True)
         return [Met(self.items.content_ids[item], ACTIONS[action], weight) for item, action, weight in named]
-
-    def _where(self, kept: npt.NDArray[np.bool_]) -> Histories:
-        before = np.concatenate([[0], np.cumsum(kept)])
-        return self._replace(
-            begins=before[self.begins],
-            item=self.item[kept],
-            action=self.action[kept],
-            weight=self.weight[kept],
-            ts=self.ts[kept],
-        )
 
 
 def read(folder: Path) -> Histories:

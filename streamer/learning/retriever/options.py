@@ -18,6 +18,7 @@ hand. ``contrast``: two encoders, of what was wanted and of what was refused, to
 PNFRec (RecSys 2025).
 """
 
+LARGEST_SEED: Final = 2**32 - 1
 ABLATIONS: Final[tuple[Ablation, ...]] = get_args(Ablation)
 
 
@@ -71,6 +72,8 @@ class Options(Struct, frozen=True):
             problems.append(f"refused_among: must be >= 0, got {self.refused_among}")
         if not 0 <= self.dropout < 1:
             problems.append(f"dropout: must be >= 0 and < 1, got {self.dropout}")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            problems.append(f"seed: must be >= 0 and <= {LARGEST_SEED}, got {self.seed}")
         if not self.learning_rate > 0:
             problems.append(f"learning_rate: must be > 0, got {self.learning_rate}")
         if problems:

@@ -57,12 +57,6 @@ class RetrieverRecommender:
         scores[:, 0] = -np.inf
         return scores
 
-    def probability(self, state: Sequence[Met], content_id: str) -> float:
-        """The softmax' probability that this item comes next, among all, those met before included."""
-        scores = self.scores(state)
-        scores = np.exp(scores - scores.max())
-        return float(scores[self._index[content_id]] / scores.sum())
-
     def barred(self, state: Sequence[Met]) -> list[int]:
         """Items that are not recommended, by index: those met, and of ``exclusion`` those by disliked creators."""
         known = [self._index[met.content_id] for met in state if met.content_id in self._index]

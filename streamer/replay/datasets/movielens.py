@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from streamer.errors import DataSetError
+from streamer.errors import UNREADABLE, DataSetError
 from streamer.events import Event, Feedback
 from streamer.replay.datasets.rows import Row, by_time, find_file, read_rows
 
@@ -111,6 +111,6 @@ def _ranklens(path: Path) -> dict[str, _RankLensFilm]:
         films = msgspec.json.decode(path.read_bytes(), type=list[_RankLensFilm])
     except OSError as error:
         raise DataSetError(f"{path} cannot be read: {error.strerror}") from None
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise DataSetError(f"{path} is not ranklens-movies' list of films: {error}") from None
     return {str(film.tmdb_id): film for film in films}

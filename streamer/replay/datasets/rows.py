@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from streamer.errors import DataSetError
 from streamer.events import Event
@@ -60,7 +63,7 @@ def read_rows(path: Path, columns: Sequence[str], delimiter: str = ",") -> Itera
     """The rows of a file with a header.
 
     Args:
-        path: the file, UTF-8.
+        path: the file, UTF-8; gzip if it is named ``.gz``.
         columns: those that must be there; others are ignored.
         delimiter: what separates cells.
 
@@ -68,7 +71,7 @@ def read_rows(path: Path, columns: Sequence[str], delimiter: str = ",") -> Itera
         DataSetError: the file cannot be read, lacks a column, or has a row of the wrong length or no row at all.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with _opened(path) as file:
             reader = csv.reader(file, delimiter=delimiter)
             header = next(reader, [])
             missing = [name for name in columns if name not in header]
@@ -90,10 +93,18 @@ def read_rows(path: Path, columns: Sequence[str], delimiter: str = ",") -> Itera
                 yield Row(path, reader.line_num, where, cells)
             if empty:
                 raise DataSetError(f"{path} has a header but no rows: fetch it again")
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise DataSetError(f"{path} is no gzip file, or cut off: fetch it again") from None
     except OSError as error:
         raise DataSetError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataSetError(f"{path} is not a delimited UTF-8 text file: {error}") from None
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", newline="", encoding="utf-8")
+    return path.open(newline="", encoding="utf-8")
 
 
 def by_time(events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 import pytest
@@ -102,7 +103,13 @@ def everything(settings: Settings) -> Iterator[bytes]:
         yield from (part for user in store for part in store.parts(user).values())
         store.close()
     with redis.Redis.from_url(settings.redis_url) as client:
-        yield from (client.get(key) or b"" for key in client.scan_iter())
+        for key in client.scan_iter():
+            kind = client.type(key)
+            yield (
+                b"".join(chain.from_iterable(client.hgetall(key).items()))
+                if kind == b"hash"
+                else client.get(key) or b""
+            )
 
 
 def journal_is_empty(settings: Settings) -> bool:

@@ -172,6 +172,8 @@ def test_an_erased_user_is_gone_from_disk_after_the_checkpoint(folder: Path) -> 
     job.now_ms += (WALL.retention_days + 1) * DAY_MS
     job.process()
     job.checkpoint()
+    assert isinstance(job.store, DiskStore)
+    await_scrubbed(job.store)
     job.store.close()
     database = Rdict(str(folder), Options(raw_mode=True))
     assert [key for key in database.keys() if b"secret-name" in key] == []  # noqa: SIM118 - not a dict
@@ -387,3 +389,80 @@ def test_every_partition_has_a_directory_under_the_group_and_the_topics_it_belon
     asyncio.run(several.open([0, 5]))
     several.let_go([])
     assert sorted(path.name for path in (tmp_path / "g" / "state" / "eu-streamer-state").iterdir()) == ["0", "5"]
+
+
+# --- what is deleted is gone from the files -----------------------------------------------------------------------
+
+
+def bytes_in(folder: Path, what: bytes) -> list[str]:
+    """The files of a directory in which these bytes stand."""
+    return [file.name for file in folder.iterdir() if what in file.read_bytes()]
+
+
+def await_scrubbed(store: DiskStore) -> None:
+    """Waits until the thread that does it has done all that it was given."""
+    thread = store._scrubber._thread
+    if thread is not None:
+        thread.submit(bool).result(30)
+
+
+def erased(store: PartitionStore, end: int, *users: str) -> None:
+    ts = (1).to_bytes(8)
+    saved(store, end, *(UserChange(user, {"h": None, ERASED: ts}, None) for user in users))
+
+
+@pytest.mark.parametrize("many", [1, 40])
+def test_i7_nothing_of_an_erased_user_stands_in_any_file(folder: Path, many: int) -> None:
+    users = [f"user-{number}" for number in range(many)]
+    store = DiskStore(folder)
+    saved(store, 1, *(UserChange(user, {"h": b"tells " + user.encode() + b"'s secret"}, None) for user in users))
+    saved(store, 2, UserChange("stays", {"h": b"another secret"}, None))
+    assert bytes_in(folder, b"user-0's secret")
+    erased(store, 3, *users)
+    await_scrubbed(store)
+    assert bytes_in(folder, b"user-0's secret") == []
+    assert store.part("stays", "h") == b"another secret"
+    assert set(store.erased) == set(users)
+    store.close()
+
+
+def test_one_that_was_closed_before_is_scrubbed_when_it_is_opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DiskStore(folder)
+    saved(store, 1, UserChange("ann", {"h": b"ann's secret"}, None))
+    store.close()
+    store = DiskStore(folder)
+    with monkeypatch.context() as patched:
+        patched.setattr("streamer.engine.state.scrubbing.Scrubber._scrub", lambda self: None)
+        erased(store, 2, "ann")
+        store.close()
+    assert bytes_in(folder, b"ann's secret")
+    store = DiskStore(folder)
+    await_scrubbed(store)
+    assert bytes_in(folder, b"ann's secret") == []
+    store.close()
+    store = DiskStore(folder)
+    assert store._scrubber._thread is None, "it is done, so it is not done again"
+    store.close()
+
+
+def test_a_user_who_was_never_there_costs_no_compaction(folder: Path) -> None:
+    store = DiskStore(folder)
+    erased(store, 1, "nobody")
+    assert store._scrubber._thread is None
+    store.close()
+
+
+def test_a_store_that_is_cleared_or_closed_meanwhile_is_whole(folder: Path) -> None:
+    store = DiskStore(folder)
+    for end in range(1, 40, 2):
+        saved(store, end, UserChange("ann", {"h": b"x" * 100_000}, None))
+        erased(store, end + 1, "ann")
+    store.clear()
+    saved(store, 50, UserChange("bob", {"h": b"1"}, None))
+    erased(store, 51, "bob")
+    store.close()
+    reopened = DiskStore(folder)
+    assert (reopened.changelog_end, set(reopened.erased)) == (51, {"bob"})
+    reopened.close()

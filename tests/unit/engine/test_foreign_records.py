@@ -33,7 +33,7 @@ def foreign(request: pytest.FixtureRequest) -> Record:
 
 
 def test_the_publisher_passes_it_over(foreign: Record) -> None:
-    publisher = Publisher(Settings(), Metrics())
+    publisher = Publisher(Settings(), Metrics(), "")
     list(publisher._updates([(0, foreign)]))
     publisher._observe_freshness([foreign])
 
@@ -96,3 +96,10 @@ def test_a_deadline_that_is_none_of_ours_is_no_deadline() -> None:
     store = MemoryStore()
     apply_record(store, Record(0, b"h|u1", b"x", 0, (("d", b"\xff" * 9),)))
     assert store.deadlines == {}
+
+
+@pytest.mark.parametrize("delta", [b"", b"?", b"\xff\xff", b"\x94\x01\xa1\xff\x01\x90", b"\x90"])
+def test_what_says_that_it_changes_the_population_and_is_none_of_ours_is_passed_over_whole(delta: bytes) -> None:
+    store = MemoryStore()
+    assert not apply_record(store, Record(0, b"h|u1", b"x", 0, (("p", delta), ("d", b"\0" * 8))))
+    assert (list(store), store.deadlines, list(store.untold)) == ([], {}, [])

@@ -54,8 +54,10 @@ def test_a_ledger_that_does_not_add_up_says_by_how_much() -> None:
     ledger = Ledger()
     ledger.sent = 5
     ledger.went.update({"counted": 3, "rejected: too_large": 1})
+    ledger.went.update({"rejected: key_mismatch": 1, "rejected: wrong_partition": 1})
     ledger.judged["rejected: too_large"] = 2
     assert ledger.problems() == [
-        "5 records were sent, and 4 came out",
+        "5 records were sent, and 6 came out",
+        "rejected: key_mismatch: 0 by the decoder, 1 by the worker",
         "rejected: too_large: 2 by the decoder, 1 by the worker",
     ]

@@ -23,7 +23,7 @@ from streamer.engine.partition.work import Output, Write
 from streamer.engine.state.changelog import JournalWriter
 from streamer.engine.state.lookup import profile_in
 from streamer.engine.state.store import MemoryStore, UserChange
-from streamer.events import Dislike, Event, encode
+from streamer.events import Dislike, Event, Play, encode
 from streamer.profile import Rules
 from streamer.scoring import document
 from streamer.scoring.cutting import strongest_half
@@ -180,7 +180,8 @@ class Job:
 
     def send(self, *events: Event) -> None:
         for event in events:
-            self.broker.append("dislikes", [NewRecord(event.user_id.encode(), encode(event))])
+            topic = "plays" if isinstance(event, Play) else "dislikes"
+            self.broker.append(topic, [NewRecord(event.user_id.encode(), encode(event))])
         self.worker.work()
         self.worker.checkpoint()
 
@@ -195,6 +196,10 @@ class Job:
     def saved(self, user: str) -> Document | None:
         self.restart()
         return profile_in(self.worker.store, user, Rules(SETTINGS)).document()
+
+
+def plays(user: str, many: int) -> list[Play]:
+    return [Play(user_id=user, ts=NOW + n, content_id=f"c{n}", played_s=9.0, duration_s=90.0) for n in range(many)]
 
 
 def blocks(user: str, many: int, begin: int = 0) -> list[Dislike]:
@@ -263,6 +268,19 @@ def test_what_the_changelog_did_not_take_goes_with_the_users_next_change(monkeyp
     saved = job.saved("loud")
     assert saved is not None
     assert len(saved.entries) == 101
+
+
+def test_a_journal_that_takes_nothing_is_not_read_from_its_beginning_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job(monkeypatch)
+    job.send(*plays("ann", 3))
+    assert job.worker.store.mark is not None
+    begun = len(job.broker.logs[SETTINGS.topics.journal])
+    assert begun > 0
+    job.most[SETTINGS.topics.journal] = 1
+    job.send(*plays("bob", 3))
+    assert job.dropped("journal_bytes") == 1
+    assert job.worker.store.journal.end == begun
+    assert [job.worker.store.journal._kept[user].first for user in ("ann", "bob")] == [0, begun]
 
 
 def test_the_weaker_half_of_a_document_goes_first() -> None:

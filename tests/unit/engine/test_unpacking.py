@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tracemalloc
 from struct import pack_into
 
 import pytest
@@ -15,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer.engine.kafka.inflation import LARGEST
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.unpacking import Unpacked
 from tests.odd_batches import BEFORE_RECORDS, CODECS, NAME, Odd, batch, sealed
@@ -64,6 +66,22 @@ def test_a_batch_that_cannot_be_taken_apart_is_stepped_over_and_told(caplog: pyt
     with caplog.at_level(logging.ERROR):
         assert offsets(sealed(batch(GOOD), b"no zstd", BEGIN, codec=4) + batch(GOOD, BEGIN + 4)) == [9, 10, 11, 12]
     assert "plays[0]@5 to 8 cannot be read, and is stepped over" in caplog.text
+
+
+@pytest.mark.parametrize("codec", [codec for codec in CODECS if codec])
+def test_a_batch_that_unpacks_to_more_than_one_may_is_stepped_over_and_never_unpacked(
+    codec: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    bomb = sealed(batch(GOOD), bytes(CODECS[codec](bytes(LARGEST + 1))), BEGIN, codec)
+    tracemalloc.start()
+    try:
+        with caplog.at_level(logging.ERROR):
+            assert offsets(bomb + batch(GOOD, BEGIN + 4, codec)) == [9, 10, 11, 12]
+        assert tracemalloc.get_traced_memory()[1] < len(bomb) * 4 + (8 << 20)
+    finally:
+        tracemalloc.stop()
+    assert "plays[0]@5 to 8 cannot be read, and is stepped over" in caplog.text
+    assert f"its {len(bomb) - BEFORE_RECORDS} bytes unpack to more" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"\xff" * 30, b"\x02" * 30, b"\x00" * 30, b"", b"\x7f"])

@@ -130,3 +130,10 @@ def test_seeds_that_are_none_are_told_with_the_option() -> None:
     assert result.exit_code == 2
     assert "different numbers" in result.output
     assert "--retriever-seeds" in result.output
+
+
+def test_nothing_to_do_is_told_with_both_options() -> None:
+    result = closed_loop("--seeds", "none", "--retriever-seeds", "none")
+    assert result.exit_code == 2
+    assert "nothing to do" in result.output
+    assert "--seeds, --retriever-seeds" in result.output

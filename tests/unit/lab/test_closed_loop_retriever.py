@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from msgspec.structs import replace
 
+from lab.closed_loop import sequence
 from lab.closed_loop.recommender import Learns, Row
-from lab.closed_loop.sequence import Retrained, items_of
+from lab.closed_loop.sequence import Retrained, items_of, options_of
 from lab.closed_loop.town import Plan, Town
+from streamer.learning.retriever.options import Options
 
+pytestmark = pytest.mark.training
 TOWN = Town(Plan(users=12, days=9, items=60, seed=3))
 LIKED, DISPUTED = 5, 6
 
@@ -25,6 +30,27 @@ def trained(learns: Learns) -> Retrained:
     model = Retrained(TOWN, learns)
     model.learn(night())
     return model
+
+
+def test_a_night_after_which_nothing_was_wanted_teaches_nothing_and_the_next_one_does() -> None:
+    model = Retrained(TOWN, "loss")
+    before = model.relevance()
+    for rows in ([], [Row(1, DISPUTED, 9, "disliked", -1.5)]):
+        model.learn(rows)
+        assert np.array_equal(model.relevance(), before)
+    model.learn(night())
+    assert model.relevance()[:, LIKED].mean() > 2 * before[:, LIKED].mean()
+
+
+def test_the_loss_is_the_one_that_the_options_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    among_one = trained("loss").relevance()
+
+    def against_all(learns: Learns, seed: int) -> Options:
+        return replace(options_of(learns, seed), refused_among=0)
+
+    assert options_of("loss", 3).refused_among == Options().refused_among
+    monkeypatch.setattr(sequence, "options_of", against_all)
+    assert not np.array_equal(trained("loss").relevance(), among_one)
 
 
 def test_items_have_the_town_s_creators_and_tags() -> None:

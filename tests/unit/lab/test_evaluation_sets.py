@@ -14,7 +14,8 @@ from lab.evaluation.joining import Key
 from lab.evaluation.rules import Listed, Rule
 from lab.evaluation.sets import SETS, kuairand, movielens, open_bandit
 from lab.evaluation.sets.history import Test as Met
-from lab.evaluation.sets.history import judge, study
+from lab.evaluation.sets.history import judge
+from lab.evaluation.sets.study import study
 from streamer.events import Dislike, Feedback, Impression, Play
 from streamer.profile import Rules
 from streamer.settings import Settings
@@ -128,7 +129,7 @@ def test_users_of_a_set_count_alike_however_long_their_history(tmp_path: Path) -
     ]
     (tmp_path / "processed_standard_kcore_15.csv").write_text(KUAIRAND + "".join(lines))
     histories = list(kuairand.stated(tmp_path))
-    group = study("x", histories, contenders(["explicit", "chance"], Settings()), RULES_OF, 50, 1)
+    group = study("x", histories, contenders(["explicit", "chance"], Settings()), RULES_OF, 50, 1).group
     explicit, chance = group.rows
     assert explicit.figures["item.auc"].value == 1  # short ones are hated, long ones liked, always
     assert explicit.figures["item.auc"].users == 2

@@ -43,7 +43,16 @@ def test_a_set_that_is_not_there_is_passed_over_with_the_reason(tmp_path: Path) 
     assert "there is no" in result.output.replace("\n", " ")
 
 
-@pytest.mark.parametrize("asked", [("--world", "moon"), ("--contender", "oracle"), ("--dataset", "netflix")])
+@pytest.mark.parametrize("command", ["learning", "closed-loop"])
+def test_a_package_that_is_not_there_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr("streamer.learning.find_spec", lambda package: None if package == "pyarrow" else package)
+    result = CliRunner().invoke(app, [command], prog_name="python -m lab")
+    assert result.exit_code == 1
+    told = result.stderr.replace("\n", " ")
+    assert "pyarrow, which learning needs, is not installed: run  pip install 'streamer[train]'" in told
+
+
+@pytest.mark.parametrize("asked", [("--world", "moon"), ("--contender", "seer"), ("--dataset", "netflix")])
 def test_what_is_not_known_is_told_with_what_is(asked: tuple[str, str]) -> None:
     result = learning(*asked)
     assert (result.exit_code, "is none of" in result.stderr) == (2, True)

@@ -39,12 +39,13 @@ def seen(content_id: str, minute: int) -> Event:
 
 def test_a_study_has_histories_before_the_split_and_what_was_new_after_it() -> None:
     before = [play("a", 0, 60), seen("c", 1), no("b", 2)]
-    after = [play("a", 600, 60), play("c", 601, 60), no("d", 602), seen("e", 603)]
+    after = [play("a", 600, 60), play("c", 601, 60), no("d", 602), play("e", 603, 1)]
     study = study_of(Source([Person("u", before, after)], ITEMS), Settings())
     (case,) = study.cases
     assert [(met.content_id, met.action) for met in case.state] == [("a", "engaged"), ("b", "disliked")]
-    a, b, c, d = range(1, 5)
-    assert (case.met, case.refused_before, case.wanted, case.refused) == ({a, b}, {b}, {c}, {d})
+    a, b, c, d, e = range(1, 6)
+    assert (case.met, case.refused_before, case.wanted, case.refused) == ({a, b}, {b}, {c}, {d, e})
+    assert case.disliked == {d}  # e was abandoned
     assert case.penalties.tolist() == [0, 1, 0, 1, 1, 1]  # blocked, and no item at all
     assert study.histories.item.tolist() == [a, b]
     assert [met[:2] for met in study.histories.of(0)] == [met[:2] for met in case.state]
@@ -55,6 +56,38 @@ def test_strangers_have_no_history_and_an_empty_list() -> None:
     (case,) = study.cases
     assert (list(case.state), case.wanted) == ([], {1})
     assert case.penalties.tolist() == [0, 1, 1, 1, 1, 1]
+
+
+def test_lists_and_histories_have_the_newest_session_however_long_it_stays_open() -> None:
+    before = [play("a", 0, 60), no("b", 2)]
+    patient = Settings(session_gap=43_200, grace=86_400)
+    (case,) = study_of(Source([Person("u", before, [])], ITEMS), patient).cases
+    assert [met.content_id for met in case.state] == ["a", "b"]
+    assert case.penalties.tolist() == [0, 1, 0, 1, 1, 1]
+
+
+def divided(number: int) -> Person:
+    """Everybody is shown gore and cats; at even numbers they dislike two items of gore, at odd ones nothing."""
+    user_id, events = f"u{number:02}", list[Event]()
+    for n in range(10):
+        ts, content_id, tags = START + n * 60_000, f"{n}", (("gore", "cats")[n % 2],)
+        events.append(Impression(user_id=user_id, ts=ts, content_id=content_id, tags=tags, visible_ms=5000))
+        if number % 2 == 0 and n in (0, 4):
+            events.append(Dislike(user_id=user_id, ts=ts + 1, action="dislike", content_id=content_id, tags=tags))
+    return Person(user_id, events, [])
+
+
+def test_a_stranger_among_people_puts_nobody_into_the_other_half() -> None:
+    items = [Candidate(f"{n}", None, (("gore", "cats")[n % 2],), 60.0) for n in range(12)]
+    people = [divided(n) for n in range(1, 100)]
+    stranger, silent = (Person("u00", before, []) for before in ([], [seen("11", 0)]))
+    all_count = Settings(population_share=1)
+    beside_stranger, beside_silent = (
+        study_of(Source([first, *people], items), all_count).cases[1:] for first in (stranger, silent)
+    )
+    assert 0 < beside_silent[1].penalties[11] < 1
+    for one, other in zip(beside_stranger, beside_silent, strict=True):
+        assert one.penalties.tolist() == other.penalties.tolist()
 
 
 def test_a_worlds_people_are_cut_on_one_day_and_their_truth_is_of_its_catalogue() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from math import log2
 
 import numpy as np
@@ -18,9 +19,14 @@ ITEMS = catalogue_of(
 A, B, C, D = range(1, 5)
 
 
-def case(wanted: set[int], refused: set[int], before: set[int] = frozenset(), truth: Truth | None = None) -> Case:
-    ones = np.ones(5, np.float32)
-    return Case("u", [], frozenset(), frozenset(before), frozenset(wanted), frozenset(refused), ones, truth)
+NONE: frozenset[int] = frozenset()
+
+
+def case(
+    wanted: Set[int], refused: Set[int], before: Set[int] = NONE, truth: Truth | None = None, disliked: Set[int] = NONE
+) -> Case:
+    sets = map(frozenset, (NONE, before, wanted, refused, disliked))
+    return Case("u", [], *sets, np.ones(5, np.float32), truth)
 
 
 def test_the_best_come_first_and_none_that_was_met_or_has_no_relevance() -> None:
@@ -56,8 +62,9 @@ def test_diversity_is_one_less_the_mean_similarity_of_pairs() -> None:
 
 def test_probabilities_are_compared_by_their_means_over_users() -> None:
     own, first = (np.array([0, *p], np.float32) for p in ((0.1, 0.1, 0.4, 0.4), (0.2, 0.4, 0.2, 0.2)))
-    found = compared(case({C}, {A, B}, before={A}), own, first, Share(0.5, 1), Share(0.25, 1))
+    found = compared(case({C}, {A, B}, before={A}, disliked={B}), own, first, Share(0.5, 1), Share(0.25, 1))
     assert found["ratio.refused"] == Share(pytest.approx(0.1), pytest.approx(0.3))
+    assert found["ratio.disliked"] == Share(pytest.approx(0.1), pytest.approx(0.4))
     assert found["ratio.before"] == Share(pytest.approx(0.1), pytest.approx(0.2))
     assert found["ratio.wanted"] == Share(pytest.approx(0.4), pytest.approx(0.2))
     assert found["log.refused"] == Share(pytest.approx((np.log(0.5) + np.log(0.25)) / 2), 1)

@@ -38,13 +38,6 @@ def test_an_item_has_the_newest_creator_and_tags() -> None:
     assert (found.creator_of[d], found.tags_of[d].sum()) == (0, 0)
 
 
-def test_a_history_is_parted_by_time() -> None:
-    whole = told({"u": "+a +b +c", "v": "+d"})
-    before, since = whole.before(DAY_0 + 1000), whole.since(DAY_0 + 1000)
-    assert [len(before.of(0)), len(before.of(1)), len(since.of(0)), len(since.of(1))] == [1, 1, 2, 0]
-    assert before.items is whole.items
-
-
 @pytest.mark.parametrize("users", [{}, {"u": "+a"}, {"u": "ia ib"}])
 def test_nothing_to_learn_from_is_said(users: dict[str, str]) -> None:
     with pytest.raises(LearningError, match="nothing to learn"):

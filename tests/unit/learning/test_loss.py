@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 from streamer.learning.retriever.loss import against, contrast, log_odds, not_to_recommend, sampled_log_odds
 
+pytestmark = pytest.mark.training
 ITEMS, WIDTH, TARGETS = 7, 4, 5
 STEP: Final = 1e-5
 

@@ -32,7 +32,7 @@ from tests.unit.learning.examples import DAY_0
 from tests.unit.learning.histories import SMALL, told
 from tests.unit.learning.world import ITEMS, POPULAR, RULES, listed, user
 
-pytestmark = pytest.mark.timeout(900)  # compiling takes long on a machine that others use, too
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]  # compiling takes long on a machine that others use, too
 
 
 def change(of: Simulated, action: Action, measure: str = "creator") -> float:

@@ -28,7 +28,7 @@ from streamer.testing import StreamerJob
 from tests.unit.learning.examples import DAY_0, Told, example, label
 from tests.unit.learning.histories import told as histories_told
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 SETTINGS = Settings(labels=True)
 TINY = Options(width=8, blocks=1, heads=1, length=16, steps=2, batch=2, targets=16)
 

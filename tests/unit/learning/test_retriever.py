@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from random import Random
 from typing import Any
 
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 import pytest
 from flax import nnx
@@ -28,7 +30,7 @@ from streamer.learning.retriever.training import Progress, train
 from streamer.learning.retriever.windows import Batch, batches
 from tests.unit.learning.histories import SMALL, told
 
-pytestmark = pytest.mark.timeout(900)  # compiling takes long on a machine that others use, too
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]  # compiling takes long on a machine that others use, too
 CREATORS = {f"b{n}": "bad" for n in range(6)}
 
 
@@ -157,7 +159,8 @@ def ndcgs(of: RetrieverRecommender) -> list[float]:
     for (before, after), scores in zip(lives, of.scores_of([met(*before) for before, _ in lives]), strict=True):
         known = frozenset(index[word[1:]] for word in before)
         wanted = frozenset(index[word[1:]] for word in after if word[0] == "+") - known
-        case = Case("u", [], known, frozenset(), wanted, frozenset(), np.ones(len(index), np.float32), None)
+        none: frozenset[int] = frozenset()
+        case = Case("u", [], known, none, wanted, none, none, np.ones(len(index), np.float32), None)
         ndcg = judge(case, top(np.exp(scores), known), [frozenset()] * len(index))["ndcg"]
         found += [ndcg.amount] * int(ndcg.of)
     return found
@@ -259,6 +262,55 @@ def test_a_damaged_or_missing_checkpoint_is_told(tmp_path: Path, damage: str) ->
         checkpoint.load(file)
 
 
+ZEROS = np.zeros(19)
+STRANGE: dict[str, dict[str, Any]] = {
+    "words instead of numbers": {"p0": np.full((4, 16), "a")},
+    "dates instead of numbers": {"p0": np.zeros((4, 16), "M8[s]")},
+    "numbers that are none": {"p0": np.full((5, 16), np.nan, np.float32)},
+    "creators that there are not": {"creator_of": np.full(19, 7)},
+    "creators of other items": {"creator_of": np.zeros(3, np.int32)},
+    "tags in one row": {"tags_of": np.zeros(19, np.int32)},
+    "options that cannot work": {"head": {"heads": 0, "width": 0}},
+    "a seed that is none": {"head": {"seed": 2**80}},
+    "a head of numbers": {"head": ZEROS},
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_checkpoint_of_strange_content_is_told_as_one_in_one_line(tmp_path: Path, strange: str) -> None:
+    file = tmp_path / "retriever.npz"
+    checkpoint.save(file, Trained(Retriever(divided().items, SMALL), SMALL, divided().items, 1))
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    for name, content in STRANGE[strange].items():
+        if isinstance(content, dict):
+            head = msgspec.json.decode(arrays[name].tobytes())
+            head["options"] |= content
+            arrays[name] = np.frombuffer(msgspec.json.encode(head), np.uint8)
+        else:
+            arrays[name] = content
+    np.savez(file, **arrays)
+    with pytest.raises(checkpoint.CheckpointError, match=r"^.* is no checkpoint, or damaged \(.*\): train anew$"):
+        checkpoint.load(file)
+
+
+@pytest.mark.parametrize("foreign", ["array", "no arrays", "damaged compression"])
+def test_a_file_of_another_program_is_no_checkpoint(tmp_path: Path, foreign: str) -> None:
+    file = tmp_path / "retriever.npz"
+    if foreign == "array":
+        with file.open("wb") as out:
+            np.save(out, ZEROS)
+    else:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("head" if foreign == "no arrays" else "head.npy", b"\x93NUMPY" + b"a" * 5000)
+        if foreign == "damaged compression":
+            damaged = bytearray(file.read_bytes())
+            damaged[45:60] = bytes(15)
+            file.write_bytes(damaged)
+    with pytest.raises(checkpoint.CheckpointError, match=r"is no checkpoint, or damaged .*: train anew"):
+        checkpoint.load(file)
+
+
 # --- what stops training -------------------------------------------------------------------------------------------
 
 
@@ -284,9 +336,10 @@ def test_numbers_that_end_stop_training_and_the_last_good_checkpoint_stays(
 
 
 def test_options_that_cannot_work_are_all_named() -> None:
-    wrong = Options(width=5, heads=2, steps=0, dropout=1.0, learning_rate=0.0, ablation="all")  # type: ignore[arg-type]
+    wrong = Options(width=5, heads=2, steps=0, dropout=1.0, learning_rate=0.0, seed=-1)
+    wrong = replace(wrong, ablation="all")
     with pytest.raises(SettingsError) as told_so:
         wrong.check()
     assert [problem.split(":")[0] for problem in told_so.value.problems] == [
-        "steps", "ablation", "width", "dropout", "learning_rate"
+        "steps", "ablation", "width", "dropout", "seed", "learning_rate"
     ]  # fmt: skip

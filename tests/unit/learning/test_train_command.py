@@ -18,8 +18,9 @@ from streamer.settings import Settings
 from streamer.testing import StreamerJob
 from tests.unit.learning.examples import DAY_0, Told
 
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
-@pytest.mark.timeout(900)
+
 def test_a_citys_events_become_a_model_whose_proposals_pass_the_avoid_list(tmp_path: Path) -> None:
     job = StreamerJob(Settings(labels=True))
     job.send(*(event for _, event in city.generate(users=30, days=4, seed=5, end_ms=DAY_0)))

@@ -738,9 +738,33 @@ def test_content_ignored_three_times_is_avoided_strongly() -> None:
     #   DAY0 ignored | +1 ignored | +2 ignored
     ignored = entry(after(*three_days_of_ignoring("a")).document(), "content", "a")
     assert (ignored.tier, ignored.reasons, ignored.log_odds) == ("strong", ("ignored",), None)
-    assert ignored.multiplier == pytest.approx(4**-1.6, abs=5e-5)
+    assert ignored.multiplier == 0.36
     assert ignored.expires_at == (DAY0 + 2 + 30) * DAY_MS
     assert (ignored.evidence.shown, ignored.evidence.ignored, ignored.evidence.sessions) == (3, 3, 3)
+
+
+def test_every_showing_of_a_content_counts_and_none_of_them_twice() -> None:
+    # one sitting: seen three times and sent again, once by an id, once unseen; then once more the next day
+    again = [shown(NOON + n * MINUTE, "a", event_id=None if n else "first") for n in range(3)]
+    repeats = [*again, shown(NOON + 3 * MINUTE, "a", event_id="first"), unseen(NOON + 4 * MINUTE, "a")]
+    one_day = entry(after(*again, *repeats, NOON + HOUR).document(), "content", "a")
+    assert (one_day.evidence.shown, one_day.evidence.ignored, one_day.evidence.sessions) == (3, 3, 1)
+    assert (one_day.tier, one_day.multiplier) == ("soft", 0.36)
+    assert one_day.expires_at == (DAY0 + 14) * DAY_MS
+    tomorrow = [shown(NOON + DAY_MS, "a"), unseen(NOON + DAY_MS + MINUTE), NOON + DAY_MS + SEALING]
+    two_days = entry(after(*again, *repeats, *tomorrow).document(), "content", "a")
+    assert (two_days.tier, two_days.multiplier, two_days.evidence.ignored) == ("strong", 0.17, 4)
+    assert two_days.expires_at == (DAY0 + 31) * DAY_MS
+    assert profile_after(*again, *repeats, *tomorrow).document() == after(*again, *repeats, *tomorrow).document()
+
+
+def test_eight_showings_of_a_session_count_at_most() -> None:
+    often = [shown(NOON + n * MINUTE, "a", "t") for n in range(20)]
+    user = after(*often, NOON + HOUR)
+    seen = entry(user.document(), "content", "a")
+    assert (seen.evidence.shown, seen.evidence.ignored) == (8, 8)
+    user.step(NOON + 3 * HOUR)
+    assert user.tiles()[DAY0][("tag", "t")]["shown"] == 1  # of keys it is one interaction
 
 
 def test_engaging_with_a_content_forgives_what_was_ignored_before() -> None:

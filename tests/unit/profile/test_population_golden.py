@@ -81,19 +81,28 @@ def test_bins_that_a_repeated_delta_made_negative_count_as_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dislikes", "users", "share", "prior"),
+    ("dislikes", "statements", "share", "prior"),
     [
         (0, 0, 0.0, 0.04),
-        (80, 1000, 0.03, 7.2 / 130),
-        (0, 1000, 0.05, 4 / 150),
+        (40, 1000, 0.03, 2.4 / 50),
+        (0, 200, 0.05, 0.8 / 30),
         (0, 9000, 0.05, 0.02),
-        (400, 10, 0.03, 0.08),
+        (400, 400, 0.03, 0.08),
+        (400, 400, 1.0, 0.04),
     ],
 )
-def test_a_tag_s_prior_is_its_dislikes_over_those_that_so_many_users_usually_state(
-    dislikes: int, users: int, share: float, prior: float
+def test_a_tag_s_prior_is_its_dislikes_over_those_that_so_many_statements_usually_are(
+    dislikes: int, statements: int, share: float, prior: float
 ) -> None:
-    assert tag_prior(dislikes, users, share) == pytest.approx(prior)
+    assert tag_prior(dislikes, statements, share) == pytest.approx(prior)
+
+
+def test_a_tag_that_is_shown_ten_times_as_often_and_disliked_alike_has_the_same_prior() -> None:
+    seldom, often = TagSums(users=100, dislikes=300, likes=700), TagSums(users=1000, dislikes=3000, likes=7000)
+    totals = Totals()
+    totals.tags = {"seldom": seldom, "often": often}
+    made = snapshot(totals, 1, NOON)
+    assert made.prior_of("tag", "seldom") == made.prior_of("tag", "often") == 0.04
 
 
 def test_a_snapshot_is_the_oracle_s() -> None:

@@ -18,7 +18,7 @@ from streamer.cli.settings import as_markdown
 ROOT = Path(__file__).parents[3]
 COMMANDS = (
     "worker", "publisher", "demo", "topics", "replay", "inspect", "explain", "rebuild-redis", "erase",
-    "repartition", "rejects", "labels", "train", "responsiveness", "check", "settings",
+    "repartition", "rejects", "labels", "train", "responsiveness", "check", "settings", "emit", "serve", "api-key",
 )  # fmt: skip
 
 
@@ -178,3 +178,18 @@ def test_terminals_with_few_signs_get_others_instead(encoding: str) -> None:
         shown = done.stdout.decode(encoding)
         assert (done.returncode, b"Traceback" in done.stderr) == (code, False), done.stderr
         assert command == "settings" or "✗ " in shown or "NO" in shown
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("erase",),
+        ("inspect",),
+        ("explain",),
+        ("rejects", "count", "--user"),
+        ("rejects", "show", "--topic"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_told(command: tuple[str, ...]) -> None:
+    result = run(*command, os.fsdecode(b"x\xff"), *(["news"] if command == ("explain",) else []))
+    assert (result.exit_code, "is no UTF-8 text" in result.output) == (2, True), result.output

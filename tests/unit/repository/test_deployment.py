@@ -85,6 +85,6 @@ def test_the_image_runs_the_command_line_as_an_ordinary_user() -> None:
 def test_make_lists_its_targets() -> None:
     listed = subprocess.run(["make", "--silent"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [line.split()[1] for line in listed.splitlines()] == [
-        "help", "demo", "test", "training", "system", "faults", "storm", "lint", "types", "bench", "bench-quick",
-        "evaluate", "learn", "simulate", "fuzz", "soak", "clean",
+        "help", "demo", "play", "test", "training", "system", "faults", "storm", "lint", "types", "bench",
+        "bench-quick", "evaluate", "learn", "simulate", "fuzz", "soak", "clean",
     ]  # fmt: skip

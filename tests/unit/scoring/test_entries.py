@@ -202,22 +202,53 @@ def content(days: Days, at_day: float = 4) -> Entry | None:
 IGNORED = [on(day, shown=1, ignored=1, sessions=1) for day in (0, 1, 2)]
 
 
-@pytest.mark.parametrize(("n", "multiplier"), [(3, 0.1088), (4, 0.0761), (9, 0.0251)])
-def test_content_ignored_three_times_is_strong(n: int, multiplier: float) -> None:
-    found = content([on(0, shown=n, ignored=n, sessions=1)])
+@pytest.mark.parametrize(
+    ("n", "tier", "multiplier"), [(2, "soft", 0.51), (3, "strong", 0.36), (4, "strong", 0.17), (9, "strong", 0.13)]
+)
+def test_a_content_shown_in_vain_is_lowered_by_what_that_foretells(n: int, tier: str, multiplier: float) -> None:
+    found = content([on(0, shown=n - 1, ignored=n - 1, sessions=1), IGNORED[1]])
     assert found is not None
-    assert (found.tier, found.reasons, found.multiplier) == ("strong", ("ignored",), multiplier)  # (1 + n)^-1.6
-    assert found.expires_at == (DAY0 + 30) * DAY_MS
+    assert (found.tier, found.reasons, found.multiplier) == (tier, ("ignored",), multiplier)
+    assert found.expires_at == (DAY0 + 31) * DAY_MS
 
 
-def test_ignoring_counts_after_the_last_engaged_day_and_expires_after_the_last_showing() -> None:
-    assert content(IGNORED[:2]) is None
-    assert content([on(0, shown=1, ignored=1, engaged=1), *IGNORED[1:]]) is None
-    found = content([*IGNORED, on(9, shown=1)], at_day=38)
+def test_one_bad_afternoon_lowers_a_content_softly_and_for_two_weeks() -> None:
+    found = content([on(0, shown=8, ignored=8, sessions=3)])
     assert found is not None
-    assert found.expires_at == (DAY0 + 39) * DAY_MS
-    assert found.evidence.last_day == "2024-10-13"
-    assert content([*IGNORED, on(9, shown=1)], at_day=39) is None
+    assert (found.tier, found.multiplier, found.expires_at) == ("soft", 0.13, (DAY0 + 14) * DAY_MS)
+    assert content([on(0, shown=8, ignored=8, sessions=3)], at_day=14) is None
+
+
+def test_a_favourite_that_is_passed_over_is_not_left_out() -> None:
+    liked = [on(day, started=1, engaged=1) for day in (0, 1)]
+    vain = [on(day, shown=2, ignored=2, sessions=1) for day in (2, 3)]
+    once, often = content([liked[1], *vain]), content([*liked, *vain])
+    assert once is not None
+    assert often is not None
+    assert (once.tier, often.tier, often.multiplier) == ("strong", "soft", 0.17)
+
+
+def test_showings_in_vain_count_after_the_last_engaged_day_and_for_thirty_days() -> None:
+    assert content(IGNORED[:1]) is None
+    assert content([on(0, shown=1, ignored=1, engaged=1), IGNORED[1]]) is None
+    assert content([IGNORED[0], on(30, shown=1, ignored=1)], at_day=30) is None
+    within = content([IGNORED[0], on(29, shown=1, ignored=1)], at_day=29)
+    assert within is not None
+    assert (within.multiplier, within.expires_at) == (0.51, (DAY0 + 59) * DAY_MS)
+    assert content([IGNORED[0], on(29, shown=1, ignored=1)], at_day=59) is None
+
+
+@pytest.mark.parametrize("k", range(1, 9))
+def test_leavings_never_weigh_less_than_as_many_showings_passed_over(k: int) -> None:
+    for days in (1, 2):
+        left = content([on(day, started=k, abandoned=k) for day in range(days)])
+        passed = content([on(day, shown=k, ignored=k) for day in range(days)])
+        assert left is not None
+        if passed is not None:
+            assert left.multiplier <= passed.multiplier
+            assert left.tier == passed.tier or passed.tier == "soft"
+            assert left.expires_at >= passed.expires_at
+            assert left.reasons == ("abandoned",)
 
 
 def test_abandoned_content_is_soft_unless_engaged_with_the_same_or_a_later_day() -> None:
@@ -233,12 +264,14 @@ def test_abandoned_content_is_soft_unless_engaged_with_the_same_or_a_later_day()
 
 
 def test_of_ignored_and_abandoned_content_one_entry_stands_with_the_stronger_of_each() -> None:
-    # ignored until +32, abandoned until +36; later the abandonment alone
-    days = [*IGNORED, on(6, started=1, abandoned=1)]
-    both = content(days, at_day=7)
+    # six days after it was left, it is passed over: strong by both until +36; what follows from one day ends before
+    both = content([on(0, started=1, abandoned=1), on(6, shown=2, ignored=2)], at_day=7)
     assert both is not None
-    assert (both.tier, both.multiplier, both.reasons) == ("strong", 0.1088, ("abandoned", "ignored"))
+    assert (both.tier, both.multiplier, both.reasons) == ("strong", 0.3, ("abandoned", "ignored"))
     assert both.expires_at == (DAY0 + 36) * DAY_MS
-    alone = content(days, at_day=33)
-    assert alone is not None
-    assert (alone.tier, alone.multiplier, alone.expires_at) == ("soft", 0.3, (DAY0 + 36) * DAY_MS)
+    left = content([on(0, shown=2, ignored=1, started=1, abandoned=1)], at_day=13)
+    later = content([on(0, shown=2, ignored=1, started=1, abandoned=1)], at_day=14)
+    assert left is not None
+    assert later is not None
+    assert (left.reasons, later.reasons) == (("abandoned", "ignored"), ("abandoned", "ignored"))
+    assert (left.multiplier, later.multiplier, later.expires_at) == (0.3, 0.3, (DAY0 + 30) * DAY_MS)

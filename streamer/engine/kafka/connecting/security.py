@@ -48,7 +48,13 @@ class Token:
             return _text_of("sasl_token_file", self._file)
         try:
             done = subprocess.run(
-                self._command, shell=True, capture_output=True, text=True, timeout=_TOKEN_S, check=False
+                self._command,
+                shell=True,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_TOKEN_S,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise BrokerUnavailable(f"sasl_token_command printed no token within {_TOKEN_S:g} s: run it") from None
@@ -140,15 +146,13 @@ def context_of(credentials: CredentialsT | None) -> ssl.SSLContext | None:
 
 
 def _tls(settings: KafkaConnection) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cafile=settings.ssl_ca)  # with it no other authority is trusted
+    except ssl.SSLError:
+        raise SettingsError([f"ssl_ca: {settings.ssl_ca} holds no certificate in PEM"]) from None
+    except OSError as error:
+        raise SettingsError([f"ssl_ca: {settings.ssl_ca} cannot be read: {error.strerror}"]) from None
     context.check_hostname = settings.ssl_check_hostname
-    if settings.ssl_ca is not None:
-        try:
-            context.load_verify_locations(settings.ssl_ca)
-        except ssl.SSLError:
-            raise SettingsError([f"ssl_ca: {settings.ssl_ca} holds no certificate in PEM"]) from None
-        except OSError as error:
-            raise SettingsError([f"ssl_ca: {settings.ssl_ca} cannot be read: {error.strerror}"]) from None
     if settings.ssl_cert is not None:
         _identify(context, settings.ssl_cert, settings)
     return context

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from streamer.cli.explain_contexts import contexts_in_words, missing_cap, plays_in_words
-from streamer.cli.words import moment
 from streamer.events import DAY_MS
+from streamer.explaining.contexts import contexts_in_words, missing_cap, plays_in_words
+from streamer.explaining.words import moment
 from streamer.profile import Profile
 from streamer.profile.explicit.records import RecordKey
 from streamer.profile.explicit.standing import Standing
@@ -141,16 +141,16 @@ def _one_and_done(days: Days) -> Iterator[str]:
 def _content(value: str, days: Days, as_of: int) -> Iterator[str]:
     """What a content lacks for an entry."""
     engaged = max((day for day, cell in days if cell.engaged), default=-1)
-    ignored = sum(cell.ignored for day, cell in days if day > engaged)
+    times = entries.times_in_vain(entries.in_vain(days))
     abandoned = max((day for day, cell in days if cell.abandoned), default=-1)
     since = "" if engaged < 0 else f" since they engaged with it on {entries.iso_day(engaged)}"
-    if ignored < entries.IGNORED_CONTENT:
-        yield f"ignored {ignored} of the {entries.IGNORED_CONTENT} times needed{since}"
+    if times < entries.LISTED_IN_VAIN:
+        yield f"shown in vain {times} of the {entries.LISTED_IN_VAIN} times needed{since}"
     if abandoned < 0:
         yield "never left early"
     elif abandoned <= engaged:
         yield f"left early on {entries.iso_day(abandoned)}, but engaged with that day or later"
-    enough = ignored >= entries.IGNORED_CONTENT or abandoned > engaged
+    enough = times >= entries.LISTED_IN_VAIN or abandoned > engaged
     if enough and entries.content_entry(value, days, as_of) is None:
         yield f"what there was has expired: such entries last {entries.CONTENT_ENTRY_DAYS} days"
 

@@ -1,0 +1,73 @@
+"""The service put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI
+
+import streamer
+from streamer.service import explaining, health, lists, problems, sending
+from streamer.service.backends import Backends
+from streamer.service.bodies import BoundedBodies
+from streamer.service.guard import Guard
+from streamer.service.keys import ApiKeys
+from streamer.service.reading import schemas_of
+from streamer.service.shapes import ManyScoresRequest, ScoreRequest
+from streamer.settings import Settings
+
+_ABOUT: Final = """Reads avoid lists, scores candidates, explains, and takes events.
+
+Errors are `application/problem+json`; while Redis or Kafka is away the answer is 503 with `Retry-After`."""
+
+
+def create(settings: Settings, keys: ApiKeys) -> FastAPI:
+    """The application, which connects when it is first asked and disconnects when it ends.
+
+    Args:
+        settings: the deployment's.
+        keys: of those who may call.
+    """
+    backends = Backends(settings)
+    guard = Guard(keys, settings.service_rate)
+    metrics = health.ServiceMetrics()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await backends.close()
+
+    app = FastAPI(
+        title="Streamer",
+        version=streamer.__version__,
+        description=_ABOUT,
+        lifespan=lifespan,
+        responses=problems.RESPONSES,
+        docs_url=None,  # their pages come from other hosts
+        redoc_url=None,
+    )
+    app.add_middleware(BoundedBodies)
+    app.add_middleware(health.Measured, metrics=metrics)
+    problems.install(app)
+    app.include_router(health.router(backends, guard, metrics))
+    app.include_router(lists.router(backends, guard))
+    app.include_router(explaining.router(backends, guard))
+    app.include_router(sending.router(backends, guard))
+    app.openapi = partial(_with_problems, app.openapi)  # type: ignore[method-assign]
+    return app
+
+
+def _with_problems(made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    found = made()
+    found["components"]["schemas"] |= {"Problem": problems.SHAPE, **schemas_of(ScoreRequest, ManyScoresRequest)}
+    return found
+
+
+def contract() -> str:
+    """The service's OpenAPI document, as JSON text."""
+    app = create(Settings.model_construct(), ApiKeys(()))
+    return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

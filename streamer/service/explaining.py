@@ -1,0 +1,149 @@
+"""Routes that explain: a list in words, what one value lacks for it, and all that is held of a user."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Response
+
+from streamer.engine.metrics import Metrics
+from streamer.engine.population.snapshots import SnapshotFollower
+from streamer.engine.state.lookup import profile_in, saved_state
+from streamer.engine.state.store import PartitionStore
+from streamer.events import normal_tag
+from streamer.explaining.explanation import KINDS, ExplainedKind, KeyExplanation, explain_key
+from streamer.explaining.held import held
+from streamer.profile import Rules
+from streamer.scoring.document import Entry, encode
+from streamer.service.backends import Backends
+from streamer.service.guard import Guard
+from streamer.service.lists import Cohort, UserId
+from streamer.service.problems import Problem
+from streamer.service.shapes import EntryInWords, ExplainAnswer, ExportAnswer, KeyInWords
+from streamer.serving.decay import multiplier_at
+from streamer.serving.words import evidence_in_words, reasons_in_words, target_in_words
+
+LOOKUP_S: Final = 30.0
+"""Until looking for a user's state in Kafka is given up."""
+_AT_A_TIME: Final = 2
+"""Such look-ups read whole partitions."""
+
+
+class Saved:
+    """What workers have saved of users, looked for in Kafka.
+
+    Args:
+        backends: whose deployment it is.
+    """
+
+    def __init__(self, backends: Backends) -> None:
+        self._settings = backends.settings
+        self._now_ms = backends.now_ms
+        self._room = asyncio.Semaphore(_AT_A_TIME)
+
+    async def store(self, user_id: str) -> PartitionStore | None:
+        """The user's state, None if there is none.
+
+        Raises:
+            Problem: it was not found in time.
+            BrokerUnavailable, StateError: it cannot be read.
+        """
+        try:
+            async with asyncio.timeout(LOOKUP_S), self._room:
+                return await saved_state(self._settings, user_id)
+        except TimeoutError:
+            detail = f"the state was not read within {LOOKUP_S:g} s: try again later"
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "10"}) from None
+
+    async def explain(self, user_id: str, kinds: Sequence[ExplainedKind], value: str) -> list[KeyExplanation]:
+        """What is known of a value; raises as :meth:`store`."""
+        store = await self.store(user_id)
+        if store is None:
+            return []
+        rules = Rules(self._settings)
+        if self._settings.population:
+            await SnapshotFollower(rules, self._settings, Metrics(), self._now_ms).refresh()
+        profile = profile_in(store, user_id, rules)
+        found = [explain_key(profile, kind, normal_tag(value) if kind == "tag" else value) for kind in kinds]
+        return [each for each in found if each.known] or found[:1]
+
+
+def router(backends: Backends, guard: Guard) -> APIRouter:
+    """The routes: lists are from Redis; what a value lacks, and what is held, from the workers' state in Kafka."""
+    routes = APIRouter(prefix="/v1", tags=["explanations"])
+    saved = Saved(backends)
+    needs_read, needs_erase = Depends(guard.needs("read")), Depends(guard.needs("erase"))
+
+    @routes.get(
+        "/users/{user_id:path}/explain", response_model=ExplainAnswer, operation_id="explain", dependencies=[needs_read]
+    )
+    async def explain(
+        user_id: UserId,
+        cohort: Cohort = None,
+        value: Annotated[
+            str | None, Query(min_length=1, max_length=256, description="a tag, creator or content, listed or not")
+        ] = None,
+        kind: Annotated[ExplainedKind | None, Query(description="of the value; default: whatever is known")] = None,
+    ) -> Response:
+        """The list in words; with a value also why it is listed or what it lacks (that reads Kafka: seconds)."""
+        found = await backends.reader.get(user_id, cohort)
+        now_ms = backends.now_ms()
+        entries = () if found.document is None else found.document.entries
+        kinds: list[ExplainedKind] = [each for each in KINDS if kind in (None, each) and (kind or each != "duration")]
+        asked = [] if value is None and kind != "duration" else await saved.explain(user_id, kinds, value or "any")
+        answer = ExplainAnswer(
+            user_id=user_id,
+            source=found.source,
+            entries=_entries(entries, now_ms),
+            asked=[_key(k, now_ms) for k in asked],
+        )
+        return Response(answer.model_dump_json(), media_type="application/json")
+
+    @routes.get(
+        "/users/{user_id:path}/export", response_model=ExportAnswer, operation_id="exportUser",
+        dependencies=[needs_erase],
+    )  # fmt: skip
+    async def export(user_id: UserId) -> Response:
+        """All that is held of the user: the document in Redis, and what workers have saved (that reads Kafka)."""
+        found = await backends.reader.get(user_id)
+        store = await saved.store(user_id)
+        document = found.document if found.source == "user" else None
+        body = {
+            "user_id": user_id,
+            "document": None if document is None else orjson.Fragment(encode(document)),
+            "state": None if store is None else held(store, user_id),
+        }
+        return Response(orjson.dumps(body), media_type="application/json")
+
+    return routes
+
+
+def _entries(entries: Sequence[Entry], now_ms: int) -> list[EntryInWords]:
+    return [_entry(each, now_ms) for each in entries if multiplier_at(each, now_ms) is not None]
+
+
+def _entry(entry: Entry, now_ms: int) -> EntryInWords:
+    multiplier = multiplier_at(entry, now_ms)
+    return EntryInWords(
+        target=target_in_words(entry),
+        tier=entry.tier,
+        effect="excluded" if entry.tier == "hard" else f"x {multiplier or 0.0:.2f}",
+        why=reasons_in_words(entry),
+        evidence=evidence_in_words(entry),
+        until=entry.expires_at,
+    )
+
+
+def _key(found: KeyExplanation, now_ms: int) -> KeyInWords:
+    return KeyInWords(
+        kind=found.kind,
+        value=found.value,
+        listed=_entries(found.entries, now_ms),
+        said=list(found.said),
+        missing=list(found.missing),
+        details=list(found.details),
+    )

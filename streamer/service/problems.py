@@ -1,0 +1,110 @@
+"""Errors as ``application/problem+json`` (RFC 9457): what is wrong and what to do, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from streamer.errors import DeliveryError, InvalidEvent, StateError, StreamerError, Unavailable
+
+log: Final = logging.getLogger(__name__)
+
+RETRY_AFTER_S: Final = 1
+
+
+SHAPE: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+_WHEN: Final = {
+    400: "the body is no JSON",
+    401: "no API key, or one that is not known",
+    403: "the API key lacks the scope",
+    404: "there is no such route",
+    405: "no such method",
+    408: "the body did not arrive in time",
+    413: "the body is too large",
+    415: "the body is of another type",
+    422: "something in the request is not as documented",
+    429: "too many requests",
+    500: "an error of the service",
+    503: "Redis or Kafka is away",
+}
+_CONTENT: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+RESPONSES: Final[dict[int | str, dict[str, object]]] = {
+    status: {"description": when, "content": _CONTENT} for status, when in _WHEN.items()
+}
+"""What any route may answer, for OpenAPI; each has the shape :data:`SHAPE`, there ``Problem``."""
+
+
+class Problem(HTTPException):
+    """An answer that is no success, with its reason for the caller."""
+
+    def __init__(self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, detail, headers)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: object) -> Response:
+    """A problem as a response.
+
+    Args:
+        status: of HTTP.
+        detail: one line for whoever called.
+        headers: beside the usual ones.
+        more: further members.
+    """
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Lets every error of the application end as a problem."""
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(StreamerError, _of_ours)
+    app.add_exception_handler(Exception, _of_nobody)
+
+
+async def _of_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+async def _of_validation(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [
+        {"at": "/".join(str(step) for step in each["loc"]), "problem": each["msg"]} for each in error.errors()[:20]
+    ]
+    first = found[0] if found else {"at": "body", "problem": "it is not as documented"}
+    detail = f"{first['at']}: {first['problem']}"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail.encode(errors="replace").decode(), errors=found)
+
+
+async def _of_ours(request: Request, error: Exception) -> Response:
+    if isinstance(error, InvalidEvent):
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.detail, code=error.code)
+    if isinstance(error, Unavailable | DeliveryError):
+        log.warning("%s %s: %s", request.method, request.url.path.split("/")[1], error)
+        what = "Redis" if type(error).__name__.startswith("Redis") else "Kafka"
+        detail = f"{what} does not answer: try again in a moment"
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
+    log.error("%s", error)
+    what = "what is stored cannot be read" if isinstance(error, StateError) else "this cannot be done"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"{what}: the service's log says why")
+
+
+async def _of_nobody(_: Request, error: Exception) -> Response:
+    log.error("unexpected", exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of the service: its log says which")
