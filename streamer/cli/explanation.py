@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from streamer.events import DAY_MS
 from streamer.profile import Profile
 from streamer.profile.explicit.records import RecordKey
 from streamer.profile.explicit.standing import Standing
-from streamer.profile.view.view import contexts_in, days_of, plays_in
+from streamer.profile.view.view import contexts_in, days_left_above, days_of, plays_in
 from streamer.scoring import entries, score
 from streamer.scoring.document import Entry
 from streamer.scoring.entries import Days, Scored
@@ -80,7 +81,7 @@ def _explain_duration(profile: Profile) -> KeyExplanation:
     document = profile.document()
     found = () if document is None else tuple(entry for entry in document.entries if entry.kind == "duration")
     value = str(found[0].value) if found else "any"
-    missing = () if found else tuple(missing_cap(plays))
+    missing = () if found else tuple(missing_cap(plays, partial(days_left_above, profile)))
     return KeyExplanation("duration", value, (), None, found, (), missing, tuple(plays_in_words(plays)))
 
 

@@ -42,7 +42,8 @@ HAIR: Final = 1e-9
 class Scored(Struct, frozen=True, gc=False):
     """A key's decayed sums as of its last evidence day (engagements, nats), and the log odds they give.
 
-    ``taken_back``: it is engaged with as much as was expected, whatever was said of it; told of likely keys only.
+    ``taken_back``: it is engaged with as much as was expected, whatever was said of it; ``one_day``: all that speaks
+    against it is of one day, and what was said alone does not list it. Both are told of likely keys only.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Scored(Struct, frozen=True, gc=False):
     log_odds: float
     expires_at: int
     taken_back: bool
+    one_day: bool = False
 
 
 class Scorer:
@@ -90,12 +92,14 @@ class Scorer:
             explicit += cell.ld * decay
         prior = self.prior(kind, value)
         log_odds = score.log_odds(observed, expected, explicit, prior)
-        left, taken_back = 0, False
+        left, taken_back, one_day = 0, False, False
         if log_odds >= score.KEPT:
             left = self._expiry.days_left(observed, expected, explicit, prior)
+            one_day = explicit < LISTED_EXPLICIT - HAIR and is_of_one_day(days)
+            left = min(left, ONE_DAY_DAYS) if one_day else left
             taken_back = outweighed(observed, expected) or engaged_since_said(days)
         expires_at = (last_day + left) * DAY_MS
-        return Scored(kind, observed, expected, explicit, last_day, log_odds, expires_at, taken_back)
+        return Scored(kind, observed, expected, explicit, last_day, log_odds, expires_at, taken_back, one_day)
 
     def key_entry(
         self, kind: Kind, value: str, days: Days, scored: Scored | None, was_listed: bool, as_of: int
@@ -128,7 +132,7 @@ class Scorer:
             kind=kind,
             value=value,
             context=None,
-            tier="strong" if stands and scored.log_odds >= score.STRONG else "soft",
+            tier="strong" if stands and scored.log_odds >= score.STRONG and not scored.one_day else "soft",
             multiplier=places4(multiplier),
             log_odds=places4(scored.log_odds),
             reasons=reasons_of(counts, scored.explicit > 0, 2, {"one_and_done"} if done_stands else set()),
@@ -136,6 +140,11 @@ class Scorer:
             since=days[0][0] * DAY_MS,
             expires_at=expires_at,
         )
+
+
+def is_of_one_day(days: Days) -> bool:
+    """Whether what speaks against a key, more expected of it than observed, or said, is of one day at most."""
+    return sum(cell.e > cell.o or cell.ld > 0 for _, cell in days) <= 1
 
 
 def is_listed(scored: Scored, was_listed: bool) -> bool:
