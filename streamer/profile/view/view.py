@@ -17,11 +17,11 @@ from streamer.profile.view.judge import Judge
 from streamer.profile.view.provisional import NOTHING, Provisional, cells_of, changed, present
 from streamer.scoring import entries
 from streamer.scoring.assemble import assemble
+from streamer.scoring.contents import may_have_content_entry
 from streamer.scoring.contextual import Context
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Document, Entry
 from streamer.scoring.duration import Plays
-from streamer.scoring.entries import may_have_content_entry
 from streamer.scoring.taken_back import engaged_since
 from streamer.signals.rounding import places4
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from streamer.events import DAY_MS
+from streamer.scoring.contents import content_entry
 from streamer.scoring.counts import FIRST, SECOND, THIRD, Cell
 from streamer.scoring.document import Entry, Kind
-from streamer.scoring.entries import Days, Scorer, content_entry, one_and_done_until
+from streamer.scoring.entries import Days, Scorer, one_and_done_until
 from streamer.scoring.priors import DEFAULT
 from streamer.scoring.score import Expiry
 from tests.steps import DAY0
