@@ -135,7 +135,7 @@ def pi_tag(sums: Sums, tag: str) -> float:
     s, t, n = (own.get(name, 0) for name in ("dislikes", "likes", "users"))
     if s_all == 0 or n_all == 0:
         return clip(0.04 * (s + 100) / 100, 0.02, 0.08)
-    w = min(1.0, (s_all + t_all) / n_all)
+    w = min(1.0, 2 * min(s_all, t_all) / n_all)
     x = (1 - w) * n * s_all / n_all + w * (s + t) * s_all / (s_all + t_all)
     lean = 100 - 80 * w
     return clip(0.04 * (s + lean) / (x + lean), 0.02, 0.08)

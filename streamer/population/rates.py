@@ -86,8 +86,9 @@ def tag_prior(dislikes: int, usual: float, lean: float = TAG_LEAN) -> float:
 class UsualDislikes:
     """How many dislikes each tag would have if all were disliked alike.
 
-    By its users, as far as tags are known by what is done, and by its statements, as far as by what is said: by a share
-    of statements per user and tag, 1 at most. What is shown or talked about more is disliked more often by word; and
+    By its users, as far as tags are known by what is done, and by its statements, as far as by what is said: by a
+    share w of twice the dislikes, or likes, whichever are fewer, per user and tag, 1 at most, since a share of dislikes
+    tells nothing where nothing else is stated. What is shown or talked about more is disliked more often by word; and
     where people state what they think of nearly everything, users who have met a tag tell only how often it is shown.
 
     Args:
@@ -97,18 +98,18 @@ class UsualDislikes:
         lean: what a tag's dislikes lean on: on fewer, the more is stated.
 
     >>> known = {"a": TagSums(users=10, dislikes=6, likes=2), "b": TagSums(users=30, dislikes=2, likes=10)}
-    >>> usual = UsualDislikes(known)  # w = 20 ÷ 40: half of 10 · 8 ÷ 40 and of 8 · 8 ÷ 20; half of 6 and of 4.8
-    >>> usual.of(known["a"]), usual.of(known["b"]), usual.lean
-    (2.6, 5.4, 60.0)
+    >>> usual = UsualDislikes(known)  # w = 16 ÷ 40: .6 · 10 · 8 ÷ 40 + .4 · 8 · 8 ÷ 20; .6 · 6 + .4 · 4.8
+    >>> round(usual.of(known["a"]), 2), round(usual.of(known["b"]), 2), usual.lean
+    (2.48, 5.52, 68.0)
     """
 
     def __init__(self, tags: Mapping[str, TagSums]) -> None:
         dislikes = sum(max(0, tag.dislikes) for tag in tags.values())
-        statements = dislikes + sum(max(0, tag.likes) for tag in tags.values())
+        likes = sum(max(0, tag.likes) for tag in tags.values())
         met = sum(max(0, tag.users) for tag in tags.values())
-        stated = min(1.0, statements / met) if met else 0.0
+        stated = min(1.0, 2 * min(dislikes, likes) / met) if met else 0.0
         self._per_user = (1 - stated) * dislikes / met if met else 0.0
-        self._per_statement = stated * dislikes / statements if statements else 0.0
+        self._per_statement = stated * dislikes / (dislikes + likes) if stated else 0.0
         self.lean = (1 - stated) * TAG_LEAN + stated * TAG_LEAN_STATED
 
     def of(self, tag: TagSums) -> float:

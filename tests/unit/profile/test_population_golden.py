@@ -101,12 +101,18 @@ def test_where_nearly_all_is_stated_a_tag_shown_ten_times_as_often_and_disliked_
     assert made.prior_of("tag", "bad") > 0.04 > made.prior_of("tag", "often")
 
 
+def test_where_nothing_but_dislikes_is_stated_users_who_have_met_a_tag_tell_what_is_usual() -> None:
+    angry = {"gore": TagSums(users=20, dislikes=200), "cats": TagSums(users=20)}
+    usual = UsualDislikes(angry)
+    assert (usual.of(angry["gore"]), usual.of(angry["cats"]), usual.lean) == (100, 100, 100)
+
+
 def test_where_little_is_stated_users_who_have_met_a_tag_tell_what_is_usual() -> None:
     few = {"gore": TagSums(users=1000, dislikes=80, likes=0), "cats": TagSums(users=9000, dislikes=220, likes=200)}
-    # w = 500 ÷ 10,000; by users 30, by statements 80 · 300 ÷ 500 = 48
+    # w = 2 · 200 ÷ 10,000; by users 30, by statements 80 · 300 ÷ 500 = 48
     usual = UsualDislikes(few)
-    assert usual.of(few["gore"]) == pytest.approx(0.95 * 30 + 0.05 * 48)
-    assert usual.lean == pytest.approx(0.95 * 100 + 0.05 * 20)
+    assert usual.of(few["gore"]) == pytest.approx(0.96 * 30 + 0.04 * 48)
+    assert usual.lean == pytest.approx(0.96 * 100 + 0.04 * 20)
 
 
 def test_a_snapshot_is_the_oracle_s() -> None:
