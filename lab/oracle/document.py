@@ -63,7 +63,7 @@ def listed_until(window: Window, key: Key, bits: Listed, at: int) -> int | None:
     was_listed = key in bits and bits[key] > at
     enough = e >= (1.5 if key[0] == "tag" else 1.0) - 1e-9 or ld >= 1.5 - 1e-9
     if (enough and odds >= -1) or (odds >= -1.5 and was_listed):
-        return (day + days_until_forgotten(o, e, ld, window.settings, window.pi(key))) * DAY_MS
+        return (day + _lasts(window, key, (o, e, ld))) * DAY_MS
     return None
 
 
@@ -73,12 +73,29 @@ def _newest_day_against(window: Window, key: Key) -> list[int]:
 
 
 def _engaged_again(window: Window, key: Key, said: int) -> bool:
-    """Whether, after a day, the key was engaged with on three days and as much as was expected (§7)."""
+    """Whether, after a day, the key was engaged with in earnest on three days and as much as was expected (§7)."""
     later = [counts for day, counts in window.series(key) if day > said]
-    days = len([counts for counts in later if counts.get("engaged", 0) > 0])
+    earnest = [
+        counts
+        for counts in later
+        if counts.get("engaged", 0) > 0
+        and (counts.get("started", 0) > counts.get("abandoned", 0) or counts.get("ld", 0) <= -1_500_000)
+    ]
     observed = sum(counts.get("o", 0) for counts in later)
     expected = sum(counts.get("e", 0) for counts in later)
-    return days >= 3 and observed >= expected
+    return len(earnest) >= 3 and observed >= expected > 0
+
+
+def _one_day(window: Window, key: Key, ld: float) -> bool:
+    """Whether all that speaks against a key is of one day, and what was said alone does not list it (§7)."""
+    against = [d for d, c in window.series(key) if c.get("e", 0) > c.get("o", 0) or c.get("ld", 0) > 0]
+    return len(against) <= 1 and ld < 1.5 - 1e-9
+
+
+def _lasts(window: Window, key: Key, evidence: tuple[float, float, float]) -> int:
+    """Δ of §7, days."""
+    days = days_until_forgotten(*evidence, window.settings, window.pi(key))
+    return min(days, 14) if _one_day(window, key, evidence[2]) else days
 
 
 def _without_taken_back(hard: list[Entry], window: Window) -> list[Entry]:
@@ -187,7 +204,8 @@ def _key_entry(window: Window, key: Key, bits: Listed, as_of: int) -> list[Entry
     rows: list[Row] = []
     until = listed_until(window, key, bits, as_of)
     if until is not None:
-        rows.append(("strong" if odds >= 0 else "soft", _multiplier(key[0], o, e, ld, odds), until, []))
+        strong = odds >= 0 and not _one_day(window, key, ld)
+        rows.append(("strong" if strong else "soft", _multiplier(key[0], o, e, ld, odds), until, []))
     if key[0] == "creator":
         rows += _one_and_done(window, key)
     rows = [row for row in rows if row[2] > as_of]
@@ -232,7 +250,7 @@ def context_entries(window: Window, listed_tags: set[str], as_of: int) -> list[E
         pi = window.pi(key)
         odds = log_odds(o, e, ld, pi)
         tag_odds = log_odds(*window.evidence(("tag", tag), window.last_evidence_day(("tag", tag))), pi)
-        until = (day + days_until_forgotten(o, e, ld, window.settings, pi)) * DAY_MS
+        until = (day + _lasts(window, key, (o, e, ld))) * DAY_MS
         if odds < 0 or odds - tag_odds < 1.5 - 1e-9 or until <= as_of:
             continue
         n = {name: window.total(key, name) for name in COUNTS}

@@ -45,6 +45,10 @@ def duration_entries(window: Window, as_of: int) -> list[Entry]:
     cap = duration_cap(window)
     if cap is None:
         return []
+    above = [b for b in BUCKETS if b[1] == "inf" or int(b[1]) > cap]
+    left = {day for b in above for day, counts in window.series(b) if counts.get("abandoned", 0) > 0}
+    if len(left) < 3:
+        return []
     days = [day for b in BUCKETS for day, counts in window.series(b) if counts.get("plays", 0) > 0]
     until = (max(days) + 90) * DAY_MS
     if until <= as_of:

@@ -130,13 +130,15 @@ def pi_creator(sums: Sums, creator: str) -> float:
 def pi_tag(sums: Sums, tag: str) -> float:
     """π_tag of §10."""
     tags = [own for key, own in sums.items() if key[0] == "tag"]
-    dislikes, likes = (sum(own.get(name, 0) for own in tags) for name in ("dislikes", "likes"))
+    s_all, t_all, n_all = (sum(own.get(name, 0) for own in tags) for name in ("dislikes", "likes", "users"))
     own = sums.get(("tag", tag), {})
-    if dislikes == 0:
-        return 0.04
-    q = dislikes / (dislikes + likes)
-    s, t = own.get("dislikes", 0), own.get("likes", 0)
-    return clip(0.04 * (s + 20) / ((s + t) * q + 20), 0.02, 0.08)
+    s, t, n = (own.get(name, 0) for name in ("dislikes", "likes", "users"))
+    if s_all == 0 or n_all == 0:
+        return clip(0.04 * (s + 100) / 100, 0.02, 0.08)
+    w = min(1.0, 2 * min(s_all, t_all) / n_all)
+    x = (1 - w) * n * s_all / n_all + w * (s + t) * s_all / (s_all + t_all)
+    lean = 100 - 80 * w
+    return clip(0.04 * (s + lean) / (x + lean), 0.02, 0.08)
 
 
 def start_rate(sums: Sums) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from streamer.scoring import duration, score
 from streamer.scoring.buckets import ALL_EDGES
@@ -65,11 +65,21 @@ def plays_in_words(plays: Mapping[int, Plays]) -> Iterator[str]:
         below = edge
 
 
-def missing_cap(plays: Mapping[int, Plays]) -> Iterator[str]:
-    """What a duration cap lacks."""
+def missing_cap(plays: Mapping[int, Plays], days_above: Callable[[int], int]) -> Iterator[str]:
+    """What a duration cap lacks.
+
+    Args:
+        plays: by upper edge of their bucket.
+        days_above: on how many days something longer than this, s, was left early.
+    """
     split = duration.best_split(plays)
     if split is None:
         yield f"fewer than {duration.LEAST_PLAYS} plays of known length on one side of every possible cap"
+    elif split.holds and days_above(split.edge) < duration.LEAST_DAYS:
+        yield (
+            f"something longer than {split.edge} s was left early on {days_above(split.edge)} days, a cap takes "
+            f"{duration.LEAST_DAYS}"
+        )
     elif split.holds:
         yield f"there was a cap of {split.edge} s, but their last play is {duration.CAP_DAYS} days ago"
     else:

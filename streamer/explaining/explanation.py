@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -13,8 +14,8 @@ from streamer.explaining.words import moment
 from streamer.profile import Profile
 from streamer.profile.explicit.records import RecordKey
 from streamer.profile.explicit.standing import Standing
-from streamer.profile.view.view import contexts_in, days_of, plays_in
-from streamer.scoring import entries, score
+from streamer.profile.view.view import contexts_in, days_left_above, days_of, plays_in
+from streamer.scoring import contents, entries, score
 from streamer.scoring.document import Entry
 from streamer.scoring.entries import Days, Scored
 from streamer.scoring.taken_back import ENGAGED_DAYS, engaged_since
@@ -80,7 +81,7 @@ def _explain_duration(profile: Profile) -> KeyExplanation:
     document = profile.document()
     found = () if document is None else tuple(entry for entry in document.entries if entry.kind == "duration")
     value = str(found[0].value) if found else "any"
-    missing = () if found else tuple(missing_cap(plays))
+    missing = () if found else tuple(missing_cap(plays, partial(days_left_above, profile)))
     return KeyExplanation("duration", value, (), None, found, (), missing, tuple(plays_in_words(plays)))
 
 
@@ -141,17 +142,17 @@ def _one_and_done(days: Days) -> Iterator[str]:
 def _content(value: str, days: Days, as_of: int) -> Iterator[str]:
     """What a content lacks for an entry."""
     engaged = max((day for day, cell in days if cell.engaged), default=-1)
-    times = entries.times_in_vain(entries.in_vain(days))
+    times = contents.times_in_vain(contents.in_vain(days))
     abandoned = max((day for day, cell in days if cell.abandoned), default=-1)
     since = "" if engaged < 0 else f" since they engaged with it on {entries.iso_day(engaged)}"
-    if times < entries.LISTED_IN_VAIN:
-        yield f"shown in vain {times} of the {entries.LISTED_IN_VAIN} times needed{since}"
+    if times < contents.LISTED_IN_VAIN:
+        yield f"shown in vain {times} of the {contents.LISTED_IN_VAIN} times needed{since}"
     if abandoned < 0:
         yield "never left early"
     elif abandoned <= engaged:
         yield f"left early on {entries.iso_day(abandoned)}, but engaged with that day or later"
-    enough = times >= entries.LISTED_IN_VAIN or abandoned > engaged
-    if enough and entries.content_entry(value, days, as_of) is None:
+    enough = times >= contents.LISTED_IN_VAIN or abandoned > engaged
+    if enough and contents.content_entry(value, days, as_of) is None:
         yield f"what there was has expired: such entries last {entries.CONTENT_ENTRY_DAYS} days"
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from streamer.population.bins import CENTRES
-from streamer.population.sums import EveryoneSums
+from streamer.population.sums import EveryoneSums, TagSums
 from streamer.population.totals import Totals
 from streamer.scoring.buckets import ALL_EDGES
 from streamer.scoring.priors import DEFAULT, Priors
@@ -17,8 +17,10 @@ CREATOR_RANGE: Final = (0.005, 0.5)
 TAG_RANGE: Final = (0.02, 0.08)
 """Half and twice the usual: what is stated depends on what is shown, and may move L by .7 nats at most."""
 
-TAG_LEAN: Final = 20
-"""Stated dislikes, as usual, that are added to a tag's own; with fewer, chance says more than the tag."""
+TAG_LEAN: Final = 100
+TAG_LEAN_STATED: Final = 20
+"""Stated dislikes, as usual, that are added to a tag's own; with fewer, chance says more than the tag. The second where
+people state what they think of all that they meet."""
 
 RATE_RANGE: Final = (0.005, 0.95)
 """What start and abandonment rates are kept within, so that no expectation is nothing or certain."""
@@ -63,24 +65,57 @@ def _creator_prior(bins: tuple[int, ...]) -> float:
     return _within(prior, CREATOR_RANGE)
 
 
-def tag_prior(dislikes: int, statements: int, share: float) -> float:
-    """π of a tag: .04 · (s + 20) ÷ (n·q + 20), clipped to [.02, .08].
+def tag_prior(dislikes: int, usual: float, lean: float = TAG_LEAN) -> float:
+    """π of a tag: .04 · (s + lean) ÷ (x + lean), clipped to [.02, .08].
 
-    Per statement, not per user who has met it: what is shown more is stated more, disliked or not. And measured by all
-    tags' statements, since it depends on the app whether people say what they like or what they dislike.
+    A plain share of dislikes among statements would not do: only dislikes get stated.
 
     Args:
         dislikes: s, stated dislikes of the tag.
-        statements: n, stated dislikes and likes of it.
-        share: q, the share of dislikes among all tags' statements.
+        usual: x, how many a tag like it usually has (:class:`UsualDislikes`).
+        lean: dislikes, as usual, that are added.
 
-    A tag with 80 dislikes among 1,000 statements, where 30 are usual: .04 · 100 ÷ 50 = .08, with 40: .04 · 60 ÷ 50.
+    A tag with 80 dislikes where 30 are usual: .04 · 180 ÷ 130 = .0554.
 
-    >>> tag_prior(80, 1000, 0.03), round(tag_prior(40, 1000, 0.03), 4), tag_prior(0, 10_000, 0.03), tag_prior(0, 0, 0.0)
-    (0.08, 0.048, 0.02, 0.04)
+    >>> round(tag_prior(80, 30.0), 4), tag_prior(200, 0.3), tag_prior(0, 300.0)
+    (0.0554, 0.08, 0.02)
     """
-    expected = max(0, statements) * share
-    return _within(DEFAULT.prior * (max(0, dislikes) + TAG_LEAN) / (expected + TAG_LEAN), TAG_RANGE)
+    return _within(DEFAULT.prior * (max(0, dislikes) + lean) / (max(0.0, usual) + lean), TAG_RANGE)
+
+
+class UsualDislikes:
+    """How many dislikes each tag would have if all were disliked alike.
+
+    By its users, as far as tags are known by what is done, and by its statements, as far as by what is said: by a
+    share w of twice the dislikes, or likes, whichever are fewer, per user and tag, 1 at most, since a share of dislikes
+    tells nothing where nothing else is stated. What is shown or talked about more is disliked more often by word; and
+    where people state what they think of nearly everything, users who have met a tag tell only how often it is shown.
+
+    Args:
+        tags: the sums by tag.
+
+    Attributes:
+        lean: what a tag's dislikes lean on: on fewer, the more is stated.
+
+    >>> known = {"a": TagSums(users=10, dislikes=6, likes=2), "b": TagSums(users=30, dislikes=2, likes=10)}
+    >>> usual = UsualDislikes(known)  # w = 16 ÷ 40: .6 · 10 · 8 ÷ 40 + .4 · 8 · 8 ÷ 20; .6 · 6 + .4 · 4.8
+    >>> round(usual.of(known["a"]), 2), round(usual.of(known["b"]), 2), usual.lean
+    (2.48, 5.52, 68.0)
+    """
+
+    def __init__(self, tags: Mapping[str, TagSums]) -> None:
+        dislikes = sum(max(0, tag.dislikes) for tag in tags.values())
+        likes = sum(max(0, tag.likes) for tag in tags.values())
+        met = sum(max(0, tag.users) for tag in tags.values())
+        stated = min(1.0, 2 * min(dislikes, likes) / met) if met else 0.0
+        self._per_user = (1 - stated) * dislikes / met if met else 0.0
+        self._per_statement = stated * dislikes / (dislikes + likes) if stated else 0.0
+        self.lean = (1 - stated) * TAG_LEAN + stated * TAG_LEAN_STATED
+
+    def of(self, tag: TagSums) -> float:
+        """Of this one."""
+        statements = max(0, tag.dislikes) + max(0, tag.likes)
+        return self._per_user * max(0, tag.users) + self._per_statement * statements
 
 
 def start_rate(starts: int, theta: int) -> float:
@@ -132,10 +167,8 @@ def snapshot(totals: Totals, version: int, as_of: int, previous: Priors = DEFAUL
     everyone = totals.everyone
     overall, each = abandonment_rates(everyone.buckets)
     before = previous.abandonments or (previous.abandonment,) * len(each)
-    said = {name: (max(0, tag.dislikes), max(0, tag.likes)) for name, tag in totals.tags.items()}
-    dislikes, likes = (sum(each) for each in zip(*said.values(), strict=True)) if said else (0, 0)
-    share = dislikes / (dislikes + likes) if dislikes else 0.0
-    tags = ((name, totals.tags[name].users, tag_prior(s, s + t, share)) for name, (s, t) in said.items())
+    usual = UsualDislikes(totals.tags)
+    tags = ((name, tag.users, tag_prior(tag.dislikes, usual.of(tag), usual.lean)) for name, tag in totals.tags.items())
     creators = ((name, creator.users, creator_prior(creator.bins)) for name, creator in totals.creators.items())
     return Priors(
         version=version,

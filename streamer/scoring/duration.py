@@ -28,6 +28,9 @@ PRIOR: Final = 4.0
 TIE: Final = 1e-9
 """Gains no further apart than this are equal: rounding does not choose between edges without plays in between."""
 
+LEAST_DAYS: Final = 3
+"""Days on which something above the cap was left early: one long sitting says little about all others."""
+
 MULTIPLIER: Final = 0.5
 CAP_DAYS: Final = 90
 """Days after the last play that the cap lasts."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from streamer.events import DAY_MS
 from streamer.scoring import score
 from streamer.scoring.counts import CREATOR, TAG, Cell
-from streamer.scoring.document import Entry, Evidence, Kind, Reason, Tier
+from streamer.scoring.document import Entry, Evidence, Kind, Reason
 from streamer.scoring.priors import Priors
 from streamer.scoring.taken_back import engaged_since_said, outweighed
 from streamer.signals.rounding import places4
@@ -23,13 +23,6 @@ CONTENT_ENTRY_DAYS = 30
 """Days after which content entries and one-and-done creators are forgotten; default lists last as long."""
 ONE_DAY_DAYS: Final = 14
 """The same of what a single day says: a bad afternoon is soon forgotten."""
-IN_VAIN: Final = {2: 0.51, 3: 0.36, 4: 0.17, 5: 0.13}
-"""Clicks on a content after so many showings in vain, as a ratio to what was expected: what its entry multiplies by. On
-news impressions; after one .64, which lists nothing."""
-LISTED_IN_VAIN: Final = min(IN_VAIN)
-STRONG_IN_VAIN: Final = 3
-FAVOURITE_DAYS: Final = 2
-"""Days of engagement from which a content is no stranger: passed over, it is lowered, but not left out."""
 ONE_AND_DONE_EXPECTED = 3_000_000
 ONE_AND_DONE_SESSIONS = 3
 LISTED_EXPECTED: Final = {TAG: 1.5, CREATOR: 1.0}
@@ -42,7 +35,8 @@ HAIR: Final = 1e-9
 class Scored(Struct, frozen=True, gc=False):
     """A key's decayed sums as of its last evidence day (engagements, nats), and the log odds they give.
 
-    ``taken_back``: it is engaged with as much as was expected, whatever was said of it; told of likely keys only.
+    ``taken_back``: it is engaged with as much as was expected, whatever was said of it; ``one_day``: all that speaks
+    against it is of one day, and what was said alone does not list it. Both are told of likely keys only.
     """
 
     kind: str
@@ -53,6 +47,7 @@ class Scored(Struct, frozen=True, gc=False):
     log_odds: float
     expires_at: int
     taken_back: bool
+    one_day: bool = False
 
 
 class Scorer:
@@ -90,12 +85,14 @@ class Scorer:
             explicit += cell.ld * decay
         prior = self.prior(kind, value)
         log_odds = score.log_odds(observed, expected, explicit, prior)
-        left, taken_back = 0, False
+        left, taken_back, one_day = 0, False, False
         if log_odds >= score.KEPT:
             left = self._expiry.days_left(observed, expected, explicit, prior)
+            one_day = explicit < LISTED_EXPLICIT - HAIR and is_of_one_day(days)
+            left = min(left, ONE_DAY_DAYS) if one_day else left
             taken_back = outweighed(observed, expected) or engaged_since_said(days)
         expires_at = (last_day + left) * DAY_MS
-        return Scored(kind, observed, expected, explicit, last_day, log_odds, expires_at, taken_back)
+        return Scored(kind, observed, expected, explicit, last_day, log_odds, expires_at, taken_back, one_day)
 
     def key_entry(
         self, kind: Kind, value: str, days: Days, scored: Scored | None, was_listed: bool, as_of: int
@@ -128,7 +125,7 @@ class Scorer:
             kind=kind,
             value=value,
             context=None,
-            tier="strong" if stands and scored.log_odds >= score.STRONG else "soft",
+            tier="strong" if stands and scored.log_odds >= score.STRONG and not scored.one_day else "soft",
             multiplier=places4(multiplier),
             log_odds=places4(scored.log_odds),
             reasons=reasons_of(counts, scored.explicit > 0, 2, {"one_and_done"} if done_stands else set()),
@@ -136,6 +133,11 @@ class Scorer:
             since=days[0][0] * DAY_MS,
             expires_at=expires_at,
         )
+
+
+def is_of_one_day(days: Days) -> bool:
+    """Whether what speaks against a key, more expected of it than observed, or said, is of one day at most."""
+    return sum(cell.e > cell.o or cell.ld > 0 for _, cell in days) <= 1
 
 
 def is_listed(scored: Scored, was_listed: bool) -> bool:
@@ -174,63 +176,6 @@ def one_and_done_until(days: Days) -> int | None:
     if sum(cell.sessions for cell in later) < ONE_AND_DONE_SESSIONS:
         return None
     return (max(day for day, cell in days if cell.shown) + CONTENT_ENTRY_DAYS) * DAY_MS
-
-
-def may_have_content_entry(cell: Cell) -> bool:
-    """Whether a content with the counts of a single day may have an entry."""
-    return cell.ignored >= LISTED_IN_VAIN or cell.abandoned > 0
-
-
-def in_vain(days: Days) -> Days:
-    """The days on which a content was passed over or left early, since it was last engaged with.
-
-    Those that lie 30 days or more before the last of them are forgotten.
-    """
-    engaged = max((day for day, cell in days if cell.engaged), default=-1)
-    found = [(day, cell) for day, cell in days if day > engaged and (cell.ignored or cell.abandoned)]
-    return [(day, cell) for day, cell in found if day > found[-1][0] - CONTENT_ENTRY_DAYS]
-
-
-def times_in_vain(days: Days) -> int:
-    """How often a content was shown, or begun and left, on these days: leaving is no less of a no than passing over."""
-    return sum(cell.ignored + cell.abandoned for _, cell in days)
-
-
-def content_entry(value: str, days: Days, as_of: int) -> Entry | None:
-    """The implicit entry of a content: shown again and again in vain, or left early; None if there is none."""
-    vain = in_vain(days)
-    if not vain:
-        return None
-    times = times_in_vain(vain)
-    multiplier, until = 1.0, 0
-    own: set[Reason] = set()
-    tier: Tier = "soft"
-    left = max((day for day, cell in vain if cell.abandoned), default=-1)
-    if left >= 0 and (left + CONTENT_ENTRY_DAYS) * DAY_MS > as_of:
-        multiplier, until = 0.3, (left + CONTENT_ENTRY_DAYS) * DAY_MS
-        own.add("abandoned")
-    lasts = (vain[-1][0] + (CONTENT_ENTRY_DAYS if len(vain) > 1 else ONE_DAY_DAYS)) * DAY_MS
-    if times >= LISTED_IN_VAIN and lasts > as_of:
-        multiplier, until = min(multiplier, IN_VAIN[min(times, max(IN_VAIN))]), max(until, lasts)
-        own.update(("ignored",) if any(cell.ignored for _, cell in vain) else ("abandoned",))
-        favourite = sum(cell.engaged > 0 for _, cell in days) >= FAVOURITE_DAYS
-        if times >= STRONG_IN_VAIN and len(vain) > 1 and not favourite:
-            tier = "strong"
-    if not own:
-        return None
-    counts = total_of(days)
-    return Entry(
-        kind="content",
-        value=value,
-        context=None,
-        tier=tier,
-        multiplier=places4(multiplier),
-        log_odds=None,
-        reasons=reasons_of(counts, False, 1, own),
-        evidence=evidence_of(days, counts, days[-1][0], None),
-        since=days[0][0] * DAY_MS,
-        expires_at=until,
-    )
 
 
 def hard_entry(kind: Kind, value: str, since: int, until: int | None) -> Entry:

@@ -10,6 +10,9 @@ from streamer.scoring.counts import Cell
 ENGAGED_DAYS: Final = 3
 """Days of engagement that it takes: one may be another tag's doing, or a mistake."""
 
+PRAISED: Final = -1_500_000
+"""What a like adds to ld, millionths of a nat."""
+
 _ROUNDING: Final = 1e-9
 
 
@@ -23,16 +26,32 @@ def outweighed(observed: float, expected: float) -> bool:
 
 
 def engaged_since(days: Sequence[tuple[int, Cell]], day: int) -> bool:
-    """Whether a key was engaged with on three days or more after a day, and as much as was expected there.
+    """Whether a key was engaged with in earnest on three days or more after a day, and as much as was expected there.
+
+    Nothing is not as much as nothing: something must have been expected.
 
     Args:
         days: its counts by day.
         day: the day of the statement; it and what went before does not count.
     """
     since = [cell for each, cell in days if each > day]
-    if sum(cell.engaged > 0 for cell in since) < ENGAGED_DAYS:
+    if sum(map(in_earnest, since)) < ENGAGED_DAYS:
         return False
-    return sum(cell.o for cell in since) >= sum(cell.e for cell in since)
+    expected = sum(cell.e for cell in since)
+    return expected > 0 and sum(cell.o for cell in since) >= expected
+
+
+def in_earnest(cell: Cell) -> bool:
+    """Whether a day's engagements hold one that was started and not left early, or a like's worth of praise.
+
+    A click alone may be a mistake, and a comment an angry one.
+
+    >>> from streamer.scoring.counts import FIRST, SECOND, THIRD
+    >>> clicked, watched, left = Cell(plays=THIRD), Cell(plays=FIRST + THIRD), Cell(plays=FIRST + SECOND + THIRD)
+    >>> [in_earnest(each) for each in (clicked, watched, left, Cell(plays=THIRD, ld=-1_500_000))]
+    [False, True, False, True]
+    """
+    return cell.engaged > 0 and (cell.started > cell.abandoned or cell.ld <= PRAISED)
 
 
 def engaged_since_said(days: Sequence[tuple[int, Cell]]) -> bool:

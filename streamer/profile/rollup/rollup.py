@@ -13,8 +13,9 @@ from streamer.profile.rollup.frame import Frame
 from streamer.profile.rollup.sealed_entries import SealedEntries
 from streamer.profile.rollup.sums import DecayedTotals, Sums, as_list, blamed_in, insert, with_day
 from streamer.profile.tile import Tile
+from streamer.scoring.contents import may_have_content_entry
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
-from streamer.scoring.entries import Scored, Scorer, may_have_content_entry
+from streamer.scoring.entries import Scored, Scorer
 from streamer.settings import TileCaps
 
 Key = tuple[str, str]
@@ -232,12 +233,8 @@ class Rollup:
         contents, doubtful = self.contents, self.sealed_entries.doubtful
         for content_id, cell in tile.contents.items():
             days = contents.get(content_id)
-            if days is None:
-                contents[content_id] = day
-                if may_have_content_entry(cell):
-                    doubtful.add((CONTENT, content_id))
-            else:
-                contents[content_id] = with_day(days, day)
+            contents[content_id] = day if days is None else with_day(days, day)
+            if days is not None or may_have_content_entry(cell):
                 doubtful.add((CONTENT, content_id))
         return touched
 

@@ -8,7 +8,7 @@ from streamer.profile.rollup.rollup import Rollup
 from streamer.profile.rollup.sums import add_plays
 from streamer.profile.tile import Tile
 from streamer.scoring.document import Entry
-from streamer.scoring.duration import LEAST_PLAYS, Plays, cap, duration_entry
+from streamer.scoring.duration import LEAST_DAYS, LEAST_PLAYS, Plays, cap, duration_entry
 from streamer.scoring.priors import Priors
 
 
@@ -34,6 +34,18 @@ def plays_by_duration(rollup: Rollup, provisional: Mapping[int, Tile], today: in
     }
 
 
+def days_above(rollup: Rollup, provisional: Mapping[int, Tile], edge: int) -> int:
+    """Days on which something longer than this, s, was left early."""
+    return len(
+        {
+            day
+            for tiles in (rollup.tiles, provisional)
+            for day, tile in tiles.items()
+            if any(abandoned and (not at or at > edge) for at, (_, abandoned) in tile.buckets.items())
+        }
+    )
+
+
 def capped(rollup: Rollup, provisional: Mapping[int, Tile], today: int, as_of: int, priors: Priors) -> Entry | None:
     """The duration cap as of a time (ms), the other arguments as above; None if there is none."""
     count = rollup.totals.plays
@@ -43,7 +55,7 @@ def capped(rollup: Rollup, provisional: Mapping[int, Tile], today: int, as_of: i
     if count < 2 * LEAST_PLAYS:
         return None
     edge = cap(plays_by_duration(rollup, provisional, today, priors))
-    if edge is None:
+    if edge is None or days_above(rollup, provisional, edge) < LEAST_DAYS:
         return None
     days = [day for tiles in (rollup.tiles, provisional) for day, tile in tiles.items() if tile.buckets]
     return duration_entry(edge, min(days), max(days), as_of)

@@ -9,10 +9,11 @@ from streamer.profile.rollup.rollup import Key, Rollup
 from streamer.profile.state import State
 from streamer.profile.view.contexts import contexts_of, disliked_in
 from streamer.profile.view.provisional import Provisional, cells_of
+from streamer.scoring.contents import content_entry, may_have_content_entry
 from streamer.scoring.contextual import Context, context_entries
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Entry, Kind
-from streamer.scoring.entries import Days, Scored, content_entry, is_listed, may_have_content_entry
+from streamer.scoring.entries import Days, Scored, is_listed
 
 
 class Judge:

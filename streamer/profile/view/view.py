@@ -12,16 +12,16 @@ from streamer.profile.rollup.rollup import Key, Rollup
 from streamer.profile.rollup.sums import add_completions
 from streamer.profile.state import State
 from streamer.profile.tile import Tile
-from streamer.profile.view.durations import capped, plays_by_duration
+from streamer.profile.view.durations import capped, days_above, plays_by_duration
 from streamer.profile.view.judge import Judge
 from streamer.profile.view.provisional import NOTHING, Provisional, cells_of, changed, present
 from streamer.scoring import entries
 from streamer.scoring.assemble import assemble
+from streamer.scoring.contents import may_have_content_entry
 from streamer.scoring.contextual import Context
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
 from streamer.scoring.document import Document, Entry
 from streamer.scoring.duration import Plays
-from streamer.scoring.entries import may_have_content_entry
 from streamer.scoring.taken_back import engaged_since
 from streamer.signals.rounding import places4
 
@@ -60,6 +60,11 @@ def plays_in(state: State) -> dict[int, Plays]:
     if state.newest < 0 or state.past_window:
         return {}
     return View(state).plays()
+
+
+def days_left_above(state: State, edge: int) -> int:
+    """The days on which something longer than this, s, was left early, as the document counts them."""
+    return 0 if state.newest < 0 or state.past_window else View(state).days_left_above(edge)
 
 
 class View:
@@ -213,6 +218,10 @@ class View:
     def plays(self) -> dict[int, Plays]:
         """Plays by duration, decayed to today."""
         return plays_by_duration(self._rollup, self._provisional.tiles, self._today, self._rules.priors)
+
+    def days_left_above(self, edge: int) -> int:
+        """Days on which something longer than this, s, was left early."""
+        return days_above(self._rollup, self._provisional.tiles, edge)
 
     def _cells(self) -> dict[Key, dict[int, Cell]]:
         """Every key that open sessions touch, with what they add by day."""

@@ -148,7 +148,7 @@ def test_a_tag_tells_how_it_does_in_each_context(rules: Rules) -> None:
 def lengths(n: int, long_played_s: float) -> list[Event]:
     found: list[Event] = []
     for i in range(n):
-        ts = NOON + i * 1000
+        ts = NOON + i % 3 * DAY_MS + i * 1000
         found.append(Play(user_id="u1", ts=ts, content_id=f"s{i}", played_s=45.0, duration_s=50.0))
         found.append(Play(user_id="u1", ts=ts, content_id=f"l{i}", played_s=long_played_s, duration_s=1800.0))
     return found
@@ -160,8 +160,11 @@ def test_the_duration_tells_the_plays_by_length_and_what_a_cap_lacks(rules: Rule
     assert capped.missing == ()
     assert capped.details == (
         "45 to 60 s: 9 plays; left early 0.0, where people at large leave 3.1",
-        "1440 to 1920 s: 9 plays; left early 9.0, where people at large leave 3.1",
+        "1440 to 1920 s: 9 plays; left early 8.9, where people at large leave 3.1",
     )
+    evening = [event for event in lengths(36, 2.0) if event.ts < NOON + DAY_MS]
+    of_one_evening = explain_key(profile_of(rules, *evening), "duration", "")
+    assert "something longer than 1440 s was left early on 1 days, a cap takes 3" in missing(of_one_evening)
     few = explain_key(profile_of(rules, *lengths(5, 2.0)), "duration", "")
     assert missing(few) == "fewer than 6 plays of known length on one side of every possible cap"
     patient = explain_key(profile_of(rules, *lengths(9, 1700.0)), "duration", "")

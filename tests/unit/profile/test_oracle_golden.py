@@ -141,7 +141,7 @@ def test_forty_unclicked_showings_weigh_as_much_as_the_user_would_have_clicked(
     assert low <= e <= high
 
 
-def test_a_user_who_clicks_a_tenth_gets_a_tag_listed_after_31_ignored_showings_and_strongly_after_46() -> None:
+def test_a_user_who_clicks_a_tenth_gets_a_tag_listed_after_31_ignored_showings_and_no_more_in_one_sitting() -> None:
     history = clicking_user(0.10)
 
     def tier(n: int) -> str | None:
@@ -149,7 +149,7 @@ def test_a_user_who_clicks_a_tenth_gets_a_tag_listed_after_31_ignored_showings_a
         assert document is not None
         return next((e.tier for e in document.entries if e.kind == "tag"), None)
 
-    assert [tier(n) for n in (30, 31, 45, 46)] == [None, "soft", "soft", "strong"]
+    assert [tier(n) for n in (30, 31, 46, 60)] == [None, "soft", "soft", "soft"]
 
 
 # --- §3: exposure --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from streamer.population.bins import BINS, CENTRES, bin_of
 from streamer.population.bins import EDGES as BIN_EDGES
 from streamer.population.defaults import default_lists, default_ratio
 from streamer.population.health import health, hooks, is_hook
-from streamer.population.rates import STEP, creator_prior, snapshot, tag_prior
+from streamer.population.rates import STEP, UsualDislikes, creator_prior, snapshot, tag_prior
 from streamer.population.sums import CohortSums, CreatorSums, EveryoneSums, TagSums
 from streamer.scoring.buckets import ALL_EDGES
 from streamer.scoring.priors import DEFAULT, Priors
@@ -81,28 +81,38 @@ def test_bins_that_a_repeated_delta_made_negative_count_as_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dislikes", "statements", "share", "prior"),
-    [
-        (0, 0, 0.0, 0.04),
-        (40, 1000, 0.03, 2.4 / 50),
-        (0, 200, 0.05, 0.8 / 30),
-        (0, 9000, 0.05, 0.02),
-        (400, 400, 0.03, 0.08),
-        (400, 400, 1.0, 0.04),
-    ],
+    ("dislikes", "usual", "prior"),
+    [(0, 0.0, 0.04), (80, 30.0, 7.2 / 130), (0, 50.0, 4 / 150), (0, 450.0, 0.02), (400, 0.3, 0.08)],
 )
-def test_a_tag_s_prior_is_its_dislikes_over_those_that_so_many_statements_usually_are(
-    dislikes: int, statements: int, share: float, prior: float
-) -> None:
-    assert tag_prior(dislikes, statements, share) == pytest.approx(prior)
+def test_a_tag_s_prior_is_its_dislikes_over_those_that_are_usual(dislikes: int, usual: float, prior: float) -> None:
+    assert tag_prior(dislikes, usual) == pytest.approx(prior)
 
 
-def test_a_tag_that_is_shown_ten_times_as_often_and_disliked_alike_has_the_same_prior() -> None:
-    seldom, often = TagSums(users=100, dislikes=300, likes=700), TagSums(users=1000, dislikes=3000, likes=7000)
+def test_where_nearly_all_is_stated_a_tag_shown_ten_times_as_often_and_disliked_alike_has_the_same_prior() -> None:
     totals = Totals()
-    totals.tags = {"seldom": seldom, "often": often}
+    totals.tags = {
+        "seldom": TagSums(users=100, dislikes=300, likes=700),
+        "often": TagSums(users=1000, dislikes=3000, likes=7000),
+        "bad": TagSums(users=1000, dislikes=6000, likes=4000),
+    }
     made = snapshot(totals, 1, NOON)
-    assert made.prior_of("tag", "seldom") == made.prior_of("tag", "often") == 0.04
+    assert made.prior_of("tag", "seldom") == pytest.approx(0.04 * 320 / (1000 * 9300 / 21000 + 20), abs=1e-6)
+    assert made.prior_of("tag", "often") == pytest.approx(0.04 * 3020 / (10_000 * 9300 / 21_000 + 20), abs=1e-6)
+    assert made.prior_of("tag", "bad") > 0.04 > made.prior_of("tag", "often")
+
+
+def test_where_nothing_but_dislikes_is_stated_users_who_have_met_a_tag_tell_what_is_usual() -> None:
+    angry = {"gore": TagSums(users=20, dislikes=200), "cats": TagSums(users=20)}
+    usual = UsualDislikes(angry)
+    assert (usual.of(angry["gore"]), usual.of(angry["cats"]), usual.lean) == (100, 100, 100)
+
+
+def test_where_little_is_stated_users_who_have_met_a_tag_tell_what_is_usual() -> None:
+    few = {"gore": TagSums(users=1000, dislikes=80, likes=0), "cats": TagSums(users=9000, dislikes=220, likes=200)}
+    # w = 2 · 200 ÷ 10,000; by users 30, by statements 80 · 300 ÷ 500 = 48
+    usual = UsualDislikes(few)
+    assert usual.of(few["gore"]) == pytest.approx(0.96 * 30 + 0.04 * 48)
+    assert usual.lean == pytest.approx(0.96 * 100 + 0.04 * 20)
 
 
 def test_a_snapshot_is_the_oracle_s() -> None:

@@ -51,7 +51,7 @@ def listed(days: Days, tag_log_odds: float, at_day: int = 1) -> tuple[Entry, ...
 
 
 FIVE = [(DAY0, Cell(exposures=9 * FIRST + 9 * SECOND, e=5_000_000))]
-"""E = 5: L = .3481, multiplier 2/7, forgotten after 105 days."""
+"""E = 5: L = .3481, multiplier 2/7; of a single day, so forgotten after 14 instead of 105."""
 
 
 def test_a_context_is_scored_and_softened_as_a_tag_is_with_its_own_numbers() -> None:
@@ -59,7 +59,7 @@ def test_a_context_is_scored_and_softened_as_a_tag_is_with_its_own_numbers() -> 
     assert (entry.kind, entry.value, entry.context) == ("tag", "x", {"daypart": "morning"})
     assert (entry.tier, entry.multiplier, entry.log_odds, entry.reasons) == ("soft", 0.2857, 0.3481, ("ignored",))
     assert (entry.evidence.shown, entry.evidence.expected) == (9, 5.0)
-    assert (entry.since, entry.expires_at) == (DAY0 * DAY_MS, (DAY0 + 105) * DAY_MS)
+    assert (entry.since, entry.expires_at) == (DAY0 * DAY_MS, (DAY0 + 14) * DAY_MS)
 
 
 def test_it_must_lie_a_nat_and_a_half_above_its_tag() -> None:
@@ -70,8 +70,8 @@ def test_it_must_lie_a_nat_and_a_half_above_its_tag() -> None:
 
 
 def test_it_is_gone_from_the_day_it_expires() -> None:
-    assert listed(FIVE, -1.6707, at_day=104)
-    assert not listed(FIVE, -1.6707, at_day=105)
+    assert listed(FIVE, -1.6707, at_day=13)
+    assert not listed(FIVE, -1.6707, at_day=14)
 
 
 def test_the_cheap_bound_is_never_below_the_score() -> None:

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from streamer.events import DAY_MS
 from streamer.profile import Profile, Rules
 from streamer.scoring.assemble import assemble
+from streamer.scoring.contents import content_entry
 from streamer.scoring.counts import FIRST, SECOND, THIRD, Cell
 from streamer.scoring.document import Avoid, Document, Entry, Evidence, Kind, Tier, decode, encode, must_write
 from streamer.scoring.duration import duration_entry
-from streamer.scoring.entries import content_entry, hard_entry
+from streamer.scoring.entries import hard_entry
 from streamer.scoring.score import ALPHA_TAG, Expiry, log_odds, rate_ratio
 from streamer.settings import Settings
 from streamer.signals.rounding import places4

@@ -128,18 +128,25 @@ def document(*events: list[Event], watermark: int = -1, settings: Settings = SET
 
 
 SHORT = binge(0, 9, duration_s=50, played_s=45)
-LONG = binge(1, 9, duration_s=1800, played_s=5)
+LONG = [event for day in (1, 2, 3) for event in binge(day, 3, duration_s=1800, played_s=5)]
 
 
 @pytest.mark.parametrize(
-    "watermark", [-1, NOON + DAY_MS + HOUR, NOON + DAY_MS + 5 * HOUR], ids=["open", "closed", "sealed"]
+    "watermark", [-1, NOON + 3 * DAY_MS + HOUR, NOON + 3 * DAY_MS + 5 * HOUR], ids=["open", "closed", "sealed"]
 )
 def test_a_cap_stands_in_avoid_whatever_its_tier_and_as_an_entry(watermark: int) -> None:
     found = document(SHORT, LONG, watermark=watermark, settings=Settings(avoid_tiers=("hard",)))
     assert found is not None
     (entry,) = [entry for entry in found.entries if entry.kind == "duration"]
     assert (entry.value, found.avoid.duration_max_seconds) == (1440, 1440)
-    assert (entry.since, entry.expires_at) == (DAY0 * DAY_MS, (DAY0 + 1 + 90) * DAY_MS)
+    assert (entry.since, entry.expires_at) == (DAY0 * DAY_MS, (DAY0 + 3 + 90) * DAY_MS)
+
+
+@pytest.mark.parametrize("days", [(1,), (1, 2)])
+def test_long_films_left_in_one_sitting_or_two_are_no_cap(days: tuple[int, ...]) -> None:
+    left = [binge(day, 9, duration_s=7200, played_s=5) for day in days]
+    found = document(SHORT, *left)
+    assert found is None or found.avoid.duration_max_seconds is None
 
 
 def test_products_and_items_of_unknown_length_have_no_bucket() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from streamer.events import DAY_MS
+from streamer.scoring.contents import content_entry
 from streamer.scoring.counts import FIRST, SECOND, THIRD, Cell
 from streamer.scoring.document import Entry, Kind
-from streamer.scoring.entries import Days, Scorer, content_entry, one_and_done_until
+from streamer.scoring.entries import Days, Scorer, one_and_done_until
 from streamer.scoring.priors import DEFAULT
 from streamer.scoring.score import Expiry
 from tests.steps import DAY0
@@ -71,8 +72,28 @@ def test_five_expected_engagements_make_the_documents_example() -> None:
 def test_listing_has_two_thresholds_of_evidence_and_hysteresis(
     evidence: dict[str, float], was_listed: bool, tier: str | None
 ) -> None:
-    found = entry([on(0, **evidence)], was_listed=was_listed)
+    found = entry([on(-1, e=1e-6), on(0, **evidence)], was_listed=was_listed)
     assert (None if found is None else found.tier) == tier
+
+
+def test_what_one_day_alone_says_is_soft_and_lasts_two_weeks() -> None:
+    found = entry([on(0, e=12)])
+    assert found is not None
+    assert (found.tier, found.log_odds, found.expires_at) == ("soft", 4.1097, (DAY0 + 14) * DAY_MS)
+    assert entry([on(0, e=12)], at_day=14) is None
+    two = entry([on(0, e=11), on(1, e=1)])
+    assert two is not None
+    assert two.tier == "strong"
+    favourite = entry([on(-5, e=0.2, o=1, started=1, engaged=1), on(0, e=12)])
+    assert favourite is not None
+    assert favourite.tier == "soft"  # a day on which it was wanted is none against it
+
+
+def test_what_was_said_stands_though_it_was_said_on_one_day() -> None:
+    found = entry([on(0, ld=4, e=0.1)])
+    assert found is not None
+    assert found.tier == "strong"
+    assert found.expires_at > (DAY0 + 60) * DAY_MS
 
 
 def test_a_creator_needs_less_evidence_than_a_tag() -> None:
@@ -88,11 +109,26 @@ def test_what_is_engaged_with_more_than_expected_is_not_listed_whatever_was_said
 @pytest.mark.parametrize(
     ("days", "listed"),
     [
-        ([on(1, e=1, o=1, engaged=1), on(2, e=1, o=1, engaged=1), on(3, e=1, o=1, engaged=1)], False),
-        ([on(1, e=1, o=1, engaged=1), on(2, e=1, o=2, engaged=2)], True),  # on two days only
-        ([on(1, e=1, o=1, engaged=1), on(2, e=1.1, o=1, engaged=1), on(3, e=1, o=1, engaged=1)], True),  # less
-        ([on(n, e=1, o=1, engaged=1) for n in (1, 2)] + [on(3, e=1, o=1, engaged=1, ld=0.1)], True),  # and said again
-        ([on(n, e=1, o=1, engaged=1) for n in (-3, -2, -1)], True),  # before
+        ([on(n, e=1, o=1, started=1, engaged=1) for n in (1, 2, 3)], False),
+        ([on(n, e=1, o=1, started=2, abandoned=1, engaged=1) for n in (1, 2, 3)], False),
+        ([on(n, e=1, o=1, engaged=1, ld=-1.5) for n in (1, 2, 3)], False),  # likes
+        ([on(n, e=1, o=1, engaged=1) for n in (1, 2, 3)], True),  # clicks and comments
+        ([on(n, e=1, o=1, started=1, abandoned=1, engaged=1) for n in (1, 2, 3)], True),
+        ([on(n, started=1, engaged=1) for n in (1, 2, 3)], True),  # nothing was expected
+        ([on(1, e=1, o=1, started=1, engaged=1), on(2, e=1, o=2, started=2, engaged=2)], True),  # on two days only
+        (
+            [
+                on(1, e=1, o=1, started=1, engaged=1),
+                on(2, e=1.1, o=1, started=1, engaged=1),
+                on(3, e=1, o=1, started=1, engaged=1),
+            ],
+            True,
+        ),  # less
+        (
+            [on(n, e=1, o=1, started=1, engaged=1) for n in (1, 2)] + [on(3, e=1, o=1, started=1, engaged=1, ld=0.1)],
+            True,
+        ),  # and said again
+        ([on(n, e=1, o=1, started=1, engaged=1) for n in (-3, -2, -1)], True),  # before
     ],
 )
 def test_what_is_engaged_with_as_expected_on_three_days_since_something_was_said_is_not_listed(
@@ -113,14 +149,14 @@ def test_the_multiplier_is_the_rate_ratio_and_with_explicit_evidence_at_most_one
 
 
 def test_an_entry_is_gone_from_the_start_of_the_day_it_expires() -> None:
-    days = [on(0, e=3)]
+    days = [on(-1, e=0.001), on(0, e=3)]
     assert entry(days, at_day=38 - 1e-6) is not None
     assert entry(days, at_day=38) is None
     assert SCORER.key_entry("tag", "k", days, SCORER.score("tag", "k", days), False, (DAY0 + 38) * DAY_MS) is None
 
 
 def test_days_with_counts_but_no_evidence_do_not_renew_an_entry() -> None:
-    found = entry([on(0, e=3), on(9, low_rating=1, started=1)], at_day=10)
+    found = entry([on(-1, e=0.001), on(0, e=3), on(9, low_rating=1, started=1)], at_day=10)
     assert found is not None
     assert found.expires_at == (DAY0 + 38) * DAY_MS
     assert (found.evidence.last_day, found.evidence.started) == ("2024-10-04", 1)

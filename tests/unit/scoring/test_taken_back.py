@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lab.oracle.oracle import Oracle, same
 from streamer.events import DAY_MS, Event
 from streamer.profile import Profile, Rules
 from streamer.scoring.document import Document
 from streamer.settings import Settings
-from tests.steps import HOUR, NOON, SECOND, disliked, played, shown, unseen
+from tests.steps import HOUR, NOON, SECOND, disliked, gave, played, shown, unseen
 
 NAMED = disliked(NOON, None, scope="tag", tag="x")
 
@@ -72,6 +73,38 @@ def test_a_named_tag_that_is_passed_over_more_than_expected_stays_excluded() -> 
     days = [step for day in (1, 2, 3) for step in watching(day, "x")]
     life = [NAMED, NOON + 3 * HOUR, *days, *passing_over(4, "x", times=60)]
     assert "hard" in tiers(document_after(*life))
+
+
+def three_days_of(*events: Event) -> list[Event | int]:
+    """The same short sitting on three days after the tag was named; sealed."""
+    return [
+        step
+        for day in (1, 2, 3)
+        for step in (*(replace(event, ts=event.ts + day * DAY_MS) for event in events), NOON + day * DAY_MS + 3 * HOUR)
+    ]
+
+
+@pytest.mark.parametrize(
+    "sitting",
+    [
+        [gave(NOON, "a", "comment", "x")],
+        [shown(NOON, "a", "x"), gave(NOON + 9 * SECOND, "a", "comment", "x")],
+        [gave(NOON, "a", "click", "x")],
+        [shown(NOON, "a", "x"), gave(NOON + 9 * SECOND, "a", "click", "x")],
+        [gave(NOON, "a", "click", "x"), played(NOON + SECOND, "a", "x", played_s=3, duration_s=600)],
+    ],
+    ids=["comments", "comments on what was shown", "clicks", "clicks on what was shown", "three seconds"],
+)
+def test_angry_comments_and_short_clicks_do_not_lift_an_exclusion_asked_for_by_name(sitting: list[Event]) -> None:
+    assert "hard" in tiers(document_after(NAMED, NOON + 3 * HOUR, *three_days_of(*sitting)))
+
+
+def test_likes_of_what_was_shown_lift_it_without_a_play() -> None:
+    days: list[Event | int] = []
+    for day in (1, 2, 3):
+        ts = NOON + day * DAY_MS
+        days += [shown(ts, f"a{day}", "x"), gave(ts + 9 * SECOND, f"a{day}", "like", "x"), ts + 3 * HOUR]
+    assert tiers(document_after(NAMED, NOON + 3 * HOUR, *days)) == []
 
 
 def test_naming_it_again_excludes_it_again() -> None:
