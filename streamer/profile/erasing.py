@@ -36,6 +36,7 @@ def erase(state: State, until: int) -> None:
     gone, touched = state.rollup.leave(until // DAY_MS + state.rules.window_days)
     if state.frontier <= until:
         state.frontier = -1
+        state.population_changes.begin_anew()
     if state.cohort_at <= until:
         state.cohort, state.cohort_at = None, -1
         state.population_changes.join(None)

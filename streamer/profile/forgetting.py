@@ -29,6 +29,7 @@ def forget(state: State) -> None:
     state.listed.clear()
     if not state.records:
         state.frontier, state.cohort, state.cohort_at = -1, None, -1
+        state.population_changes.begin_anew()
         state.unsaved.new_epoch = True
     state.population_changes.join(state.cohort)
     state.population_changes.settle()

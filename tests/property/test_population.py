@@ -9,7 +9,7 @@ from lab.oracle import population as oracle_population
 from lab.oracle.oracle import Oracle, UserOracle
 from lab.oracle.population import totals as totals_of
 from lab.simulation.sums import in_oracle_s_words
-from streamer.events import Event
+from streamer.events import Event, Impression, Play
 from streamer.population import Deltas, Key, Totals
 from streamer.population.bins import BINS
 from streamer.population.rates import STEP, snapshot
@@ -106,6 +106,20 @@ def test_what_seals_emit_adds_up_in_any_order_to_the_totals_from_scratch(
     for each in coalesced.take():
         again.take_in(*each)
     assert in_oracle_s_words(again) == in_oracle_s_words(totals)
+
+
+def test_who_is_forgotten_and_comes_back_with_older_events_is_taken_out_of_the_sums_of_all() -> None:
+    """An event of day 6 is past the window as it comes, then one of day 0, which is past that of day 6."""
+    pair, totals = Pair(EMITTING[0], Priors()), Totals()
+    late, early = watermark_at(154), watermark_at(0)
+    shown = Impression(user_id="u", ts=late, content_id="c")
+    played = Play(user_id="u", ts=early, content_id="c", duration_s=10.0, ended=False)
+    for step in (434, shown, 0, played, shown, 0):
+        pair.take(step)
+        for record in pair.emitted().take():
+            totals.take_in(*record)
+        assert in_oracle_s_words(totals) == totals_of([pair.oracle.sealed()])
+    assert len(totals) == 0
 
 
 counts = st.integers(0, 400) | st.integers(0, 2_000_000)

@@ -31,6 +31,7 @@ class NoChanges:
     """Says nothing: what a profile has while the population is off."""
 
     def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None: ...
+    def begin_anew(self) -> None: ...
     def join(self, cohort: str | None) -> None: ...
     def seal(self, session: Session, delta: Tile, baseline: Baseline, changes: Iterable[Change]) -> None: ...
     def take_back(self, contribution: Contribution) -> None: ...
@@ -58,7 +59,7 @@ class PopulationChanges(NoChanges):
     def __init__(self, rollup: Rollup, rules: Rules, last_seal: int, cohort: str | None) -> None:
         self._rollup = rollup
         self._rules = rules
-        self._first_day = last_seal - rules.window_days + 1
+        self._first_day = _first_day(last_seal, rules)
         self._cohort = cohort
         self._tags: dict[str, bool] = {}  # that are changing, and whether the user had them
         self._creators: list[str] = []  # that are changing
@@ -66,7 +67,7 @@ class PopulationChanges(NoChanges):
 
     def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None:
         """A seal on this day is to come: the window moves on. Before any change of that seal."""
-        first_day = day - self._rules.window_days + 1
+        first_day = _first_day(day, self._rules)
         if first_day <= self._first_day:
             return
         for tile in self._rollup.leaving(day):
@@ -75,6 +76,10 @@ class PopulationChanges(NoChanges):
             if record.contributed is not None and record.contributed.day < first_day:
                 self._state(record.contributed, -1)
         self._first_day = first_day
+
+    def begin_anew(self) -> None:
+        """No seal is remembered any more: the next one may be of an older day than the last."""
+        self._first_day = _first_day(-1, self._rules)
 
     def join(self, cohort: str | None) -> None:
         """The user counts in this cohort from now on. Before a session's counts join R."""
@@ -219,3 +224,8 @@ class PopulationChanges(NoChanges):
             return sums.e > 0 or any(cell.has_evidence for _, cell in self._rollup.days(TAG, tag))
         cell = self._rollup.tiles[sums].cell(TAG, tag)
         return cell is not None and cell.has_evidence
+
+
+def _first_day(last_seal: int, rules: Rules) -> int:
+    """Of the window, as of the day of a seal; −1: there was none."""
+    return last_seal - rules.window_days + 1
