@@ -12,7 +12,7 @@ from lab.closed_loop.sequence import Retrained, items_of, options_of
 from lab.closed_loop.town import Plan, Town
 from streamer.learning.retriever.options import Options
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]  # compiling takes long on a machine that others use, too
 TOWN = Town(Plan(users=12, days=9, items=60, seed=3))
 LIKED, DISPUTED = 5, 6
 
