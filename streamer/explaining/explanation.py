@@ -142,7 +142,7 @@ def _one_and_done(days: Days) -> Iterator[str]:
 def _content(value: str, days: Days, as_of: int) -> Iterator[str]:
     """What a content lacks for an entry."""
     engaged = max((day for day, cell in days if cell.engaged), default=-1)
-    times = contents.times_in_vain(contents.in_vain(days))
+    times = contents.in_vain(days).times
     abandoned = max((day for day, cell in days if cell.abandoned), default=-1)
     since = "" if engaged < 0 else f" since they engaged with it on {entries.iso_day(engaged)}"
     if times < contents.LISTED_IN_VAIN:

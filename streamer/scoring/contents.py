@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from streamer.events import DAY_MS
 from streamer.scoring.counts import Cell
@@ -14,6 +14,7 @@ IN_VAIN: Final = {2: 0.51, 3: 0.36, 4: 0.17, 5: 0.13}
 """Clicks on a content after so many showings in vain, as a ratio to what was expected: what its entry multiplies by. On
 news impressions; after one .64, which lists nothing."""
 LISTED_IN_VAIN: Final = min(IN_VAIN)
+_MOST_IN_VAIN: Final = max(IN_VAIN)
 STRONG_IN_VAIN: Final = 3
 FAVOURITE_DAYS: Final = 2
 """Days of engagement from which a content is no stranger: passed over, it is lowered, but not left out."""
@@ -24,44 +25,63 @@ def may_have_content_entry(cell: Cell) -> bool:
     return cell.ignored >= LISTED_IN_VAIN or cell.abandoned > 0
 
 
-def in_vain(days: Days) -> Days:
-    """The days on which a content was passed over or left early, since it was last engaged with.
+class InVain(NamedTuple):
+    """How often a content was passed over or left early since it was last engaged with.
 
-    Those that lie 30 days or more before the last of them are forgotten.
+    What lies 30 days or more before the last of these days is forgotten.
+
+    Attributes:
+        times: showings passed over, and leavings: leaving is no less of a no than passing over.
+        days: on how many days.
+        last: the last of them; −1: there is none.
+        left: the last on which it was left early; −1: on none.
+        passed_over: whether it was on any.
     """
-    engaged = max((day for day, cell in days if cell.engaged), default=-1)
-    found = [(day, cell) for day, cell in days if day > engaged and (cell.ignored or cell.abandoned)]
-    return [(day, cell) for day, cell in found if day > found[-1][0] - CONTENT_ENTRY_DAYS]
+
+    times: int
+    days: int
+    last: int
+    left: int
+    passed_over: bool
 
 
-def times_in_vain(days: Days) -> int:
-    """How often a content was shown, or begun and left, on these days: leaving is no less of a no than passing over."""
-    return sum(cell.ignored + cell.abandoned for _, cell in days)
+def in_vain(days: Days) -> InVain:
+    """What a content's counts by day, ascending, say of how often it was shown in vain."""
+    times = on_days = 0
+    last = left = -1
+    passed_over = False
+    for day, cell in reversed(days):
+        if cell.engaged or day <= last - CONTENT_ENTRY_DAYS:
+            break
+        ignored, abandoned = cell.ignored, cell.abandoned
+        if ignored or abandoned:
+            last, on_days, times = max(last, day), on_days + 1, times + ignored + abandoned
+            passed_over = passed_over or ignored > 0
+            if abandoned and left < 0:
+                left = day
+    return InVain(times, on_days, last, left, passed_over)
 
 
 def content_entry(value: str, days: Days, as_of: int) -> Entry | None:
     """The implicit entry of a content: shown again and again in vain, or left early; None if there is none."""
-    vain = in_vain(days)
-    if not vain:
+    times, on_days, last, left, passed_over = in_vain(days)
+    if last < 0:
         return None
-    times = times_in_vain(vain)
     multiplier, until = 1.0, 0
     own: set[Reason] = set()
     tier: Tier = "soft"
-    left = max((day for day, cell in vain if cell.abandoned), default=-1)
     if left >= 0 and (left + CONTENT_ENTRY_DAYS) * DAY_MS > as_of:
         multiplier, until = 0.3, (left + CONTENT_ENTRY_DAYS) * DAY_MS
         own.add("abandoned")
-    lasts = (vain[-1][0] + (CONTENT_ENTRY_DAYS if len(vain) > 1 else ONE_DAY_DAYS)) * DAY_MS
+    lasts = (last + (CONTENT_ENTRY_DAYS if on_days > 1 else ONE_DAY_DAYS)) * DAY_MS
     if times >= LISTED_IN_VAIN and lasts > as_of:
-        multiplier, until = min(multiplier, IN_VAIN[min(times, max(IN_VAIN))]), max(until, lasts)
-        own.update(("ignored",) if any(cell.ignored for _, cell in vain) else ("abandoned",))
-        favourite = sum(cell.engaged > 0 for _, cell in days) >= FAVOURITE_DAYS
-        if times >= STRONG_IN_VAIN and len(vain) > 1 and not favourite:
+        multiplier, until = min(multiplier, IN_VAIN[min(times, _MOST_IN_VAIN)]), max(until, lasts)
+        own.add("ignored" if passed_over else "abandoned")
+        if times >= STRONG_IN_VAIN and on_days > 1 and not _is_favourite(days):
             tier = "strong"
     if not own:
         return None
-    counts = total_of(days)
+    counts = days[0][1] if len(days) == 1 else total_of(days)
     return Entry(
         kind="content",
         value=value,
@@ -74,3 +94,7 @@ def content_entry(value: str, days: Days, as_of: int) -> Entry | None:
         since=days[0][0] * DAY_MS,
         expires_at=until,
     )
+
+
+def _is_favourite(days: Days) -> bool:
+    return sum(cell.engaged > 0 for _, cell in days) >= FAVOURITE_DAYS
