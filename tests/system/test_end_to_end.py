@@ -125,7 +125,6 @@ def send_async(settings: Settings, events: Sequence[tuple[str, Event]], going: t
     asyncio.run(run())
 
 
-@pytest.mark.long
 def test_documents_are_the_oracle_s_through_the_failovers_of_both(whole: Whole) -> None:
     story = story_of(users=12, days=3)
     half = len(story.events) // 2
