@@ -49,7 +49,7 @@ def test_make_play_keeps_a_demo_running() -> None:
 
 @pytest.mark.timeout(240)
 def test_the_tutorial_followed_word_by_word_works(folder: Path, demos: list[Demo]) -> None:
-    demo = Demo(folder, "--events", "5000", "--keep")
+    demo = Demo(folder, "--events", "1000", "--keep")
     demos.append(demo)
     demo.wait_for("Ctrl-C ends it")
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
