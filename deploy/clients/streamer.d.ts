@@ -153,7 +153,8 @@ export interface paths {
         };
         /**
          * Export
-         * @description All that is held of the user: the document in Redis, and what workers have saved (that reads Kafka).
+         * @description What is held of the user: the document in Redis, and what workers have saved (that reads Kafka). Events,
+         *     rejects and labels stand in their topics, until these let go of them.
          */
         get: operations["exportUser"];
         put?: never;
@@ -292,110 +293,6 @@ export interface components {
             errors?: components["schemas"]["EventError"][];
         };
         /**
-         * EventsRequest
-         * @description Events, each with its ``topic`` and the fields of that; ``ts`` (ms since 1970) may be left out for now.
-         */
-        EventsRequest: {
-            /** Events */
-            events: ({
-                /** @constant */
-                topic: "impressions";
-                user_id: string;
-                ts?: number;
-                event_id?: string | null;
-                session_id?: string | null;
-                device?: string | null;
-                surface?: string | null;
-                cohort?: string | null;
-                /** @default 0 */
-                tz_offset_min?: number;
-                creator_id?: string | null;
-                /** @default [] */
-                tags?: string[];
-                media?: ("article" | "audio" | "product" | "video") | null;
-                duration_s?: number | null;
-                content_id: string;
-                position?: number | null;
-                visible_ms?: number | null;
-                /** @default 1 */
-                visible_ratio?: number;
-            } | {
-                /** @constant */
-                topic: "plays";
-                user_id: string;
-                ts?: number;
-                event_id?: string | null;
-                session_id?: string | null;
-                device?: string | null;
-                surface?: string | null;
-                cohort?: string | null;
-                /** @default 0 */
-                tz_offset_min?: number;
-                creator_id?: string | null;
-                /** @default [] */
-                tags?: string[];
-                media?: ("article" | "audio" | "product" | "video") | null;
-                duration_s?: number | null;
-                content_id: string;
-                /** @default  */
-                playback_id?: string;
-                played_s?: number | null;
-                position_s?: number | null;
-                scroll_depth?: number | null;
-                /** @default true */
-                ended?: boolean;
-            } | ({
-                /** @constant */
-                topic: "dislikes";
-                user_id: string;
-                ts?: number;
-                event_id?: string | null;
-                session_id?: string | null;
-                device?: string | null;
-                surface?: string | null;
-                cohort?: string | null;
-                /** @default 0 */
-                tz_offset_min?: number;
-                creator_id?: string | null;
-                /** @default [] */
-                tags?: string[];
-                media?: ("article" | "audio" | "product" | "video") | null;
-                duration_s?: number | null;
-                /** @enum {unknown} */
-                action: "block" | "dislike" | "hide" | "not_interested" | "report" | "undo";
-                /**
-                 * @default content
-                 * @enum {unknown}
-                 */
-                scope?: "content" | "creator" | "tag";
-                content_id?: string | null;
-                tag?: string | null;
-            } & (unknown & unknown & unknown)) | ({
-                /** @constant */
-                topic: "feedback";
-                user_id: string;
-                ts?: number;
-                event_id?: string | null;
-                session_id?: string | null;
-                device?: string | null;
-                surface?: string | null;
-                cohort?: string | null;
-                /** @default 0 */
-                tz_offset_min?: number;
-                creator_id?: string | null;
-                /** @default [] */
-                tags?: string[];
-                media?: ("article" | "audio" | "product" | "video") | null;
-                duration_s?: number | null;
-                /** @enum {unknown} */
-                kind: "click" | "comment" | "follow" | "like" | "love" | "purchase" | "rating" | "return" | "save" | "share" | "undo";
-                content_id?: string | null;
-                value?: number | null;
-                of?: ("click" | "comment" | "follow" | "like" | "love" | "purchase" | "rating" | "return" | "save" | "share") | null;
-                order_id?: string | null;
-            } & (unknown & unknown & unknown)))[];
-        };
-        /**
          * ExplainAnswer
          * @description A list in words; ``asked`` is about the value that was asked for.
          */
@@ -417,7 +314,7 @@ export interface components {
         };
         /**
          * ExportAnswer
-         * @description All that is held of a user: the document in Redis, and the state that workers have saved.
+         * @description What is held of a user: the document in Redis, and the state that workers have saved.
          */
         ExportAnswer: {
             /** User Id */
@@ -606,6 +503,13 @@ export interface components {
             user_id: string;
             /** @default null */
             cohort?: string | null;
+        };
+        /**
+         * EventsRequest
+         * @description Events, each with its ``topic`` and the fields of that; ``ts`` (ms since 1970) may be left out for now.
+         */
+        EventsRequest: {
+            events: unknown[];
         };
     };
     responses: never;
@@ -1012,7 +916,7 @@ export interface operations {
                 "if-none-match"?: string | null;
             };
             path: {
-                /** @description the user's id, percent-encoded */
+                /** @description the user's id, percent-encoded (a slash, too) */
                 user_id: string;
             };
             cookie?: never;
@@ -1150,7 +1054,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description the user's id, percent-encoded */
+                /** @description the user's id, percent-encoded (a slash, too) */
                 user_id: string;
             };
             cookie?: never;
@@ -1424,7 +1328,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description the user's id, percent-encoded */
+                /** @description the user's id, percent-encoded (a slash, too) */
                 user_id: string;
             };
             cookie?: never;
@@ -1555,7 +1459,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description the user's id, percent-encoded */
+                /** @description the user's id, percent-encoded (a slash, too) */
                 user_id: string;
             };
             cookie?: never;
@@ -1818,7 +1722,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description the user's id, percent-encoded */
+                /** @description the user's id, percent-encoded (a slash, too) */
                 user_id: string;
             };
             cookie?: never;
@@ -1953,7 +1857,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description the user's id, percent-encoded */
+                /** @description the user's id, percent-encoded (a slash, too) */
                 user_id: string;
             };
             cookie?: never;

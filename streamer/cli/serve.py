@@ -39,7 +39,7 @@ def serve(
     app = create(settings, ApiKeys.of_file(settings.service_keys))
     uvicorn.run(
         app, host=settings.service_host, port=settings.service_port, access_log=False, log_level="warning",
-        timeout_keep_alive=30, timeout_graceful_shutdown=10, server_header=False,
+        timeout_keep_alive=30, timeout_graceful_shutdown=20, server_header=False, limit_concurrency=256,
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def plain(value: object) -> Plain:
     """Structs as objects with their fields' names, whatever is no JSON as text.
 
     >>> from streamer.scoring.document import Avoid
-    >>> plain({("tag", "gore"): Avoid(tags=("gore",))})["tag|gore"]["tags"]
+    >>> plain({("tag", "gore"): Avoid(tags=("gore",))})['["tag","gore"]']["tags"]
     ['gore']
     """
     if value is None or isinstance(value, bool | int | float | str):
@@ -54,4 +54,4 @@ def plain(value: object) -> Plain:
 
 
 def _name(key: object) -> str:
-    return "|".join(str(part) for part in key) if isinstance(key, tuple) else str(key)
+    return msgspec.json.encode(key).decode() if isinstance(key, tuple) else str(key)

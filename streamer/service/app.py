@@ -17,7 +17,8 @@ from streamer.service.bodies import BoundedBodies
 from streamer.service.guard import Guard
 from streamer.service.keys import ApiKeys
 from streamer.service.reading import schemas_of
-from streamer.service.shapes import ManyScoresRequest, ScoreRequest
+from streamer.service.shapes import EventsRequest, ManyScoresRequest, ScoreRequest
+from streamer.service.users import PathsAsSent
 from streamer.settings import Settings
 
 _ABOUT: Final = """Reads avoid lists, scores candidates, explains, and takes events.
@@ -32,12 +33,11 @@ def create(settings: Settings, keys: ApiKeys) -> FastAPI:
         settings: the deployment's.
         keys: of those who may call.
     """
-    backends = Backends(settings)
-    guard = Guard(keys, settings.service_rate)
-    metrics = health.ServiceMetrics()
+    backends, metrics = Backends(settings), health.ServiceMetrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        backends.begin()
         yield
         await backends.close()
 
@@ -49,21 +49,27 @@ def create(settings: Settings, keys: ApiKeys) -> FastAPI:
         responses=problems.RESPONSES,
         docs_url=None,  # their pages come from other hosts
         redoc_url=None,
+        redirect_slashes=False,  # another path is another user
     )
     app.add_middleware(BoundedBodies)
-    app.add_middleware(health.Measured, metrics=metrics)
+    app.add_middleware(Guard, keys=keys, rate=settings.service_rate)
+    app.add_middleware(PathsAsSent)
+    app.add_middleware(health.Measured, metrics=metrics)  # the last one is the first that a request meets
     problems.install(app)
-    app.include_router(health.router(backends, guard, metrics))
-    app.include_router(lists.router(backends, guard))
-    app.include_router(explaining.router(backends, guard))
-    app.include_router(sending.router(backends, guard))
+    app.include_router(health.router(backends, metrics))
+    app.include_router(lists.router(backends))
+    app.include_router(explaining.router(backends))
+    app.include_router(sending.router(backends))
     app.openapi = partial(_with_problems, app.openapi)  # type: ignore[method-assign]
     return app
 
 
 def _with_problems(made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     found = made()
-    found["components"]["schemas"] |= {"Problem": problems.SHAPE, **schemas_of(ScoreRequest, ManyScoresRequest)}
+    found["components"]["schemas"] |= {
+        "Problem": problems.SHAPE,
+        **schemas_of(ScoreRequest, ManyScoresRequest, EventsRequest),
+    }
     return found
 
 

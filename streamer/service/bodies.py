@@ -40,6 +40,8 @@ class BoundedBodies:
         try:
             async with asyncio.timeout(self._patience_s):
                 first = await self._whole(receive)
+            if first["type"] == "http.disconnect":
+                return
         except _TooLarge:
             refused = problem(413, f"a body has at most {self._largest} bytes: send less at a time")
             await refused(scope, receive, send)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Response
@@ -13,20 +13,21 @@ from fastapi import APIRouter, Depends, Query, Response
 from streamer.engine.metrics import Metrics
 from streamer.engine.population.snapshots import SnapshotFollower
 from streamer.engine.state.lookup import profile_in, saved_state
-from streamer.engine.state.store import PartitionStore
 from streamer.events import normal_tag
 from streamer.explaining.explanation import KINDS, ExplainedKind, KeyExplanation, explain_key
-from streamer.explaining.held import held
+from streamer.explaining.held import Plain, held
 from streamer.profile import Rules
 from streamer.scoring.document import Entry, encode
 from streamer.service.backends import Backends
-from streamer.service.guard import Guard
-from streamer.service.lists import Cohort, UserId
+from streamer.service.guard import needs
+from streamer.service.lists import Cohort
 from streamer.service.problems import Problem
 from streamer.service.shapes import EntryInWords, ExplainAnswer, ExportAnswer, KeyInWords
+from streamer.service.users import UserId
 from streamer.serving.decay import multiplier_at
 from streamer.serving.words import evidence_in_words, reasons_in_words, target_in_words
 
+T = TypeVar("T")
 LOOKUP_S: Final = 30.0
 """Until looking for a user's state in Kafka is given up."""
 _AT_A_TIME: Final = 2
@@ -45,41 +46,53 @@ class Saved:
         self._now_ms = backends.now_ms
         self._room = asyncio.Semaphore(_AT_A_TIME)
 
-    async def store(self, user_id: str) -> PartitionStore | None:
-        """The user's state, None if there is none.
+    async def held(self, user_id: str) -> dict[str, Plain] | None:
+        """All that is saved of the user, None if there is nothing; raises as :meth:`explain`."""
+        store = await self._in_time(saved_state(self._settings, user_id))
+        return None if store is None else await asyncio.to_thread(held, store, user_id)
+
+    async def explain(self, user_id: str, kinds: Sequence[ExplainedKind], value: str) -> list[KeyExplanation]:
+        """What is known of a value.
 
         Raises:
             Problem: it was not found in time.
             BrokerUnavailable, StateError: it cannot be read.
         """
-        try:
-            async with asyncio.timeout(LOOKUP_S), self._room:
-                return await saved_state(self._settings, user_id)
-        except TimeoutError:
-            detail = f"the state was not read within {LOOKUP_S:g} s: try again later"
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "10"}) from None
+        return await self._in_time(self._explain(user_id, kinds, value))
 
-    async def explain(self, user_id: str, kinds: Sequence[ExplainedKind], value: str) -> list[KeyExplanation]:
-        """What is known of a value; raises as :meth:`store`."""
-        store = await self.store(user_id)
+    async def _explain(self, user_id: str, kinds: Sequence[ExplainedKind], value: str) -> list[KeyExplanation]:
+        store = await saved_state(self._settings, user_id)
         if store is None:
             return []
         rules = Rules(self._settings)
         if self._settings.population:
             await SnapshotFollower(rules, self._settings, Metrics(), self._now_ms).refresh()
-        profile = profile_in(store, user_id, rules)
-        found = [explain_key(profile, kind, normal_tag(value) if kind == "tag" else value) for kind in kinds]
-        return [each for each in found if each.known] or found[:1]
+
+        def explained() -> list[KeyExplanation]:
+            profile = profile_in(store, user_id, rules)
+            found = [explain_key(profile, kind, normal_tag(value) if kind == "tag" else value) for kind in kinds]
+            return [each for each in found if each.known] or found[:1]
+
+        return await asyncio.to_thread(explained)
+
+    async def _in_time(self, look: Coroutine[object, object, T]) -> T:
+        try:
+            async with asyncio.timeout(LOOKUP_S), self._room:
+                return await look
+        except TimeoutError:
+            look.close()
+            detail = f"the state was not read within {LOOKUP_S:g} s: try again later"
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "10"}) from None
 
 
-def router(backends: Backends, guard: Guard) -> APIRouter:
+def router(backends: Backends) -> APIRouter:
     """The routes: lists are from Redis; what a value lacks, and what is held, from the workers' state in Kafka."""
     routes = APIRouter(prefix="/v1", tags=["explanations"])
     saved = Saved(backends)
-    needs_read, needs_erase = Depends(guard.needs("read")), Depends(guard.needs("erase"))
+    needs_read, needs_erase = Depends(needs("read")), Depends(needs("erase"))
 
     @routes.get(
-        "/users/{user_id:path}/explain", response_model=ExplainAnswer, operation_id="explain", dependencies=[needs_read]
+        "/users/{user_id}/explain", response_model=ExplainAnswer, operation_id="explain", dependencies=[needs_read]
     )
     async def explain(
         user_id: UserId,
@@ -90,6 +103,8 @@ def router(backends: Backends, guard: Guard) -> APIRouter:
         kind: Annotated[ExplainedKind | None, Query(description="of the value; default: whatever is known")] = None,
     ) -> Response:
         """The list in words; with a value also why it is listed or what it lacks (that reads Kafka: seconds)."""
+        if value is None and kind not in (None, "duration"):
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "kind: of which value?")
         found = await backends.reader.get(user_id, cohort)
         now_ms = backends.now_ms()
         entries = () if found.document is None else found.document.entries
@@ -104,18 +119,19 @@ def router(backends: Backends, guard: Guard) -> APIRouter:
         return Response(answer.model_dump_json(), media_type="application/json")
 
     @routes.get(
-        "/users/{user_id:path}/export", response_model=ExportAnswer, operation_id="exportUser",
+        "/users/{user_id}/export", response_model=ExportAnswer, operation_id="exportUser",
         dependencies=[needs_erase],
     )  # fmt: skip
     async def export(user_id: UserId) -> Response:
-        """All that is held of the user: the document in Redis, and what workers have saved (that reads Kafka)."""
+        """What is held of the user: the document in Redis, and what workers have saved (that reads Kafka). Events,
+        rejects and labels stand in their topics, until these let go of them."""
         found = await backends.reader.get(user_id)
-        store = await saved.store(user_id)
+        state = await saved.held(user_id)
         document = found.document if found.source == "user" else None
         body = {
             "user_id": user_id,
             "document": None if document is None else orjson.Fragment(encode(document)),
-            "state": None if store is None else held(store, user_id),
+            "state": state,
         }
         return Response(orjson.dumps(body), media_type="application/json")
 

@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamer.service.backends import Backends
-from streamer.service.guard import Guard
+from streamer.service.guard import needs
 from streamer.service.problems import RETRY_AFTER_S, problem
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -67,7 +67,7 @@ class Measured:
             self._metrics.answered(route, status, time.perf_counter() - began)
 
 
-def router(backends: Backends, guard: Guard, metrics: ServiceMetrics) -> APIRouter:
+def router(backends: Backends, metrics: ServiceMetrics) -> APIRouter:
     """Probes, which need no key, and metrics, which need the scope ``admin``."""
     routes = APIRouter(tags=["operations"])
 
@@ -88,7 +88,7 @@ def router(backends: Backends, guard: Guard, metrics: ServiceMetrics) -> APIRout
     @routes.get(
         "/metrics",
         operation_id="metrics",
-        dependencies=[Depends(guard.needs("admin"))],
+        dependencies=[Depends(needs("admin"))],
         response_class=PlainTextResponse,
     )
     async def exposition() -> Response:

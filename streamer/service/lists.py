@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from streamer.scoring.document import encode
 from streamer.service.backends import Backends
-from streamer.service.guard import Guard
+from streamer.service.guard import needs
 from streamer.service.problems import Problem
 from streamer.service.reading import Body
 from streamer.service.shapes import (
@@ -22,20 +25,22 @@ from streamer.service.shapes import (
     ScoreRequest,
     Scoring,
 )
+from streamer.service.users import UserId, checked
 from streamer.serving import AvoidList
 
-UserId = Annotated[str, Path(min_length=1, max_length=256, description="the user's id, percent-encoded")]
 Cohort = Annotated[str | None, Query(min_length=1, max_length=256, description="of somebody nothing is known of")]
 MOST_PAIRS: Final = 100_000
 """Users times candidates of one request."""
+_AT_ONCE: Final = 1_000
+"""Candidates that are scored without a thread: some milliseconds."""
 
 
-def router(backends: Backends, guard: Guard) -> APIRouter:
+def router(backends: Backends) -> APIRouter:
     """The routes, over Redis alone."""
-    routes = APIRouter(prefix="/v1", tags=["lists"], dependencies=[Depends(guard.needs("read"))])
+    routes = APIRouter(prefix="/v1", tags=["lists"], dependencies=[Depends(needs("read"))])
 
     @routes.get(
-        "/users/{user_id:path}/avoid-list",
+        "/users/{user_id}/avoid-list",
         response_model=ListAnswer,
         operation_id="getAvoidList",
         responses={304: {"description": "it is as it was"}},
@@ -46,21 +51,23 @@ def router(backends: Backends, guard: Guard) -> APIRouter:
         """The user's list, else their cohort's default, else everybody's; an ETag tells whether it has changed."""
         body = _list_body(await backends.reader.get(user_id, cohort))
         tag = f'"{sha256(body).hexdigest()[:32]}"'
-        if if_none_match is not None and tag in {each.strip().removeprefix("W/") for each in if_none_match.split(",")}:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
-        return Response(body, headers={"ETag": tag, "Cache-Control": "private"}, media_type="application/json")
+        headers = {"ETag": tag, "Cache-Control": "private"}
+        known = {each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")}
+        if not known.isdisjoint((tag, "*")):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(body, headers=headers, media_type="application/json")
 
     one, many = Body(ScoreRequest), Body(ManyScoresRequest)
 
     @routes.post(
-        "/users/{user_id:path}/score", response_model=ScoreAnswer, operation_id="score", openapi_extra=one.documented
+        "/users/{user_id}/score", response_model=ScoreAnswer, operation_id="score", openapi_extra=one.documented
     )
     async def score(user_id: UserId, request: Request) -> Response:
         """What the user's list does to candidates: penalties, reasons, and the order that follows."""
         asked = await one.of(request)
         _check(asked)
         found = await backends.reader.get(user_id, asked.cohort)
-        return _json(_scored(found, asked, backends.now_ms()))
+        return _json(await _apart(len(asked.candidates), partial(_scored, found, asked, backends.now_ms())))
 
     @routes.post("/score", response_model=ManyScoresAnswer, operation_id="scoreMany", openapi_extra=many.documented)
     async def score_many(request: Request) -> Response:
@@ -71,12 +78,22 @@ def router(backends: Backends, guard: Guard) -> APIRouter:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"users times candidates may be {MOST_PAIRS}: ask for fewer at a time"
             )
+        ids = [checked(user.user_id) for user in asked.users]
+        if len(set(ids)) < len(ids):
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "users: each once")
         cohorts = {user.user_id: user.cohort for user in asked.users if user.cohort is not None}
-        found = await backends.reader.get_many([user.user_id for user in asked.users], cohorts)
-        now_ms = backends.now_ms()
-        return _json({"users": [_scored(found[user.user_id], asked, now_ms) for user in asked.users]})
+        found = await backends.reader.get_many(ids, cohorts)
+        now_ms, size = backends.now_ms(), len(asked.candidates)
+        return _json({"users": [await _apart(size, partial(_scored, found[user], asked, now_ms)) for user in ids]})
 
     return routes
+
+
+async def _apart(candidates: int, score: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """Scores; many candidates in a thread, lest all others wait."""
+    if candidates <= _AT_ONCE:
+        return score()
+    return await asyncio.to_thread(score)
 
 
 def _json(body: object) -> Response:

@@ -96,15 +96,21 @@ async def _of_ours(request: Request, error: Exception) -> Response:
     if isinstance(error, InvalidEvent):
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.detail, code=error.code)
     if isinstance(error, Unavailable | DeliveryError):
-        log.warning("%s %s: %s", request.method, request.url.path.split("/")[1], error)
+        log.warning("%s %s: %s", request.method, _route_of(request), error)
         what = "Redis" if type(error).__name__.startswith("Redis") else "Kafka"
         detail = f"{what} does not answer: try again in a moment"
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
-    log.error("%s", error)
+    kind = type(error).__name__  # what it says may name a user
+    log.error("%s %s: %s", request.method, _route_of(request), kind)
     what = "what is stored cannot be read" if isinstance(error, StateError) else "this cannot be done"
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"{what}: the service's log says why")
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"{what} ({kind}):  streamer inspect USER  says more")
 
 
 async def _of_nobody(_: Request, error: Exception) -> Response:
     log.error("unexpected", exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of the service: its log says which")
+
+
+def _route_of(request: Request) -> str:
+    """Never the path itself, which has users' ids."""
+    return str(getattr(request.scope.get("route"), "path", "none"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from msgspec import Meta, Raw, Struct
+from pydantic import BaseModel, ConfigDict, Field
 
 from streamer.events import EVENT_TYPES, Scope, Text
 from streamer.events.schemas import RULES, Schema, schema_of
@@ -14,6 +14,7 @@ from streamer.serving import Candidate
 Id = Annotated[str, Field(min_length=1, max_length=256)]
 MOST_CANDIDATES = 10_000
 MOST_USERS = 1_000
+MOST_EVENTS = 1_000
 
 
 class Shape(BaseModel):
@@ -25,13 +26,13 @@ class Shape(BaseModel):
 class Scoring(Struct, forbid_unknown_fields=True, kw_only=True):
     """What to score, and where it would be shown.
 
-    ``relevance``: the recommender's scores, in the order of the candidates; without them all are 1. ``context``: for
-    example ``{"daypart": "morning", "device": "tv"}``. ``explore``: false is without discovery, to explain or to test.
-    ``reasons``: false is without them, which is cheaper.
+    ``relevance``: the recommender's scores, none below 0 (a penalty would raise it), in the order of the candidates;
+    without them all are 1. ``context``: for example ``{"daypart": "morning", "device": "tv"}``. ``explore``: false is
+    without discovery, to explain or to test. ``reasons``: false is without them, which is cheaper.
     """
 
     candidates: Annotated[list[Candidate], Meta(max_length=MOST_CANDIDATES)]
-    relevance: Annotated[list[float], Meta(max_length=MOST_CANDIDATES)] | None = None
+    relevance: Annotated[list[Annotated[float, Meta(ge=0)]], Meta(max_length=MOST_CANDIDATES)] | None = None
     context: Annotated[dict[Text, Text], Meta(max_length=16)] | None = None
     explore: bool = True
     reasons: bool = True
@@ -102,15 +103,16 @@ def _event(topic: str, kind: type) -> Schema:
     }
 
 
-EventIn = Annotated[
-    dict[str, object], WithJsonSchema({"oneOf": [_event(topic, kind) for topic, kind in EVENT_TYPES.items()]})
-]
+EVENT: Final[Schema] = {"oneOf": [_event(topic, kind) for topic, kind in EVENT_TYPES.items()]}
 
 
-class EventsRequest(Shape):
+class EventsRequest(Struct, forbid_unknown_fields=True):
     """Events, each with its ``topic`` and the fields of that; ``ts`` (ms since 1970) may be left out for now."""
 
-    events: Annotated[list[EventIn], Field(min_length=1, max_length=1_000)]
+    events: Annotated[
+        list[Raw],
+        Meta(min_length=1, max_length=MOST_EVENTS, extra_json_schema={"items": EVENT}),
+    ]
 
 
 class EventError(BaseModel):
@@ -176,7 +178,7 @@ class ExplainAnswer(BaseModel):
 
 
 class ExportAnswer(BaseModel):
-    """All that is held of a user: the document in Redis, and the state that workers have saved."""
+    """What is held of a user: the document in Redis, and the state that workers have saved."""
 
     user_id: str
     document: dict[str, object] | None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import orjson
 import pytest
 
 from streamer.service.keys import SCOPES
@@ -109,8 +112,23 @@ def test_a_key_is_good_for_its_scopes_and_nothing_else(service: Service) -> None
 def test_metrics_name_routes_and_never_users(service: Service) -> None:
     service.full.get("/v1/users/secret-user/avoid-list")
     text = service.full.get("/metrics").text
-    assert 'streamer_service_requests_total{route="/v1/users/{user_id:path}/avoid-list",status="200"}' in text
+    assert 'streamer_service_requests_total{route="/v1/users/{user_id}/avoid-list",status="200"}' in text
     assert "secret-user" not in text
+
+
+def test_clients_that_never_read_keep_nobody_waiting(service: Service) -> None:
+    body = orjson.dumps({"candidates": [{"content_id": f"c{n}" + "x" * 100} for n in range(10_000)]})
+    host, port = service.url.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/users/ann/score HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {service.everything}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with ExitStack() as stack:
+        for _ in range(10):
+            silent = stack.enter_context(socket.create_connection((host, int(port))))
+            silent.sendall(head.encode() + body)
+        for _ in range(10):
+            assert service.full.get("/v1/users/ann/avoid-list", timeout=10).status_code == 200
 
 
 @pytest.mark.timeout(240)
