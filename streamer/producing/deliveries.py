@@ -33,13 +33,23 @@ class Deliveries:
         Raises:
             DeliveryError: there was no room in time.
         """
-        if not self._room.acquire(timeout=timeout):
+        if not self.has_room(timeout):
             raise DeliveryError(
                 f"the broker has not taken any of {self._limit} events for {timeout:g} s: this event was not sent; "
                 "check the broker, then send it again"
             )
+
+    def has_room(self, timeout: float) -> bool:
+        """One more event is under way, if there was room for it in time; else it is not.
+
+        Args:
+            timeout: s to wait at most.
+        """
+        if not self._room.acquire(timeout=timeout):
+            return False
         with self._lock:
             self._under_way += 1
+        return True
 
     def arrived(self, metadata: object) -> None:
         """The broker has the event."""

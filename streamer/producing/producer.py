@@ -10,7 +10,6 @@ from typing import Final, Self, Unpack
 
 import orjson
 from kafka.errors import KafkaError, KafkaTimeoutError
-from kafka.producer.future import FutureRecordMetadata
 
 from streamer.clock import wall_ms
 from streamer.errors import BrokerUnavailable, DeliveryError, InvalidEvent, TopicsError
@@ -19,6 +18,8 @@ from streamer.events.fields import DislikeFields, FeedbackFields, ImpressionFiel
 from streamer.partitioning import partition_of
 from streamer.producing.connection import connect, open_producer
 from streamer.producing.deliveries import Deliveries
+from streamer.producing.delivering import Record, deliver
+from streamer.producing.kafka_python import give_up, is_broken
 from streamer.settings import Settings, load
 
 _TOPIC_OF: Final = {kind: topic for topic, kind in EVENT_TYPES.items()}
@@ -91,36 +92,45 @@ class SignalProducer:
         topic = _TOPIC_OF[type(event)]
         self._send(self._sources[topic], event.user_id, self._checked(topic, event))
 
-    def deliver(self, events: Sequence[Event], timeout: float) -> list[DeliveryError | None]:
+    def deliver(self, events: Sequence[Event | Erasure], timeout: float) -> list[DeliveryError | None]:
         """Sends events and waits for the broker's acks; says of each whether it is in Kafka (None) or why not.
 
-        Failures are told here, and not by later calls.
+        An erasure is, once every partition has it. Failures are told here, and neither by later calls nor to others.
+        Send again what has an error: repeats do no harm. If there is one, look at :attr:`is_broken` first: nothing
+        that is sent with such a producer arrives, so close it, make another, and send with that.
 
         Args:
             events: in the order in which they are sent.
-            timeout: s to wait for all of them.
+            timeout: s for sending them and waiting for all; what could not be sent by then is not sent.
 
         Raises:
             InvalidEvent: one breaks its contract; nothing was sent.
         """
-        checked = [(self._sources[topic := _TOPIC_OF[type(e)]], e.user_id, self._checked(topic, e)) for e in events]
-        deadline = time.monotonic() + timeout
-        sent = [self._sent_alone(topic, user_id, value) for topic, user_id, value in checked]
-        return [each if isinstance(each, DeliveryError) else _arrival(each, deadline) for each in sent]
+        until = time.monotonic() + timeout
+        checked = [self._records(event) for event in events]
+        if self.is_broken:
+            error = "this producer can send nothing any more: close it, then send this event with a new one"
+            return [DeliveryError(error) for _ in events]
+        return deliver(self._kafka, self._deliveries, checked, until)
 
-    def _sent_alone(self, topic: str, user_id: str, value: bytes) -> FutureRecordMetadata | DeliveryError:
-        """What becomes of an event of which only whoever sends it hears."""
-        partition = partition_of(user_id, len(self._partitions[topic]), self._settings.partitioner)
-        try:
-            self._deliveries.begin(self._delivery_timeout)
-            future = self._kafka.send(topic, value, user_id.encode(), partition=partition)
-        except DeliveryError as error:
-            return error
-        except KafkaError as error:
-            self._deliveries.arrived(None)
-            return DeliveryError(f"this event was not sent ({error}): check the broker, then send it again")
-        future.add_both(self._deliveries.arrived)
-        return future
+    @property
+    def is_broken(self) -> bool:
+        """Whether nothing can be sent with it any more: close it, and make another.
+
+        One may be after any error of a broker that is no passing one (a right that was missing for a second), and after
+        a broker was away for longer than ``delivery_timeout``. It is never whole again.
+        """
+        return is_broken(self._kafka)
+
+    def _records(self, event: Event | Erasure) -> list[Record]:
+        kind = "erasures" if isinstance(event, Erasure) else _TOPIC_OF[type(event)]
+        value = self._checked(kind, event)
+        if isinstance(event, Erasure):
+            topic, partitions = self._erasures, self._partitions[self._erasures]
+        else:
+            topic = self._sources[kind]
+            partitions = [self._partition(topic, event.user_id)]
+        return [Record(topic, partition, event.user_id.encode(), value) for partition in partitions]
 
     def impression(self, **fields: Unpack[ImpressionFields]) -> None:
         """Sends an :class:`~streamer.events.Impression` with these fields; raises as :meth:`send`."""
@@ -178,11 +188,13 @@ class SignalProducer:
         self._deliveries.surface()
 
     def close(self, timeout: float | None = None) -> None:
-        """Flushes and disconnects; the producer cannot be used again.
+        """Flushes and disconnects; the producer cannot be used again. A broken one waits for nothing.
 
         Raises:
             DeliveryError: as from :meth:`flush`; it is disconnected all the same, and events under way are given up.
         """
+        if self.is_broken:
+            give_up(self._kafka)
         try:
             self.flush(timeout)
         finally:
@@ -214,7 +226,7 @@ class SignalProducer:
 
     def _send(self, topic: str, user_id: str | None, value: bytes, partition: int | None = None) -> None:
         if partition is None:
-            partition = partition_of(user_id or "", len(self._partitions[topic]), self._settings.partitioner)
+            partition = self._partition(topic, user_id or "")
         self._deliveries.surface()
         self._deliveries.begin(self._delivery_timeout)
         try:
@@ -222,14 +234,20 @@ class SignalProducer:
         except KafkaError as error:
             self._deliveries.arrived(None)
             raise DeliveryError(f"this event was not sent ({error}): check the broker, then send it again") from error
+        except BaseException:
+            self._deliveries.arrived(None)
+            raise
         future.add_callback(self._deliveries.arrived)
         future.add_errback(self._deliveries.failed)
+
+    def _partition(self, topic: str, user_id: str) -> int:
+        return partition_of(user_id, len(self._partitions[topic]), self._settings.partitioner)
 
     def _disconnect(self) -> None:
         try:
             self._kafka.close(timeout=1.0)
         except KafkaTimeoutError:  # with events under way kafka-python 3.0 does not close: give them up first
-            self._kafka._sender.force_close()  # noqa: SLF001
+            give_up(self._kafka)
             with contextlib.suppress(KafkaTimeoutError):
                 self._kafka.close(timeout=1.0)
 
@@ -243,14 +261,6 @@ class SignalProducer:
             if error is None:
                 raise
             error.add_note(str(lost))
-
-
-def _arrival(future: FutureRecordMetadata, deadline: float) -> DeliveryError | None:
-    try:
-        future.get(timeout=max(0.0, deadline - time.monotonic()))
-    except KafkaError as error:
-        return DeliveryError(f"this event was not taken by the broker ({error}): check the broker, then send it again")
-    return None
 
 
 def _encoded(event: Event | Erasure | dict[str, object]) -> bytes:

@@ -47,8 +47,8 @@ def emit(
 
     event = event_of(kind, user, fields or (), wall_ms())
     console = Console(highlight=False)
-    before = _read(settings, user)
     with SignalProducer(settings) as producer:
+        before = _read(settings, user)
         producer.send(event)
     console.print(f"sent to {settings.topics.source_prefix}{TOPIC_OF[kind]}, and kept by the broker", markup=False)
     if timeout <= 0:
@@ -62,7 +62,7 @@ def emit(
 
 
 def _effect(settings: Settings, kind: Kind, event: Event, before: Document | None, timeout: float) -> Effect:
-    from streamer.cli.emit.effect import wait_for_effect
+    from streamer.cli.emit.effect import may_show, wait_for_effect
     from streamer.partitioning import partition_of
     from streamer.producing.connection import connect
 
@@ -72,7 +72,14 @@ def _effect(settings: Settings, kind: Kind, event: Event, before: Document | Non
         partition_of(user, settings.partitions, settings.partitioner),
     )
     with connect(settings) as cluster:
-        return wait_for_effect(settings, cluster, place, lambda: _read(settings, user), before, timeout)
+        return wait_for_effect(
+            settings,
+            cluster,
+            place,
+            lambda: _read(settings, user),
+            lambda now: may_show(before, now, event.ts),
+            timeout,
+        )
 
 
 def _read(settings: Settings, user: str) -> Document | None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from streamer.cli.emit.difference import difference
 from streamer.producing.connection import Cluster
 from streamer.scoring.document import Document
 from streamer.settings import Settings
@@ -30,17 +31,17 @@ def wait_for_effect(
     cluster: Cluster,
     event_in: tuple[str, int],
     read: Callable[[], Document | None],
-    before: Document | None,
+    may_show: Callable[[Document | None], bool],
     timeout: float,
 ) -> Effect:
-    """Waits until the list is another one, or until worker and publisher have gone past the event.
+    """Waits until the list may show the event, or until worker and publisher have gone past it.
 
     Args:
         settings: the deployment's.
         cluster: to ask how far they are.
         event_in: topic and partition that have the event by now.
         read: reads the list.
-        before: what it was before the event.
+        may_show: whether such a list may have the event in it: then it is not waited for commits, which take seconds.
         timeout: s to wait at most.
 
     Returns:
@@ -54,9 +55,20 @@ def wait_for_effect(
     for group, place, missing in steps:
         end = cluster.ends([place])[place]
         while cluster.committed(group, [place]).get(place, 0) < end:
-            if (now := read()) != before:
+            if may_show(now := read()):
                 return Effect(now, "")
             if time.monotonic() >= deadline:
                 return Effect(now, missing)
             time.sleep(_POLL_S)
     return Effect(read(), "")
+
+
+def may_show(before: Document | None, now: Document | None, ts: int) -> bool:
+    """Whether a list can be what an event made of it: its entries do other than before, and it is no older.
+
+    Args:
+        before: the list before the event.
+        now: the list at some time after.
+        ts: the event's, ms.
+    """
+    return any(difference(before, now)) and (now is None or now.as_of >= ts)

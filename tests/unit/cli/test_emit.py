@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from streamer.cli.emit.difference import difference
-from streamer.cli.emit.effect import wait_for_effect
+from streamer.cli.emit.effect import may_show, wait_for_effect
 from streamer.cli.emit.fields import Kind, event_of
 from streamer.errors import InvalidEvent
 from streamer.events import Dislike, Feedback, Impression, Play
@@ -90,17 +90,49 @@ class Groups:
         return {place: self._read[group] for place in partitions if group in self._read}
 
 
-def waited(groups: Groups, lists: list[Document | None], timeout: float = 30.0) -> tuple[Document | None, str]:
+def waited(
+    groups: Groups, lists: list[Document | None], timeout: float = 30.0, before: Document | None = None
+) -> tuple[Document | None, str]:
     reads = iter(lists)
-    return wait_for_effect(load(None), groups, ("dislikes", 0), lambda: next(reads, lists[-1]), None, timeout)  # type: ignore[arg-type]
+    return wait_for_effect(
+        load(None),
+        groups,  # type: ignore[arg-type]
+        ("dislikes", 0),
+        lambda: next(reads, lists[-1]),
+        lambda now: may_show(before, now, NOW_MS),
+        timeout,
+    )
 
 
-def test_it_waits_until_the_list_is_another_or_worker_and_publisher_have_gone_past() -> None:
+STILL = {"dislikes": 99, "avoid-lists": 99}
+"""Ends that no group reaches in the time of a test."""
+
+
+def test_a_list_that_does_other_than_before_ends_the_wait_long_before_the_commits() -> None:
+    before, now = listing(entry("a")), listing(entry("a"), entry("b"))
+    groups = Groups(STILL, still="streamer")
+    assert waited(groups, [before, before, now], before=before) == (now, "")
+    assert waited(groups, [before, None], before=before) == (None, "")
+    assert waited(groups, [None, now]) == (now, "")
+
+
+def test_evidence_alone_and_lists_older_than_the_event_end_no_wait() -> None:
+    before = listing(entry("a"))
+    evidence = replace(listing(entry("a", evidence=Evidence(shown=9))), as_of=NOW_MS + 1)
+    others = replace(listing(entry("b")), as_of=NOW_MS - 1)
+    ours = replace(listing(entry("b"), entry("c")), as_of=NOW_MS)
+    groups = Groups(STILL, still="streamer")
+    assert waited(groups, [evidence, others, evidence, ours], before=before) == (ours, "")
+    document, missing = waited(groups, [evidence], timeout=0.2, before=before)
+    assert (document, missing.startswith("no worker")) == (evidence, True)
+    past = waited(Groups({"dislikes": 3, "avoid-lists": 2}), [others] * 3 + [evidence], before=before)
+    assert past == (evidence, "")  # and it is compared with the list before: as it was
+
+
+def test_it_waits_until_worker_and_publisher_have_gone_past_an_event_that_changes_nothing() -> None:
     ends = {"dislikes": 3, "avoid-lists": 2}
-    assert waited(Groups(ends), [None, None, listing()]) == (listing(), "")
     assert waited(Groups(ends), [None]) == (None, "")
-    late = waited(Groups(ends), [None] * 5 + [listing()])
-    assert late == (listing(), "")
+    assert waited(Groups(ends), [None] * 5 + [listing()]) == (listing(), "")
 
 
 @pytest.mark.parametrize(("group", "told"), [("streamer", "no worker"), ("streamer-publisher", "no publisher")])
