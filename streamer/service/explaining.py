@@ -125,17 +125,20 @@ def router(backends: Backends) -> APIRouter:
     async def export(user_id: UserId) -> Response:
         """What is held of the user: the document in Redis, and what workers have saved (that reads Kafka). Events,
         rejects and labels stand in their topics, until these let go of them."""
-        found = await backends.reader.get(user_id)
-        state = await saved.held(user_id)
-        document = found.document if found.source == "user" else None
-        body = {
-            "user_id": user_id,
-            "document": None if document is None else orjson.Fragment(encode(document)),
-            "state": state,
-        }
-        return Response(orjson.dumps(body), media_type="application/json")
+        return Response(orjson.dumps(await _exported(backends, saved, user_id)), media_type="application/json")
 
     return routes
+
+
+async def _exported(backends: Backends, saved: Saved, user_id: str) -> dict[str, object]:
+    found = await backends.reader.get(user_id)
+    state = await saved.held(user_id)
+    document = found.document if found.source == "user" else None
+    return {
+        "user_id": user_id,
+        "document": None if document is None else orjson.Fragment(encode(document)),
+        "state": state,
+    }
 
 
 def _entries(entries: Sequence[Entry], now_ms: int) -> list[EntryInWords]:

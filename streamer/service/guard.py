@@ -18,7 +18,7 @@ from streamer.service.keys import ApiKeys, Caller, Scope
 from streamer.service.problems import Problem, problem
 
 _BEARER: Final = HTTPBearer(auto_error=False, description="An API key; `streamer api-key` makes one.")
-_CALLER: Final = "streamer.caller"
+_CALLER: Final = "streamer_caller"
 _OPEN: Final = ("/livez", "/readyz", "/openapi.json")
 _REFUSED: Final = {"WWW-Authenticate": "Bearer"}
 

@@ -72,21 +72,24 @@ def router(backends: Backends) -> APIRouter:
     @routes.post("/score", response_model=ManyScoresAnswer, operation_id="scoreMany", openapi_extra=many.documented)
     async def score_many(request: Request) -> Response:
         """The same for many users at once."""
-        asked = await many.of(request)
-        _check(asked)
-        if len(asked.users) * len(asked.candidates) > MOST_PAIRS:
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY, f"users times candidates may be {MOST_PAIRS}: ask for fewer at a time"
-            )
-        ids = [checked(user.user_id) for user in asked.users]
-        if len(set(ids)) < len(ids):
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "users: each once")
-        cohorts = {user.user_id: user.cohort for user in asked.users if user.cohort is not None}
-        found = await backends.reader.get_many(ids, cohorts)
-        now_ms, size = backends.now_ms(), len(asked.candidates)
-        return _json({"users": [await _apart(size, partial(_scored, found[user], asked, now_ms)) for user in ids]})
+        return _json(await _many(backends, await many.of(request)))
 
     return routes
+
+
+async def _many(backends: Backends, asked: ManyScoresRequest) -> dict[str, object]:
+    _check(asked)
+    if len(asked.users) * len(asked.candidates) > MOST_PAIRS:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"users times candidates may be {MOST_PAIRS}: ask for fewer at a time"
+        )
+    ids = [checked(user.user_id) for user in asked.users]
+    if len(set(ids)) < len(ids):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "users: each once")
+    cohorts = {user.user_id: user.cohort for user in asked.users if user.cohort is not None}
+    found = await backends.reader.get_many(ids, cohorts)
+    now_ms, size = backends.now_ms(), len(asked.candidates)
+    return {"users": [await _apart(size, partial(_scored, found[user], asked, now_ms)) for user in ids]}
 
 
 async def _apart(candidates: int, score: Callable[[], dict[str, object]]) -> dict[str, object]:

@@ -31,7 +31,7 @@ class PathsAsSent:
         if scope["type"] == "http":
             sent: bytes = scope.get("raw_path") or b""
             if sent.startswith(_BEFORE):
-                scope = {**scope, "path": sent.decode("latin-1")}
+                scope["path"] = sent.decode("latin-1")
         await self._app(scope, receive, send)
 
 
