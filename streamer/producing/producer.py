@@ -23,6 +23,7 @@ from streamer.producing.kafka_python import give_up, is_broken
 from streamer.settings import Settings, load
 
 _TOPIC_OF: Final = {kind: topic for topic, kind in EVENT_TYPES.items()}
+_BROKEN: Final = "this producer can send nothing any more: close it, then send this event with a new one"
 
 
 class SignalProducer:
@@ -36,7 +37,7 @@ class SignalProducer:
     replicas must have an event before it counts as delivered, and retries neither repeat nor reorder events. An event
     that could not be delivered is reported by a
     :class:`~streamer.errors.DeliveryError` from the next ``send``, ``flush`` or ``close``: so call one of the two
-    last, or use a ``with`` block. Safe for use by many threads.
+    last, or use a ``with`` block. Safe for use by many threads. One that lives long may break: see :attr:`is_broken`.
 
     Args:
         settings: the deployment's; None: as :func:`streamer.settings.load` finds them, and the next two.
@@ -109,8 +110,7 @@ class SignalProducer:
         until = time.monotonic() + timeout
         checked = [self._records(event) for event in events]
         if self.is_broken:
-            error = "this producer can send nothing any more: close it, then send this event with a new one"
-            return [DeliveryError(error) for _ in events]
+            return [DeliveryError(_BROKEN) for _ in events]
         return deliver(self._kafka, self._deliveries, checked, until)
 
     @property
@@ -171,7 +171,7 @@ class SignalProducer:
                 self._send(topic, None, value, partition)
 
     def flush(self, timeout: float | None = None) -> None:
-        """Waits until the broker has every event sent so far.
+        """Waits until the broker has every event sent so far; if it :attr:`is_broken`, gives them up at once.
 
         Args:
             timeout: s; None: as long as an event may take to be delivered.
@@ -180,6 +180,8 @@ class SignalProducer:
             DeliveryError: an event could not be delivered, or not within the timeout.
         """
         limit = self._delivery_timeout + 5 if timeout is None else timeout
+        if self.is_broken:
+            give_up(self._kafka)
         try:
             self._kafka.flush(limit)
         except KafkaTimeoutError:
@@ -188,13 +190,11 @@ class SignalProducer:
         self._deliveries.surface()
 
     def close(self, timeout: float | None = None) -> None:
-        """Flushes and disconnects; the producer cannot be used again. A broken one waits for nothing.
+        """Flushes and disconnects; the producer cannot be used again.
 
         Raises:
             DeliveryError: as from :meth:`flush`; it is disconnected all the same, and events under way are given up.
         """
-        if self.is_broken:
-            give_up(self._kafka)
         try:
             self.flush(timeout)
         finally:
@@ -228,6 +228,8 @@ class SignalProducer:
         if partition is None:
             partition = self._partition(topic, user_id or "")
         self._deliveries.surface()
+        if self.is_broken:
+            raise DeliveryError(_BROKEN)
         self._deliveries.begin(self._delivery_timeout)
         try:
             future = self._kafka.send(topic, value, None if user_id is None else user_id.encode(), partition=partition)
