@@ -27,7 +27,7 @@ from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import decode_varint
 from aiokafka.structs import TopicPartition
 
-from streamer.engine.kafka.inflation import LARGEST, is_too_large
+from streamer.engine.kafka.inflation import BEFORE_RECORDS, LARGEST, WITH_HEADERS, compressed, is_too_large
 from streamer.engine.kafka.records import Record
 
 _HEAD: Final = Struct(">qiibIhi")
@@ -35,12 +35,7 @@ _HEAD: Final = Struct(">qiibIhi")
 record less that of the first."""
 _COUNT: Final = Struct(">i")
 _BEFORE_LENGTH: Final = 12
-_BEFORE_RECORDS: Final = 61
-_WITH_HEADERS: Final = 2
-"""The format from which on records have headers; older ones are read by aiokafka."""
 _LOG_APPEND_TIME: Final = 1
-_CODEC: Final = 0x07
-"""The bits of a batch's attributes that say how it is compressed."""
 
 SteppedOver = Callable[[int, int, str], None]
 """Told of offsets without a readable record: the first, the one after the last, and why."""
@@ -103,7 +98,7 @@ def _plain(_tp: TopicPartition, record: Any) -> Record:
 
 
 def _unpacked(records: PartitionRecords, raw: bytes, stepped_over: SteppedOver) -> Iterator[Record]:
-    if any(_inflates(raw, at, end) for at, end in _places(raw)):
+    if any(is_too_large(*compressed(raw, at, end)) for at, end in _places(raw)):
         records._records = _Batches(raw, records.next_fetch_offset, stepped_over)
     try:
         yield from records._unpack_records()
@@ -118,18 +113,20 @@ class _Batches:
     """The batches of an answer from an offset on, as ``MemoryRecords`` of aiokafka gives them."""
 
     def __init__(self, raw: bytes, begin: int, stepped_over: SteppedOver) -> None:
-        self._left = [batch for end, batch in _taken_apart(raw) if end > begin][::-1]
+        self._left = [found for found in _taken_apart(raw) if found[0] > begin][::-1]
+        self._end = begin
         self._stepped_over = stepped_over
 
     def has_next(self) -> bool:
         return bool(self._left)
 
     def next_batch(self) -> Any:
-        raw = self._left.pop()
+        end, raw = self._left.pop()
+        begin, self._end = self._end, end
         form = _HEAD.unpack_from(raw)[3]
-        if form < _WITH_HEADERS:
+        if form < WITH_HEADERS:
             legacy = LegacyRecordBatch(raw, form)
-            return _Batch(legacy, _guarded(legacy, self._stepped_over))
+            return _Batch(legacy, _guarded(legacy, raw, begin, self._stepped_over))
         batch = DefaultRecordBatch(raw)
         return batch if batch.is_control_batch else _Batch(batch, _read(batch, raw, self._stepped_over))
 
@@ -159,35 +156,36 @@ def _places(raw: bytes) -> Iterator[tuple[int, int]]:
         at = end
 
 
-def _inflates(raw: bytes, at: int, end: int) -> bool:
-    _, _, _, form, _, attributes, _ = _HEAD.unpack_from(raw, at)
-    codec = attributes & _CODEC
-    return bool(form >= _WITH_HEADERS and codec and is_too_large(raw[at + _BEFORE_RECORDS : end], codec))
-
-
 def _taken_apart(raw: bytes) -> Iterator[tuple[int, bytes]]:
     """The batches in these bytes, each with the offset after it."""
     for at, end in _places(raw):
         base, _, _, form, _, _, last = _HEAD.unpack_from(raw, at)
-        yield base + (last if form >= _WITH_HEADERS else 0) + 1, raw[at:end]
+        yield base + (last if form >= WITH_HEADERS else 0) + 1, raw[at:end]
 
 
-def _guarded(batch: Any, stepped_over: SteppedOver) -> Iterator[Any]:
+def _guarded(batch: Any, raw: bytes, begin: int, stepped_over: SteppedOver) -> Iterator[Any]:
+    """The records of an older format, which aiokafka reads. Compressed ones say only their last offset, so where the
+    batch before them ended they begin."""
+    data, codec = compressed(raw, 0, len(raw))
+    expected = begin if codec else batch.next_offset - 1
     try:
-        yield from batch
-    except MemoryError:
+        _ensure_bounded(data, codec)
+        for record in batch:
+            expected = max(expected, record.offset + 1)
+            yield record
+    except (MemoryError, UnsupportedCodecError):
         raise
     except Exception as error:  # noqa: BLE001 - as above
-        stepped_over(batch.base_offset, batch.next_offset, repr(error))
+        stepped_over(expected, batch.next_offset, repr(error))
 
 
 def _read(batch: Any, raw: bytes, stepped_over: SteppedOver) -> Iterator[_ReadRecord]:
     """The records of a batch that can be read. From one that cannot be to the next that can, all offsets are told:
     where its length is wrong, it may hide others."""
     expected, why = batch.base_offset, ""
-    (left,) = _COUNT.unpack_from(raw, _BEFORE_RECORDS - _COUNT.size)
+    (left,) = _COUNT.unpack_from(raw, BEFORE_RECORDS - _COUNT.size)
     try:
-        for found in _frames(bytearray(_uncompressed(raw[_BEFORE_RECORDS:], batch.compression_type))):
+        for found in _frames(bytearray(_uncompressed(raw[BEFORE_RECORDS:], batch.compression_type))):
             left -= 1
             try:
                 record = _record(batch, found)
@@ -234,10 +232,14 @@ def _uncompressed(data: bytes, codec: int) -> bytes:
     }.get(codec)
     if decode is None:
         raise UnsupportedCodecError(f"compression {codec} is not known: upgrade aiokafka")
-    if is_too_large(data, codec):
-        raise ValueError(f"its {len(data)} bytes unpack to more than {LARGEST}")
+    _ensure_bounded(data, codec)
     found: bytes = decode(data)
     return found
+
+
+def _ensure_bounded(data: bytes, codec: int) -> None:
+    if is_too_large(data, codec):
+        raise ValueError(f"its {len(data)} bytes unpack to more than {LARGEST}, or not at all")
 
 
 def _record(batch: Any, found: _Cursor) -> _ReadRecord:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import tracemalloc
-from struct import pack_into
+from struct import pack_into, unpack_from
+from zlib import crc32
 
 import pytest
+from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode
 from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
+from aiokafka.record.legacy_records import LegacyRecordBatch, LegacyRecordBatchBuilder, _LegacyRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
 from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.engine.kafka.inflation import LARGEST
+from streamer.engine.kafka.inflation import LARGEST, compressed, is_too_large
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.unpacking import Unpacked
 from tests.odd_batches import BEFORE_RECORDS, CODECS, NAME, Odd, batch, sealed
@@ -69,7 +72,7 @@ def test_a_batch_that_cannot_be_taken_apart_is_stepped_over_and_told(caplog: pyt
 
 
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec])
-def test_a_batch_that_unpacks_to_more_than_one_may_is_stepped_over_and_never_unpacked(
+def test_a_batch_that_unpacks_to_more_than_one_may_is_stepped_over_and_never_handed_on(
     codec: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     bomb = sealed(batch(GOOD), bytes(CODECS[codec](bytes(LARGEST + 1))), BEGIN, codec)
@@ -82,6 +85,121 @@ def test_a_batch_that_unpacks_to_more_than_one_may_is_stepped_over_and_never_unp
         tracemalloc.stop()
     assert "plays[0]@5 to 8 cannot be read, and is stepped over" in caplog.text
     assert f"its {len(bomb) - BEFORE_RECORDS} bytes unpack to more" in caplog.text
+
+
+DECODERS = {1: gzip_decode, 2: snappy_decode, 3: lz4_decode}
+OLD = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3)]
+"""Formats of before headers, with the codecs that they may have."""
+
+
+def old_batch(form: int, codec: int, values: list[bytes], begin: int, key: bytes | None = None) -> bytes:
+    """A batch as producers wrote them before Kafka 0.11, as it is in a broker's log: its offset is the last one.
+
+    Args:
+        form: 0 or 1.
+        codec: as Kafka numbers them; 0: none.
+        values: of its records.
+        begin: offset of the first.
+        key: of the message around compressed ones; Kafka's own producers write none, but nothing forbids one.
+    """
+    if form == 0 or codec == 0:  # offsets are absolute
+        inner = b"".join(_message(form, begin + number, b"k", value) for number, value in enumerate(values))
+    else:
+        inner = b"".join(_message(form, number, b"k", value) for number, value in enumerate(values))
+    if codec == 0:
+        return inner
+    return _message(form, begin + len(values) - 1, key, bytes(CODECS[codec](inner)), codec)
+
+
+def _message(form: int, offset: int, key: bytes | None, value: bytes, codec: int = 0) -> bytes:
+    builder = LegacyRecordBatchBuilder(form, 0, 1 << 30)
+    builder.append(offset=0, timestamp=1_760_000_000_000, key=key, value=value)
+    raw = builder.build()
+    pack_into(">q", raw, 0, offset)
+    raw[17] |= codec
+    pack_into(">I", raw, 12, crc32(raw[16:]))
+    return bytes(raw)
+
+
+@pytest.mark.parametrize(("form", "codec"), OLD)
+def test_older_formats_are_read_also_behind_what_is_stepped_over(form: int, codec: int) -> None:
+    raw = old_batch(form, codec, [b"v0", b"v1"], BEGIN)
+    assert [(record.offset, record.value) for record in read(raw)] == [(5, b"v0"), (6, b"v1")]
+    broken = sealed(batch(GOOD[:1]), b"no zstd", BEGIN, codec=4)
+    assert offsets(broken + old_batch(form, codec, [b"v0", b"v1"], BEGIN + 1) + batch([STRANGE], 8)) == [6, 7, 8]
+
+
+@pytest.mark.parametrize(("form", "codec"), [some for some in OLD if some[1]])
+@pytest.mark.parametrize("key", [None, b"a key"])
+def test_a_batch_of_an_older_format_that_unpacks_to_more_is_stepped_over_as_well(
+    form: int, codec: int, key: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    bomb = old_batch(form, codec, [b"small", bytes(LARGEST)], 7, key)
+    tracemalloc.start()
+    try:
+        with caplog.at_level(logging.ERROR):
+            raw = old_batch(form, codec, [b"v"] * 2, BEGIN) + bomb + old_batch(form, codec, [b"v"] * 2, 9)
+            assert offsets(raw) == [5, 6, 9, 10]
+        assert tracemalloc.get_traced_memory()[1] < len(raw) * 6 + (8 << 20)
+    finally:
+        tracemalloc.stop()
+    assert "plays[0]@7 to 8 cannot be read, and is stepped over" in caplog.text
+    assert "bytes unpack to more" in caplog.text
+
+
+def test_formats_that_are_none_hide_nothing() -> None:
+    raw = bytearray(_message(0, 5, None, bytes(CODECS[1](bytes(LARGEST + 1))), 1))
+    raw[16] = 0x80  # aiokafka reads it as format 0
+    pack_into(">I", raw, 12, crc32(raw[16:]))
+    assert is_too_large(*compressed(bytes(raw), 0, len(raw)))
+    assert offsets(bytes(raw) + batch(GOOD, 6)) == [6, 7, 8, 9]
+
+
+@given(st.sampled_from([some for some in OLD if some[1]]), st.binary(max_size=300), st.data())
+def test_whatever_the_lengths_of_an_older_format_say_what_aiokafka_unpacks_is_looked_at(
+    kind: tuple[int, int], value: bytes, data: st.DataObject
+) -> None:
+    form, codec = kind
+    raw = bytearray(old_batch(form, codec, [value], 0, data.draw(st.none() | st.binary(max_size=20))))
+    key_at = 26 if form else 18
+    pack_into(">i", raw, key_at, data.draw(st.integers(-30, 30) | st.just(unpack_from(">i", raw, key_at)[0])))
+    try:
+        (record,) = LegacyRecordBatch(bytes(raw), form)
+    except Exception:  # noqa: BLE001 - whatever it is, nothing was unpacked then
+        return
+    found, codec_found = compressed(bytes(raw), 0, len(raw))
+    assert codec_found == codec
+    assert record.value in DECODERS[codec](found)
+
+
+def test_a_key_of_negative_length_hides_nothing() -> None:
+    """To aiokafka without its C parts it makes the date the length of the value."""
+    value = bytes(CODECS[1](_message(1, 0, None, bytes(LARGEST))))
+    raw = bytearray(_message(1, 5, None, b"", 1)[:18] + bytes(12) + value[8:])
+    pack_into(">i4si", raw, 18, len(value), value[:4], -12)  # the last are gzip's date
+    pack_into(">i", raw, 8, len(raw) - 12)
+    (record,) = _LegacyRecordBatchPy(bytes(raw), 1)
+    assert record.value is not None
+    assert len(record.value) == LARGEST
+    assert is_too_large(*compressed(bytes(raw), 0, len(raw)))
+
+
+@pytest.mark.parametrize(("form", "codec"), [(0, 3), (0, 4), (1, 4)])
+def test_what_aiokafka_does_not_read_of_older_formats_stays_an_error(form: int, codec: int) -> None:
+    with pytest.raises(UnsupportedCodecError):
+        read(old_batch(form, codec, [bytes(LARGEST)], BEGIN))
+    with pytest.raises(UnsupportedCodecError):
+        read(batch([STRANGE], BEGIN) + old_batch(form, codec, [b"v"], BEGIN + 1))
+
+
+@pytest.mark.parametrize("form", [0, 1])
+def test_a_batch_of_an_older_format_that_cannot_be_unpacked_is_stepped_over_and_told(
+    form: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = _message(form, 8, None, b"no gzip", 1)
+    with caplog.at_level(logging.ERROR):
+        assert offsets(raw + batch(GOOD, 9)) == [9, 10, 11, 12]
+    assert "plays[0]@5 to 8 cannot be read, and is stepped over" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"\xff" * 30, b"\x02" * 30, b"\x00" * 30, b"", b"\x7f"])
