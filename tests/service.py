@@ -29,8 +29,8 @@ class Service(NamedTuple):
 
 
 @contextmanager
-def serving(settings: Settings, folder: Path) -> Iterator[Service]:
-    """A service with a worker and a publisher behind it, their logs and keys in ``folder``."""
+def serving(settings: Settings, folder: Path, *, alone: bool = False) -> Iterator[Service]:
+    """A service, if it is not to be alone with a worker and a publisher behind it; logs and keys are in ``folder``."""
     made = {scope: new_key(f"only {scope}", [scope]) for scope in SCOPES}
     everything, lines = new_key("everything", SCOPES)
     file = folder / "keys.toml"
@@ -40,8 +40,9 @@ def serving(settings: Settings, folder: Path) -> Iterator[Service]:
     settings = settings.model_copy(update=more)
     url = f"http://127.0.0.1:{port}"
     with ExitStack() as stack:
-        stack.enter_context(running("worker", settings, folder / "worker.log"))
-        stack.enter_context(running("publisher", settings, folder / "publisher.log"))
+        if not alone:
+            stack.enter_context(running("worker", settings, folder / "worker.log"))
+            stack.enter_context(running("publisher", settings, folder / "publisher.log"))
         child = start("publisher", settings, folder / "serve.log", ["-m", "streamer.cli", "serve"])
         stack.callback(child.stop, HANGS_AFTER_S)
         full = stack.enter_context(

@@ -28,12 +28,20 @@ CANDIDATES: Final = [
 
 @pytest.fixture
 def service(settings: Settings, tmp_path: Path) -> Iterator[Service]:
+    """Nobody works on what it is sent."""
+    with serving(settings, tmp_path, alone=True) as found:
+        yield found
+
+
+@pytest.fixture
+def whole(settings: Settings, tmp_path: Path) -> Iterator[Service]:
+    """With a worker and a publisher behind it."""
     with serving(settings, tmp_path) as found:
         yield found
 
 
-def test_events_sent_over_http_are_in_the_list_the_scores_the_words_and_gone_when_erased(service: Service) -> None:
-    http, user = service.full, "ann/of the north"
+def test_events_sent_over_http_are_in_the_list_the_scores_the_words_and_gone_when_erased(whole: Service) -> None:
+    http, user = whole.full, "ann/of the north"
     path = "/v1/users/ann%2Fof%20the%20north"
     nothing = http.get(f"{path}/avoid-list").json()
     assert nothing == {"user_id": user, "source": "none", "document": None}
