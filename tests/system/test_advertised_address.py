@@ -11,6 +11,7 @@ from streamer.errors import BrokerUnavailable
 from streamer.producing import SignalProducer, topics
 from streamer.settings import Settings
 from tests.backends.kafka import KafkaServer, jars
+from tests.backends.missing import go_without
 from tests.backends.ports import NotHere, wait_until
 from tests.deployment import settings_of
 
@@ -21,7 +22,7 @@ def test_its_advertised_address_is_named(prefix: str, tmp_path: Path) -> None:
     try:
         jars()
     except NotHere as missing:
-        pytest.skip(str(missing))
+        go_without(missing)
     with KafkaServer() as kafka:
         kafka.stop()
         kafka.configure({"advertised.listeners": f"PLAINTEXT://{NOWHERE}"})
