@@ -6,7 +6,6 @@ transaction of a producer that nobody has is given up, which is refused either w
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -15,6 +14,7 @@ from kafka.errors import GroupAuthorizationFailedError
 from kafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 from kafka.protocol.metadata import MetadataRequest
 from kafka.protocol.producer import EndTxnRequest, InitProducerIdRequest
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from streamer.producing.acls import CLUSTER, Acl, Operation, Process, needed
 from streamer.producing.connection import Cluster, connect
@@ -163,7 +163,15 @@ def _idempotence(cluster: Cluster, rows: Sequence[Acl], topics: dict[str, Allowe
 
 def _settled(cluster: Cluster, request: object, passing: Sequence[int], timeout_s: float) -> int:
     """The error code of an answer, asked for again while it is one of those that pass."""
-    deadline = time.monotonic() + timeout_s
-    while (code := int(cluster.ask(request).error_code)) in passing and time.monotonic() < deadline:
-        time.sleep(_AGAIN_S)
-    return code
+    again = Retrying(
+        retry=retry_if_result(lambda code: code in passing),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(_AGAIN_S),
+        retry_error_callback=_last_code,
+    )
+    return again(lambda: int(cluster.ask(request).error_code))
+
+
+def _last_code(state: RetryCallState) -> int:
+    assert state.outcome is not None
+    return int(state.outcome.result())
