@@ -603,15 +603,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description the body is of another type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description something in the request is not as documented */
             422: {
                 headers: {
@@ -731,15 +722,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description the body is of another type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description something in the request is not as documented */
             422: {
                 headers: {
@@ -852,15 +834,6 @@ export interface operations {
             };
             /** @description the body is too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description the body is of another type */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1002,15 +975,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description the body is of another type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description something in the request is not as documented */
             422: {
                 headers: {
@@ -1137,15 +1101,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description the body is of another type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description something in the request is not as documented */
             422: {
                 headers: {
@@ -1262,15 +1217,6 @@ export interface operations {
             };
             /** @description the body is too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description the body is of another type */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1407,15 +1353,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description the body is of another type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description something in the request is not as documented */
             422: {
                 headers: {
@@ -1531,15 +1468,6 @@ export interface operations {
             };
             /** @description the body is too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description the body is of another type */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1663,15 +1591,6 @@ export interface operations {
             };
             /** @description the body is too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description the body is of another type */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1805,15 +1724,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description the body is of another type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description something in the request is not as documented */
             422: {
                 headers: {
@@ -1929,15 +1839,6 @@ export interface operations {
             };
             /** @description the body is too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description the body is of another type */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -123,17 +123,18 @@ def _show_user(console: Console, profile: Profile, store: PartitionStore) -> Non
 
 
 def _show(console: Console, explanation: KeyExplanation, half_life_days: float) -> None:
-    from streamer.cli.tables import effect_in_words
     from streamer.clock import wall_ms
     from streamer.explaining.words import relative
-    from streamer.serving.words import reasons_in_words
+    from streamer.serving.decay import multiplier_at
+    from streamer.serving.words import effect_in_words, reasons_in_words
 
     console.print(f"\n{explanation.kind} {explanation.value}", style="bold", markup=False)
     now_ms = wall_ms()
     for entry in explanation.entries:
         ends = "until undone" if entry.expires_at is None else f"ends {relative(entry.expires_at, now_ms)}"
+        effect = effect_in_words(entry, multiplier_at(entry, now_ms))
         console.print(
-            f"listed: {entry.tier}, {effect_in_words(entry, now_ms)}, {ends}, because {reasons_in_words(entry)}",
+            f"listed: {entry.tier}, {effect}, {ends}, because {reasons_in_words(entry)}",
             markup=False,
         )
     for line in explanation.said:

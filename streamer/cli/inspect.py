@@ -43,12 +43,7 @@ def inspect(
         return
     from rich.console import Console
 
-    from streamer.serving.lookup import read
-    from streamer.sinks.keys import Keys
-
-    document = read(Keys(settings.redis_prefix).document(user), raw).document
-    assert document is not None
-    show(Console(highlight=False), document, wall_ms())
+    show(Console(highlight=False), document_in(settings, user, raw), wall_ms())
 
 
 def stored(settings: Settings, user: str) -> bytes | None:
@@ -69,6 +64,20 @@ def stored(settings: Settings, user: str) -> bytes | None:
         raise address.unavailable(error) from None
     assert raw is None or isinstance(raw, bytes)
     return raw
+
+
+def document_in(settings: Settings, user: str, raw: bytes) -> Document:
+    """The document in these bytes, which are a user's.
+
+    Raises:
+        StateCorrupt, StateTooNew: it cannot be read.
+    """
+    from streamer.serving.lookup import read
+    from streamer.sinks.keys import Keys
+
+    document = read(Keys(settings.redis_prefix).document(user), raw).document
+    assert document is not None
+    return document
 
 
 def show(console: Console, document: Document, now_ms: int) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from streamer.explaining.words import relative
 from streamer.scoring.document import Entry, Tier
 from streamer.serving.decay import multiplier_at
-from streamer.serving.words import evidence_in_words, reasons_in_words, target_in_words
+from streamer.serving.words import effect_in_words, evidence_in_words, reasons_in_words, target_in_words
 
 _COLOURS: dict[Tier, str] = {"hard": "bold red", "strong": "yellow", "soft": "cyan"}
 
@@ -45,16 +45,8 @@ def entries_table(entries: Sequence[Entry], now_ms: int, *, evidence: bool, titl
         table.add_row(
             Text(target_in_words(entry)),
             Text(entry.tier, style=_COLOURS[entry.tier]),
-            effect_in_words(entry, now_ms),
+            effect_in_words(entry, multiplier_at(entry, now_ms)),
             why,
             "undone" if entry.expires_at is None else relative(entry.expires_at, now_ms),
         )
     return table
-
-
-def effect_in_words(entry: Entry, now_ms: int) -> str:
-    """What the entry does to a matching item's relevance now."""
-    multiplier = multiplier_at(entry, now_ms)
-    if multiplier is None:
-        return "expired"
-    return "excluded" if entry.tier == "hard" else f"x {multiplier:.2f}"

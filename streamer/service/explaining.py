@@ -18,6 +18,7 @@ from streamer.explaining.explanation import KINDS, ExplainedKind, KeyExplanation
 from streamer.explaining.held import Plain, held
 from streamer.profile import Rules
 from streamer.scoring.document import Entry, encode
+from streamer.service.answers import json_answer
 from streamer.service.backends import Backends
 from streamer.service.guard import needs
 from streamer.service.lists import Cohort
@@ -25,7 +26,7 @@ from streamer.service.problems import Problem
 from streamer.service.shapes import EntryInWords, ExplainAnswer, ExportAnswer, KeyInWords
 from streamer.service.users import UserId
 from streamer.serving.decay import multiplier_at
-from streamer.serving.words import evidence_in_words, reasons_in_words, target_in_words
+from streamer.serving.words import effect_in_words, evidence_in_words, reasons_in_words, target_in_words
 
 T = TypeVar("T")
 LOOKUP_S: Final = 30.0
@@ -125,7 +126,7 @@ def router(backends: Backends) -> APIRouter:
     async def export(user_id: UserId) -> Response:
         """What is held of the user: the document in Redis, and what workers have saved (that reads Kafka). Events,
         rejects and labels stand in their topics, until these let go of them."""
-        return Response(orjson.dumps(await _exported(backends, saved, user_id)), media_type="application/json")
+        return json_answer(await _exported(backends, saved, user_id))
 
     return routes
 
@@ -142,15 +143,15 @@ async def _exported(backends: Backends, saved: Saved, user_id: str) -> dict[str,
 
 
 def _entries(entries: Sequence[Entry], now_ms: int) -> list[EntryInWords]:
-    return [_entry(each, now_ms) for each in entries if multiplier_at(each, now_ms) is not None]
+    standing = ((entry, multiplier_at(entry, now_ms)) for entry in entries)
+    return [_entry(entry, multiplier) for entry, multiplier in standing if multiplier is not None]
 
 
-def _entry(entry: Entry, now_ms: int) -> EntryInWords:
-    multiplier = multiplier_at(entry, now_ms)
+def _entry(entry: Entry, multiplier: float) -> EntryInWords:
     return EntryInWords(
         target=target_in_words(entry),
         tier=entry.tier,
-        effect="excluded" if entry.tier == "hard" else f"x {multiplier or 0.0:.2f}",
+        effect=effect_in_words(entry, multiplier),
         why=reasons_in_words(entry),
         evidence=evidence_in_words(entry),
         until=entry.expires_at,

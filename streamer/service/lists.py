@@ -13,6 +13,7 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from streamer.scoring.document import encode
+from streamer.service.answers import json_answer
 from streamer.service.backends import Backends
 from streamer.service.guard import needs
 from streamer.service.problems import Problem
@@ -67,12 +68,12 @@ def router(backends: Backends) -> APIRouter:
         asked = await one.of(request)
         _check(asked)
         found = await backends.reader.get(user_id, asked.cohort)
-        return _json(await _apart(len(asked.candidates), partial(_scored, found, asked, backends.now_ms())))
+        return json_answer(await _apart(len(asked.candidates), partial(_scored, found, asked, backends.now_ms())))
 
     @routes.post("/score", response_model=ManyScoresAnswer, operation_id="scoreMany", openapi_extra=many.documented)
     async def score_many(request: Request) -> Response:
         """The same for many users at once."""
-        return _json(await _many(backends, await many.of(request)))
+        return json_answer(await _many(backends, await many.of(request)))
 
     return routes
 
@@ -97,10 +98,6 @@ async def _apart(candidates: int, score: Callable[[], dict[str, object]]) -> dic
     if candidates <= _AT_ONCE:
         return score()
     return await asyncio.to_thread(score)
-
-
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")
 
 
 def _list_body(found: AvoidList) -> bytes:

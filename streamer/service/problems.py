@@ -11,13 +11,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from streamer.errors import DeliveryError, InvalidEvent, StateError, StreamerError, Unavailable
+from streamer.errors import DeliveryError, InvalidEvent, RedisUnavailable, StateError, StreamerError, Unavailable
 
 log: Final = logging.getLogger(__name__)
 
 RETRY_AFTER_S: Final = 1
-
-
 SHAPE: Final = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -36,7 +34,6 @@ _WHEN: Final = {
     405: "no such method",
     408: "the body did not arrive in time",
     413: "the body is too large",
-    415: "the body is of another type",
     422: "something in the request is not as documented",
     429: "too many requests",
     500: "an error of the service",
@@ -69,6 +66,11 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
+def sayable(text: str) -> str:
+    """The text as UTF-8 has it: what callers send may have half a surrogate pair, and so may what is said of it."""
+    return text.encode(errors="replace").decode()
+
+
 def install(app: FastAPI) -> None:
     """Lets every error of the application end as a problem."""
     app.add_exception_handler(HTTPException, _of_http)
@@ -89,7 +91,7 @@ async def _of_validation(_: Request, error: Exception) -> Response:
     ]
     first = found[0] if found else {"at": "body", "problem": "it is not as documented"}
     detail = f"{first['at']}: {first['problem']}"
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail.encode(errors="replace").decode(), errors=found)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, sayable(detail), errors=found)
 
 
 async def _of_ours(request: Request, error: Exception) -> Response:
@@ -97,7 +99,7 @@ async def _of_ours(request: Request, error: Exception) -> Response:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.detail, code=error.code)
     if isinstance(error, Unavailable | DeliveryError):
         log.warning("%s %s: %s", request.method, _route_of(request), error)
-        what = "Redis" if type(error).__name__.startswith("Redis") else "Kafka"
+        what = "Redis" if isinstance(error, RedisUnavailable) else "Kafka"
         detail = f"{what} does not answer: try again in a moment"
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
     kind = type(error).__name__  # what it says may name a user

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from fastapi import Request
 
-from streamer.service.problems import Problem
+from streamer.service.problems import Problem, sayable
 
 T = TypeVar("T")
 _REF = "#/components/schemas/{name}"
@@ -43,8 +43,7 @@ class Body(Generic[T]):
         except msgspec.ValidationError as error:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            detail = f"the body is no JSON ({error})".encode(errors="replace").decode()
-            raise Problem(HTTPStatus.BAD_REQUEST, detail) from None
+            raise Problem(HTTPStatus.BAD_REQUEST, sayable(f"the body is no JSON ({error})")) from None
 
 
 def schemas_of(*shapes: type) -> dict[str, Any]:

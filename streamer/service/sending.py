@@ -7,15 +7,15 @@ from http import HTTPStatus
 from typing import Final, cast
 
 import msgspec
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from msgspec import Raw
 
 from streamer.errors import UNREADABLE, InvalidEvent
 from streamer.events import EVENT_TYPES, Dislike, Erasure, Event, EventDecoder
+from streamer.service.answers import json_answer
 from streamer.service.backends import Backends
 from streamer.service.guard import needs
-from streamer.service.problems import RETRY_AFTER_S, problem
+from streamer.service.problems import RETRY_AFTER_S, problem, sayable
 from streamer.service.reading import Body
 from streamer.service.shapes import Asked, EventError, EventsAnswer, EventsRequest, UndoRequest
 from streamer.service.users import UserId
@@ -75,7 +75,7 @@ async def _send(backends: Backends, decoders: Mapping[str, EventDecoder], asked:
         try:
             valid.append((index, _event(decoders, raw, now_ms)))
         except InvalidEvent as error:
-            errors.append(EventError(index=index, code=error.code, detail=_sayable(error.detail)))
+            errors.append(EventError(index=index, code=error.code, detail=sayable(error.detail)))
     acks = await backends.deliver([event for _, event in valid]) if valid else []
     away = [index for (index, _), ack in zip(valid, acks, strict=True) if ack is not None]
     errors += [EventError(index=index, code="unavailable", detail=_AWAY, retry=True) for index in away]
@@ -85,7 +85,7 @@ async def _send(backends: Backends, decoders: Mapping[str, EventDecoder], asked:
         return problem(503, _AWAY, {"Retry-After": str(RETRY_AFTER_S)}, accepted=accepted, errors=found)
     if not accepted:
         return problem(422, "none of the events is valid", accepted=0, errors=found)
-    return _json({"accepted": accepted, "errors": found}, HTTPStatus.ACCEPTED)
+    return json_answer({"accepted": accepted, "errors": found}, HTTPStatus.ACCEPTED)
 
 
 def _event(decoders: Mapping[str, EventDecoder], raw: Raw, now_ms: int) -> Event:
@@ -109,10 +109,6 @@ def _event(decoders: Mapping[str, EventDecoder], raw: Raw, now_ms: int) -> Event
     return event
 
 
-def _sayable(text: str) -> str:
-    return text.encode(errors="replace").decode()
-
-
 def _undo(user_id: str, asked: UndoRequest, ts: int) -> Dislike:
     if asked.scope == "content":
         return Dislike(user_id=user_id, ts=ts, action="undo", content_id=asked.value)
@@ -122,8 +118,4 @@ def _undo(user_id: str, asked: UndoRequest, ts: int) -> Dislike:
 
 
 def _asked(user_id: str, ts: int, status: str) -> Response:
-    return _json({"user_id": user_id, "ts": ts, "status": status}, HTTPStatus.ACCEPTED)
-
-
-def _json(body: object, status: HTTPStatus) -> Response:
-    return Response(orjson.dumps(body), status, media_type="application/json")
+    return json_answer({"user_id": user_id, "ts": ts, "status": status}, HTTPStatus.ACCEPTED)

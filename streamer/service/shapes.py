@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from msgspec import Meta, Raw, Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from streamer.events import EVENT_TYPES, Scope, Text
 from streamer.events.schemas import RULES, Schema, schema_of
+from streamer.scoring.document import Tier
 from streamer.serving import Candidate
+from streamer.serving.rules import Source
 
 Id = Annotated[str, Field(min_length=1, max_length=256)]
 MOST_CANDIDATES = 10_000
@@ -72,7 +74,7 @@ class ScoreAnswer(BaseModel):
     whose list it was: the user's, their cohort's, everybody's default, or none."""
 
     user_id: str
-    source: Literal["user", "cohort", "default", "none"]
+    source: Source
     items: list[Scored]
     order: list[int]
 
@@ -87,7 +89,7 @@ class ListAnswer(BaseModel):
     """A user's list; ``document`` is as in docs/spec.md §9, null if nothing is known."""
 
     user_id: str
-    source: Literal["user", "cohort", "default", "none"]
+    source: Source
     document: dict[str, object] | None
 
 
@@ -150,7 +152,7 @@ class EntryInWords(BaseModel):
     """One entry of a list: its effect now, why, and until when (ms; null: until undone)."""
 
     target: str
-    tier: Literal["hard", "strong", "soft"]
+    tier: Tier
     effect: str
     why: str
     evidence: str
@@ -172,7 +174,7 @@ class ExplainAnswer(BaseModel):
     """A list in words; ``asked`` is about the value that was asked for."""
 
     user_id: str
-    source: Literal["user", "cohort", "default", "none"]
+    source: Source
     entries: list[EntryInWords]
     asked: list[KeyInWords] = []
 

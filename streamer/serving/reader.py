@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from threading import Lock
 from types import TracebackType
@@ -25,7 +26,7 @@ from streamer.sinks.keys import Keys
 R = TypeVar("R")
 
 
-class _Reader:
+class _Reader(ABC):
     """What both readers are made of, but for the fetching."""
 
     def __init__(
@@ -54,9 +55,9 @@ class _Reader:
             keys=Keys(prefix),
         )
 
+    @abstractmethod
     def _open(self, pool: int, timeout: float) -> None:
         """Makes what bounds the requests that are under way."""
-        raise NotImplementedError
 
 
 class AvoidListReader(_Reader):

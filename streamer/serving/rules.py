@@ -12,7 +12,7 @@ from streamer.serving.candidate import Candidate
 from streamer.serving.decay import standing
 from streamer.serving.discovery import is_discovery, one_in
 from streamer.serving.index import Index, Moment
-from streamer.serving.words import reasons_in_words, target_in_words
+from streamer.serving.words import effect_in_words, reasons_in_words, target_in_words
 
 LEAST_PENALTY: Final = 0.1
 """However many entries an item meets, a strong match can still win."""
@@ -32,7 +32,7 @@ class Match(Struct, frozen=True):
     multiplier: float
 
     def __str__(self) -> str:
-        effect = "excluded" if self.entry.tier == "hard" else f"x {self.multiplier:.2f}"
+        effect = effect_in_words(self.entry, self.multiplier)
         return f"{target_in_words(self.entry)}: {effect}, because {reasons_in_words(self.entry)}"
 
 

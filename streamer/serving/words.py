@@ -54,6 +54,21 @@ def evidence_in_words(entry: Entry) -> str:
     return "; ".join(parts)
 
 
+def effect_in_words(entry: Entry, multiplier: float | None) -> str:
+    """What the entry does to the relevance of an item that it meets.
+
+    >>> effect_in_words(Entry("tag", "news", None, "soft", 0.5, None, (), Evidence(), 0, None), 0.5)
+    'x 0.50'
+
+    Args:
+        entry: of whatever tier.
+        multiplier: as of the time asked about (:func:`streamer.serving.decay.multiplier_at`); None: it has expired.
+    """
+    if multiplier is None:
+        return "expired"
+    return "excluded" if entry.tier == "hard" else f"x {multiplier:.2f}"
+
+
 def target_in_words(entry: Entry) -> str:
     """What an entry is about, for example ``tag true-crime (daypart morning)``."""
     if entry.kind == "duration":

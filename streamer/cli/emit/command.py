@@ -83,12 +83,10 @@ def _effect(settings: Settings, kind: Kind, event: Event, before: Document | Non
 
 
 def _read(settings: Settings, user: str) -> Document | None:
-    from streamer.cli.inspect import stored
-    from streamer.serving.lookup import read
-    from streamer.sinks.keys import Keys
+    from streamer.cli.inspect import document_in, stored
 
     raw = stored(settings, user)
-    return None if raw is None else read(Keys(settings.redis_prefix).document(user), raw).document
+    return None if raw is None else document_in(settings, user, raw)
 
 
 def _tell(console: Console, settings: Settings, event: Event, before: Document | None, now: Document | None) -> None:
