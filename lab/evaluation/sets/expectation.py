@@ -43,28 +43,43 @@ class Expectation:
         sums[0] += sign * (not test.unwanted)
         sums[1] += sign * self._rates[test.group]
 
-    def of(self, tests: Sequence[Test], which: Collection[int]) -> list[float]:
-        """How likely some of a user's items are wanted, 0–1.
-
-        The user's own rate is that of their other items, and an item's appeal that to other users: nothing is expected
-        of an item because of itself.
-
-        Args:
-            tests: all later items of the user.
-            which: places of those that are asked for.
-        """
+    def of_user(self, tests: Sequence[Test]) -> UserExpectation:
+        """Of one user's later items, all of them. An item's appeal is that to other users."""
         for test in tests:
             self._count(test, -1)
         usual = [self._usual(test) for test in tests]
         for test in tests:
             self._count(test, 1)
-        asked = set(which)
-        others = [n for n in range(len(tests)) if n not in asked]
-        wanted = sum(not tests[n].unwanted for n in others)
-        own = (wanted + OWN_LEAN) / (sum(usual[n] for n in others) + OWN_LEAN)
-        return [min(usual[n] * own, _MOST) for n in which]
+        return UserExpectation(tests, usual)
 
     def _usual(self, test: Test) -> float:
         """Of any user."""
         wanted, expected = self._items[test.content_id]
         return self._rates[test.group] * (wanted + APPEAL_LEAN) / (expected + APPEAL_LEAN)
+
+
+class UserExpectation:
+    """Expectations of one user's later items.
+
+    Args:
+        tests: all of them.
+        usual: how likely any other user wanted each, 0–1.
+    """
+
+    def __init__(self, tests: Sequence[Test], usual: Sequence[float]) -> None:
+        self._tests = tests
+        self._usual = usual
+
+    def of(self, which: Collection[int]) -> list[float]:
+        """How likely some of the items are wanted, 0–1.
+
+        The user's own rate is that of their other items: nothing is expected of an item because of itself.
+
+        Args:
+            which: places of those that are asked for.
+        """
+        asked = set(which)
+        others = [n for n in range(len(self._tests)) if n not in asked]
+        wanted = sum(not self._tests[n].unwanted for n in others)
+        own = (wanted + OWN_LEAN) / (sum(self._usual[n] for n in others) + OWN_LEAN)
+        return [min(self._usual[n] * own, _MOST) for n in which]

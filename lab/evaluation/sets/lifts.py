@@ -15,7 +15,7 @@ from msgspec import Struct
 from lab.evaluation.bootstrap import NOTHING, Share, figures_of
 from lab.evaluation.report import Lift
 from lab.evaluation.rules import Rule
-from lab.evaluation.sets.expectation import Expectation
+from lab.evaluation.sets.expectation import UserExpectation
 from lab.evaluation.sets.history import History, candidate
 from streamer.events import DAY_MS, Feedback, Impression, Play
 from streamer.profile import Rules
@@ -45,7 +45,7 @@ class Said(Struct):
     expected: float = 0.0
 
 
-def of_user(rule: Rule, history: History, now_ms: int, expectation: Expectation, base: Rules) -> dict[Bin, Said]:
+def of_user(rule: Rule, history: History, now_ms: int, expectation: UserExpectation, base: Rules) -> dict[Bin, Said]:
     """What one user's later items add to each bin."""
     found: dict[Bin, Said] = defaultdict(Said)
     for what, told, places in _said(rule, history, now_ms, base):
@@ -53,7 +53,7 @@ def of_user(rule: Rule, history: History, now_ms: int, expectation: Expectation,
         own.items += len(places)
         own.told += told * len(places)
         own.wanted += sum(not history.tests[place].unwanted for place in places)
-        own.expected += sum(expectation.of(history.tests, places))
+        own.expected += sum(expectation.of(places))
     return dict(found)
 
 

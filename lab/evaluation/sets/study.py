@@ -9,7 +9,7 @@ from lab.evaluation.contenders import Contender
 from lab.evaluation.report import Found, group_of
 from lab.evaluation.rules import Rule
 from lab.evaluation.sets import lifts
-from lab.evaluation.sets.expectation import Expectation
+from lab.evaluation.sets.expectation import Expectation, UserExpectation
 from lab.evaluation.sets.history import SET_MEASURES, History, Scores, candidate, concluded, halves_of, judge, of_tags
 from streamer.profile import Rules
 
@@ -36,26 +36,27 @@ def study(
     strangers: list[Scores | None] = [None for _ in contenders]
     for place, history in enumerate(histories):
         rules, now_ms = concluded(history, halves[place % 2], base)
+        own = expectation.of_user(history.tests)
         for at, rule in enumerate(rules):
-            told = judge(rule, history.tests, now_ms) | _effect(rule, history, now_ms, expectation)
+            told = judge(rule, history.tests, now_ms) | _effect(rule, history, now_ms, own)
             stranger = strangers[at]
             told["null.auc"] = NOTHING if stranger is None else of_tags(stranger, history.tests)
             strangers[at] = Scores(rule, now_ms)
             for measure, share in told.items():
                 shares[at][measure].append(share)
-            said[at].append(lifts.of_user(rule, history, now_ms, expectation, base))
+            said[at].append(lifts.of_user(rule, history, now_ms, own, base))
         report()
     labels = [contender.label for contender in contenders]
-    found = {label: lifts.of_all(own, resamples, seed) for label, own in zip(labels, said, strict=True)}
+    found = {label: lifts.of_all(of_rule, resamples, seed) for label, of_rule in zip(labels, said, strict=True)}
     return Found(group_of(name, labels, shares, resamples, seed), found)
 
 
-def _effect(rule: Rule, history: History, now_ms: int, expectation: Expectation) -> dict[str, Share]:
+def _effect(rule: Rule, history: History, now_ms: int, expectation: UserExpectation) -> dict[str, Share]:
     """What the list makes of the items that it lowers, and what became of them."""
     penalties = rule.penalties([candidate(test) for test in history.tests], now_ms)
     lowered = [place for place, penalty in enumerate(penalties) if penalty < 1]
     wanted = sum(not history.tests[place].unwanted for place in lowered)
     return {
         "lowered.multiplier": Share(sum(penalties[place] for place in lowered), len(lowered)),
-        "lowered.later": Share(wanted, sum(expectation.of(history.tests, lowered)) if lowered else 0.0),
+        "lowered.later": Share(wanted, sum(expectation.of(lowered)) if lowered else 0.0),
     }

@@ -71,7 +71,7 @@ def test_a_surface_an_appeal_and_an_own_rate_are_what_is_expected() -> None:
         [met("bad", "a", True, "x"), met("o2", "b", True, "x")]
     ]
     rate = 5 / 10
-    expected = Expectation([own, *others]).of(own, [0])
+    expected = Expectation([own, *others]).of_user(own).of([0])
     appeal = (0 + 5) / (3 * rate + 5)
     assert expected == [pytest.approx(rate * appeal * (3 + 5) / (3 * rate + 5))]
 
@@ -82,7 +82,7 @@ def test_lifts_are_wanted_over_expected_by_what_was_said() -> None:
     unseen = Impression(user_id="u", ts=3, content_id="3", visible_ms=100)
     tests = (met("1", "a", True), met("2", "b", False), met("3", "b", False))
     history = History("u", (shown, shown, clicked, unseen), tests)
-    found = lifts.of_user(Fixed("u", RULES_OF), history, 10, Expectation([tests]), RULES_OF)
+    found = lifts.of_user(Fixed("u", RULES_OF), history, 10, Expectation([tests]).of_user(tests), RULES_OF)
     of_tag, lowered, again = (found[each] for each in ((lifts.LOG_ODDS, 7), (lifts.MULTIPLIER, 2), (lifts.IN_VAIN, 1)))
     assert of_tag.items == lowered.items == again.items == 1
     assert (of_tag.told, lowered.told, again.told) == (-1.2, 0.4, 2)
