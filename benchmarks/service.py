@@ -1,11 +1,11 @@
 """What the HTTP service adds to a reader: CPU ms per request of 200 candidates, all of it in one run.
 
-Target (issue 16): at most three times the in-process reader plus a bare FastAPI round trip of the same bodies.
+Target (docs/service.md): at most three times the in-process reader plus a bare FastAPI round trip of the same bodies.
 
     python -m benchmarks.service
 
-Three processes answer the same requests, one after another, over one connection: a FastAPI route that reads the body
-and answers with the same bytes as ours, and the service. The reader fetches from the same Redis, scores and explains in
+Two servers answer the same requests, one after the other, over one connection: the service, and a FastAPI route that
+reads the body and answers with the same bytes. The reader fetches from the same Redis, scores and explains in
 this process.
 """
 
