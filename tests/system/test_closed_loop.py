@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -46,9 +47,8 @@ class RealDeployment:
 
     def day_ends(self, events: Mapping[str, Sequence[Event]], now_ms: int) -> list[Label]:
         with SignalProducer(self._settings) as producer:
-            for of_user in events.values():
-                for event in of_user:
-                    producer.send(event)
+            for event in sorted(chain.from_iterable(events.values()), key=lambda event: event.ts):
+                producer.send(event)  # user by user, those of whoever comes early would be late
             producer.watermark(now_ms)
         wait_for("the day is committed", self._source.done, self.worker)
         wait_for("its lists are in Redis", self._outbox.done, self.publisher)
