@@ -282,9 +282,10 @@ def _add_trial(
             for each in with_contexts([key], i.context):
                 add(tiles, _day(i), each, e=e, o=MICRO if out.engaged else 0)
         elif out.started:
-            e = micro(0.5 * min((1 - pa) * min(others, 1), 0.9))
+            w = clip(min(own_rate, 0.9) * calibration / (1 - pa), 0.5, 1)
+            e = micro(w * min((1 - pa) * min(others, 1), 0.9))
             for each in with_contexts([key], i.context):
-                add(tiles, _day(i), each, e=e, o=MICRO // 2 if out.satisfied else 0)
+                add(tiles, _day(i), each, e=e, o=micro(w) if out.satisfied else 0)
 
 
 def _add_sessions(tiles: Tiles, day: int, found: list[tuple[Interaction, Outcome]]) -> None:

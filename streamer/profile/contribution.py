@@ -188,9 +188,10 @@ def _add(
         observed = 1_000_000 if outcome.engaged else 0
         expectations = _expectations(chosen * baseline.beta, explained, ratios)
     elif outcome.resolved and outcome.started:  # from search, or of a showing that did not pass the gate
-        observed = 500_000 if outcome.satisfied else 0
         stays = 1.0 if outcome.media == "product" else 1 - baseline.abandon_chance(item.duration_s)
-        expectations = [micro(0.5 * min(stays * min(max(explained / ratio, 0.05), 1.0), 0.9)) for ratio in ratios]
+        weight = min(max(0.5, min(rate, 0.9) * baseline.beta / stays), 1.0)
+        observed = micro(weight) if outcome.satisfied else 0
+        expectations = [micro(weight * min(stays * min(max(explained / ratio, 0.05), 1.0), 0.9)) for ratio in ratios]
     _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated)
     if trial:
         totals = delta.totals
