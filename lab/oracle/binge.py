@@ -26,8 +26,6 @@ def series_binged(found: Found) -> Series | None:
     for series in set(engaged) - {()}:
         number, least = engaged.count(series), 3 if series[0] == "creator" else 6
         if number >= least and 4 * number >= 3 * len(engaged):
-            engaged
-        ):
             return series
     return None
 
