@@ -73,8 +73,17 @@ function begin(within) {
   for (const link of within.querySelectorAll("a[data-now]")) follow(link.href, {}, link.dataset.into, false);
   for (const place of within.querySelectorAll("[data-live]")) {
     const events = new EventSource(place.dataset.live);
+    const hold = document.createElement("button");
+    let held = false;
+    hold.id = `${place.id}-hold`;
+    hold.type = "button";
+    hold.className = "quiet";
+    hold.textContent = "Hold";
+    hold.onclick = () => { held = !held; hold.textContent = held ? "Go on" : "Hold"; };
+    place.before(hold);
     events.onmessage = (event) => {
       if (!place.isConnected) { events.close(); return; }
+      if (held || place.contains(document.activeElement)) return; // whoever reads by keyboard is not interrupted
       place.replaceChildren(...new DOMParser().parseFromString(event.data, "text/html").body.childNodes);
     };
   }
