@@ -12,6 +12,7 @@ from lab.closed_loop import command as closed_loop
 from lab.evaluation import command as evaluation
 from lab.learning import command as learning
 from lab.simulation import command as simulation
+from lab.skips import command as skips
 from streamer.cli.app import command_line
 from streamer.cli.options import Options
 
@@ -33,6 +34,7 @@ evaluation.install(app)
 closed_loop.install(app)
 learning.install(app)
 simulation.install(app)
+skips.install(app)
 reader_vectors.install(app)
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lab.oracle.binge import series_binged
 from lab.oracle.counts import (
     ALL,
     EDGES,
@@ -47,8 +48,9 @@ def meet(met: dict[str, Met], session: Session, r: Window) -> None:
     ratings = r.ratings.plus(session.ratings)
     found = [(i, outcome(i, session, True, ratings, r.settings)) for i in session.interactions.values()]
     trials = [i for i, out in found if out.resolved and out.valid]
-    starts = r.decayed(ALL, "starts") + sum(i.clicked or i.started for i in trials)
-    theta = r.decayed(ALL, "theta") / 1000 + sum(i.attention or 0 for i in trials) / 1000
+    telling = [] if series_binged(found) is not None else trials
+    starts = r.decayed(ALL, "starts") + sum(i.clicked or i.started for i in telling)
+    theta = r.decayed(ALL, "theta") / 1000 + sum(i.attention or 0 for i in telling) / 1000
     rate = (starts + 20 * r.population.start_rate) / (theta + 20)
     for i, out in found:
         if i.creator is None:
