@@ -6,8 +6,11 @@ ARGS ?=
 SEEDS ?= 0:2000
 MINUTES ?= 10
 # Tests mostly wait, so several run at a time; each process that needs a Kafka or a Redis has its own.
-PROCESSES ?= 4
-PARALLEL = --numprocesses $(PROCESSES) --maxschedchunk 1
+PROCESSES ?=
+PARALLEL = --maxschedchunk 1 --numprocesses $(or $(PROCESSES),$(1))
+
+# Where this is set, every process that a test starts compiles all its modules again.
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help demo play test training system faults storm lint types bench bench-quick evaluate learn simulate fuzz soak clean
@@ -22,16 +25,16 @@ play: $(VENV)/.demo ## the demo left running on the wall clock, for events of yo
 	@$(BIN)/streamer demo --keep $(ARGS)
 
 test: $(VENV)/.dev ## the quick tests (unit, property, integration); ARGS="-k name" to choose
-	$(BIN)/python -m pytest -m "not system and not training" $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest -m "not system and not training" $(call PARALLEL,5) $(ARGS)
 
 training: $(VENV)/.dev ## the tests that train a model: three minutes
 	$(BIN)/python -m pytest -m training --numprocesses 2 --dist loadfile tests/unit $(ARGS)
 
 system: $(VENV)/.dev ## the tests with a real Kafka (Java 17 + Maven, or Docker) and a real Redis
-	$(BIN)/python -m pytest -m "system and not long" $(PARALLEL) tests/system $(ARGS)
+	$(BIN)/python -m pytest -m "system and not long" $(call PARALLEL,4) tests/system $(ARGS)
 
 faults: $(VENV)/.dev ## all tests with a real Kafka and a real Redis, the long ones too: half an hour
-	$(BIN)/python -m pytest -m system $(PARALLEL) tests/system $(ARGS)
+	$(BIN)/python -m pytest -m system $(call PARALLEL,4) tests/system $(ARGS)
 
 storm: $(VENV)/.dev ## everything goes wrong at once on three brokers, by each clock; MINUTES=10 (in `faults` 3)
 	STREAMER_TEST_STORM_MINUTES=$(MINUTES) $(BIN)/python -m pytest -m system tests/system/faults/storm $(ARGS)

@@ -21,6 +21,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,7 +55,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(tier)
         if tier == "system" and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_SYSTEM_HANGS_AFTER_S))
+    items[:] = _in_turn(items)
     items.sort(key=lambda item: item.get_closest_marker("slowest") is None)  # several processes then end together
+
+
+def _in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Tests that mostly wait, spread evenly between modules of those that compute, so that no core idles."""
+    waiting = [item for item in items if item.get_closest_marker("integration")]
+    others = (item for item in items if not item.get_closest_marker("integration"))
+    modules = [list(of_one) for _, of_one in groupby(others, key=lambda item: item.path)]
+    found: list[pytest.Item] = []
+    begun = 0
+    for number, of_one in enumerate(modules, 1):
+        due = len(waiting) * number // len(modules)
+        found += waiting[begun:due] + of_one
+        begun = due
+    return found + waiting[begun:]
 
 
 @pytest.fixture(scope="session", autouse=True)

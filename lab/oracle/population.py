@@ -129,8 +129,25 @@ def pi_creator(sums: Sums, creator: str) -> float:
     return clip(pi, 0.005, 0.5)
 
 
-def pi_tag(sums: Sums, tag: str) -> float:
+def pi_tag(sums: Sums, tag: str, kappa: float = 0.5) -> float:
     """π_tag of §10."""
+    odds = _stated(sums, tag) / (1 - _stated(sums, tag))
+    counts: dict[str, Counter[str]] = {}
+    for key, own in sums.items():
+        if key[0] in ("tag", "cohort"):
+            counts.setdefault(key[-1], Counter()).update({name: own.get(name, 0) for name in ("o", "e")})
+    o_all, e_all = (sum(own[name] for own in counts.values()) / 1e6 for name in ("o", "e"))
+    if o_all == 0 or e_all == 0:
+        return _stated(sums, tag)
+    own = counts.get(tag, Counter())
+    n = sums.get(("tag", tag), {}).get("users", 0)
+    rho = (100 + own["o"] / 1e6) / (100 + own["e"] / 1e6 * o_all / e_all)
+    odds *= rho ** (-kappa * n / (n + 200))
+    return clip(odds / (1 + odds), 0.01, 0.15)
+
+
+def _stated(sums: Sums, tag: str) -> float:
+    """π_tag by statements alone."""
     tags = [own for key, own in sums.items() if key[0] == "tag"]
     s_all, t_all, n_all = (sum(own.get(name, 0) for own in tags) for name in ("dislikes", "likes", "users"))
     own = sums.get(("tag", tag), {})

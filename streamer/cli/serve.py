@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -37,10 +39,20 @@ def serve(
     if settings.service_keys is None:
         raise SettingsError(["service_keys: name the file of API keys; make one with  streamer api-key NAME"])
     app = create(settings, ApiKeys.of_file(settings.service_keys))
-    uvicorn.run(
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.ending.set()  # else open pages of the console would keep it waiting
+            super().handle_exit(sig, frame)
+
+    server = Server(uvicorn.Config(
         app, host=settings.service_host, port=settings.service_port, access_log=False, log_level="warning",
         timeout_keep_alive=30, timeout_graceful_shutdown=20, server_header=False, limit_concurrency=256,
-    )  # fmt: skip
+    ))  # fmt: skip
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise typer.Exit(3)
 
 
 def api_key(

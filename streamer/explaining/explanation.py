@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from streamer.events import DAY_MS
+from streamer.events import DAY_MS, normal_tag
 from streamer.explaining.contexts import contexts_in_words, missing_cap, plays_in_words
 from streamer.explaining.words import moment
 from streamer.profile import Profile
@@ -76,6 +76,12 @@ def explain_key(profile: Profile, kind: ExplainedKind, value: str) -> KeyExplana
     return KeyExplanation(kind, value, days, scored, found, tuple(_said(profile, kind, value)), missing, details)
 
 
+def explain_value(profile: Profile, kinds: Sequence[ExplainedKind], value: str) -> list[KeyExplanation]:
+    """What is known of a value as each of these kinds; if nothing is, then as the first."""
+    found = [explain_key(profile, kind, normal_tag(value) if kind == "tag" else value) for kind in kinds]
+    return [each for each in found if each.known] or found[:1]
+
+
 def _explain_duration(profile: Profile) -> KeyExplanation:
     plays = plays_in(profile)
     document = profile.document()
@@ -99,7 +105,7 @@ def _key(profile: Profile, kind: ExplainedKind, value: str, days: Days, scored: 
             "expected, which takes that back"
         )
     if not days:
-        yield "in the window nothing of it was really seen, played or rated, and nothing was said about it"
+        yield "nothing of it was really seen, played or rated of late, and nothing was said about it"
         return
     if scored is None:
         yield "it was seen, but not long or often enough to expect an engagement"
@@ -109,14 +115,15 @@ def _key(profile: Profile, kind: ExplainedKind, value: str, days: Days, scored: 
     least = entries.LISTED_EXPECTED[scored.kind]
     if scored.expected < least and scored.explicit < entries.LISTED_EXPLICIT:
         yield (
-            f"too little evidence: {scored.expected:.2f} of the {least:.2f} expected engagements that it takes "
-            f"(or {scored.explicit:+.2f} of the {entries.LISTED_EXPLICIT:+.2f} that what they said must weigh)"
+            f"too little evidence: {scored.expected:.2f} engagements were to be expected of them so far, and it takes "
+            f"{least:.2f}; or what they said against it must weigh {entries.LISTED_EXPLICIT:.2f}, and it weighs "
+            f"{scored.explicit:.2f}"
         )
     if scored.log_odds < score.LISTED:
         kept = profile.listed.get((kind, value), -1) > profile.newest
         yield (
-            f"not disliked likely enough: log odds {scored.log_odds:+.2f}, listed from {score.LISTED:+.2f}"
-            + (f", kept down to {score.KEPT:+.2f}" if kept else "")
+            f"not disliked likely enough: with a probability of {score.sigmoid(scored.log_odds):.0%}, and it takes "
+            f"{score.sigmoid(score.LISTED):.0%}" + (f" ({score.sigmoid(score.KEPT):.0%} to stay)" if kept else "")
         )
     elif 0 < scored.expires_at <= profile.newest:
         yield f"it was listed, but that expired on {entries.iso_day(scored.expires_at // DAY_MS)}"

@@ -132,10 +132,7 @@ def resend(settings: Settings, letters: Iterable[DeadLetter], timeout_s: float =
         letters: to be sent.
         timeout_s: until one that the broker has not taken is given up.
     """
-    topics = settings.topics
-    future_ms = int(settings.max_future * 1000)
-    names = dict(zip((*topics.sources, topics.erasures), (*EVENT_TYPES, "erasures"), strict=True))
-    decoders = {topic: EventDecoder(name, future_ms) for topic, name in names.items()}
+    decoders = _decoders(settings)
     producer = open_producer(settings, delivery_timeout=timeout_s, auto_create=False)
     sending = _Sending(settings, producer)
     invalid = 0
@@ -185,12 +182,38 @@ class _Sending:
         return Resent(all_letters - len(why), invalid, len(why), str(why[0]) if why else "")
 
 
+def fault(settings: Settings, letter: DeadLetter) -> str | None:
+    """Why a dead letter cannot be sent as it is; None: it can."""
+    try:
+        _judge(letter, _decoders(settings).get(letter.topic))
+    except InvalidEvent as error:
+        return error.detail
+    return None
+
+
+def _decoders(settings: Settings) -> dict[str, EventDecoder]:
+    topics, future_ms = settings.topics, int(settings.max_future * 1000)
+    names = dict(zip((*topics.sources, topics.erasures), (*EVENT_TYPES, "erasures"), strict=True))
+    return {topic: EventDecoder(name, future_ms) for topic, name in names.items()}
+
+
 def _user_of(letter: DeadLetter, decoder: EventDecoder | None) -> str | None:
     """Whose it is, if it is valid now."""
-    if decoder is None or letter.is_cut:
-        return None
     try:
-        event = decoder.decode(None, letter.value, wall_ms())
+        return _judge(letter, decoder)
     except InvalidEvent:
         return None
-    return None if isinstance(event, Watermark) else event.user_id
+
+
+def _judge(letter: DeadLetter, decoder: EventDecoder | None) -> str:
+    """Whose it is.
+
+    Raises:
+        InvalidEvent: it cannot be sent.
+    """
+    if decoder is None or letter.is_cut:
+        raise InvalidEvent("unknown_value", "nobody knows what it was, or only its beginning is there")
+    event = decoder.decode(None, letter.value, wall_ms())
+    if isinstance(event, Watermark):
+        raise InvalidEvent("unknown_value", "it is a watermark record, which is of a partition and not of a user")
+    return event.user_id

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from fastapi.responses import RedirectResponse
 
 import streamer
 from streamer.service import explaining, health, lists, problems, sending
 from streamer.service.backends import Backends
 from streamer.service.bodies import BoundedBodies
-from streamer.service.guard import Guard
+from streamer.service.console import app as console
+from streamer.service.guard import CONSOLE, Guard, Rates
 from streamer.service.keys import ApiKeys
 from streamer.service.reading import schemas_of
+from streamer.service.saved import Saved
 from streamer.service.shapes import EventsRequest, ManyScoresRequest, ScoreRequest
 from streamer.service.users import PathsAsSent
 from streamer.settings import Settings
@@ -33,7 +37,8 @@ def create(settings: Settings, keys: ApiKeys) -> FastAPI:
         settings: the deployment's.
         keys: of those who may call.
     """
-    backends, metrics = Backends(settings), health.ServiceMetrics()
+    backends, metrics, rates = Backends(settings), health.ServiceMetrics(), Rates(settings.service_rate)
+    saved = Saved(backends)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,14 +57,21 @@ def create(settings: Settings, keys: ApiKeys) -> FastAPI:
         redirect_slashes=False,  # another path is another user
     )
     app.add_middleware(BoundedBodies)
-    app.add_middleware(Guard, keys=keys, rate=settings.service_rate)
+    app.add_middleware(Guard, keys=keys, rates=rates)
     app.add_middleware(PathsAsSent)
     app.add_middleware(health.Measured, metrics=metrics)  # the last one is the first that a request meets
+    app.state.ending = backends.ending
     problems.install(app)
     app.include_router(health.router(backends, metrics))
     app.include_router(lists.router(backends))
-    app.include_router(explaining.router(backends))
+    app.include_router(explaining.router(backends, saved))
     app.include_router(sending.router(backends))
+    app.mount(CONSOLE, console.create(backends, saved, keys, rates))
+
+    @app.get(CONSOLE, include_in_schema=False)
+    async def into_console() -> Response:
+        return RedirectResponse(f"{CONSOLE}/", HTTPStatus.SEE_OTHER)
+
     app.openapi = partial(_with_problems, app.openapi)  # type: ignore[method-assign]
     return app
 

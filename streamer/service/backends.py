@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,7 @@ class Backends:
         settings: the same.
         reader: of lists.
         now_ms: the same.
+        ending: set once the process is to end: what streams to a browser then ends, too.
     """
 
     def __init__(self, settings: Settings, now_ms: Callable[[], int] = wall_ms) -> None:
@@ -53,6 +55,7 @@ class Backends:
             settings.redis_url, prefix=settings.redis_prefix, explore=settings.explore
         )
         self.now_ms: Final = now_ms
+        self.ending: Final = threading.Event()
         self._senders = ThreadPoolExecutor(SENDING, "sending")
         self._probes = ThreadPoolExecutor(1, "probing")
         self._under_way = 0

@@ -19,36 +19,53 @@ from streamer.service.problems import Problem, problem
 
 _BEARER: Final = HTTPBearer(auto_error=False, description="An API key; `streamer api-key` makes one.")
 _CALLER: Final = "streamer_caller"
-_OPEN: Final = ("/livez", "/readyz", "/openapi.json")
+CONSOLE: Final = "/console"
+_OPEN: Final = ("/livez", "/readyz", "/openapi.json", CONSOLE)
 _REFUSED: Final = {"WWW-Authenticate": "Bearer"}
 
 
+class Rates:
+    """How many requests callers send.
+
+    Args:
+        most: that each may send in a second to this process.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._limit = RateLimitItemPerSecond(most)
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    def excess(self, name: str) -> str | None:
+        """Counts one request; what to tell the caller if it is one too many."""
+        if self._limiter.hit(self._limit, name):
+            return None
+        return f"more than {self._limit.amount} requests in a second"
+
+
 class Guard:
-    """ASGI middleware that lets callers in.
+    """ASGI middleware that lets callers in. Below ``/console`` people come with sessions: it has a gate of its own.
 
     Args:
         app: what comes behind it.
         keys: theirs.
-        rate: requests that each may send in a second to this process.
+        rates: of their requests.
     """
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, rate: int) -> None:
+    def __init__(self, app: ASGIApp, keys: ApiKeys, rates: Rates) -> None:
         self._app = app
         self._keys = keys
-        self._limit = RateLimitItemPerSecond(rate)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._rates = rates
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _OPEN:
+        if scope["type"] == "http" and not _is_open(scope["path"]):
             key = _key_of(scope)
             caller = None if key is None else self._keys.caller(key)
             if caller is None:
                 detail = "send an API key:  Authorization: Bearer KEY" if key is None else "this API key is not known"
                 await problem(HTTPStatus.UNAUTHORIZED, detail, _REFUSED)(scope, receive, send)
                 return
-            if not self._limiter.hit(self._limit, caller.name):
-                detail = f"more than {self._limit.amount} requests in a second"
-                await problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": "1"})(scope, receive, send)
+            if (excess := self._rates.excess(caller.name)) is not None:
+                await problem(HTTPStatus.TOO_MANY_REQUESTS, excess, {"Retry-After": "1"})(scope, receive, send)
                 return
             scope[_CALLER] = caller
         await self._app(scope, receive, send)
@@ -63,6 +80,10 @@ def needs(scope: Scope) -> Callable[..., Awaitable[None]]:
             raise Problem(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {scope!r}")
 
     return has
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN or path.startswith(CONSOLE + "/")
 
 
 def _key_of(scope: Connection) -> str | None:

@@ -73,44 +73,50 @@ def sayable(text: str) -> str:
 
 def install(app: FastAPI) -> None:
     """Lets every error of the application end as a problem."""
-    app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
-    app.add_exception_handler(StreamerError, _of_ours)
-    app.add_exception_handler(Exception, _of_nobody)
+    for kind in (HTTPException, StreamerError, Exception):
+        app.add_exception_handler(kind, _of_any)
 
 
-async def _of_http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
-
-
-async def _of_validation(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    found = [
-        {"at": "/".join(str(step) for step in each["loc"]), "problem": each["msg"]} for each in error.errors()[:20]
-    ]
-    first = found[0] if found else {"at": "body", "problem": "it is not as documented"}
-    detail = f"{first['at']}: {first['problem']}"
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, sayable(detail), errors=found)
-
-
-async def _of_ours(request: Request, error: Exception) -> Response:
+def told(request: Request, error: Exception) -> Problem:
+    """What whoever called is told of any error; what else there is to it goes to the log."""
+    if isinstance(error, HTTPException):
+        return Problem(HTTPStatus(error.status_code), str(error.detail), dict(error.headers or {}))
     if isinstance(error, InvalidEvent):
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.detail, code=error.code)
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, sayable(error.detail))
     if isinstance(error, Unavailable | DeliveryError):
         log.warning("%s %s: %s", request.method, _route_of(request), error)
         what = "Redis" if isinstance(error, RedisUnavailable) else "Kafka"
         detail = f"{what} does not answer: try again in a moment"
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
-    kind = type(error).__name__  # what it says may name a user
-    log.error("%s %s: %s", request.method, _route_of(request), kind)
-    what = "what is stored cannot be read" if isinstance(error, StateError) else "this cannot be done"
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"{what} ({kind}):  streamer inspect USER  says more")
-
-
-async def _of_nobody(_: Request, error: Exception) -> Response:
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
+    if isinstance(error, StreamerError):
+        kind = type(error).__name__  # what it says may name a user
+        log.error("%s %s: %s", request.method, _route_of(request), kind)
+        what = "what is stored cannot be read" if isinstance(error, StateError) else "this cannot be done"
+        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"{what} ({kind}):  streamer inspect USER  says more")
     log.error("unexpected", exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of the service: its log says which")
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of the service: its log says which")
+
+
+def places(error: RequestValidationError) -> list[dict[str, str]]:
+    """Where a request is not as documented, and how."""
+    found = [
+        {"at": "/".join(str(step) for step in each["loc"]), "problem": each["msg"]} for each in error.errors()[:20]
+    ]
+    return found or [{"at": "body", "problem": "it is not as documented"}]
+
+
+async def _of_any(request: Request, error: Exception) -> Response:
+    found = told(request, error)
+    more = {"code": error.code} if isinstance(error, InvalidEvent) else {}
+    return problem(found.status_code, found.detail, dict(found.headers or {}), **more)
+
+
+async def _of_validation(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = places(error)
+    detail = f"{found[0]['at']}: {found[0]['problem']}"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, sayable(detail), errors=found)
 
 
 def _route_of(request: Request) -> str:

@@ -128,6 +128,9 @@ class Settings(KafkaConnection):
     service_port: int = Field(8080, ge=1, le=65_535, description="port of streamer serve")
     service_keys: Path | None = Field(None, description="TOML file of its API keys (streamer api-key makes them)")
     service_rate: int = Field(1000, ge=1, le=1_000_000, description="requests a second that each API key may send")
+    console_metrics_urls: Listed[Annotated[str, Field(pattern=r"^https?://\S+$")]] = Field(
+        (), description="metrics endpoints of workers and publishers, for the console; http://worker:9100/metrics"
+    )
 
     # --- time --------------------------------------------------------------------------------------------
     clock: Literal["wall", "events"] = Field(
@@ -183,6 +186,13 @@ class Settings(KafkaConnection):
     )
     population_keys: int = Field(
         10_000, ge=0, le=1_000_000, description="tags, and creators, whose own rate a snapshot names"
+    )
+    population_tag_rates: float = Field(
+        0.5,
+        ge=0,
+        le=20,
+        description="how much it counts against a tag that all users engage with it less than with others, "
+        "nats per nat; 8 where lists are to foresee what will not be clicked",
     )
 
     # --- training data (spec §4) -------------------------------------------------------------------------

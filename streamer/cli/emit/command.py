@@ -13,9 +13,9 @@ from streamer.clock import wall_ms
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from streamer.cli.emit.difference import Difference
     from streamer.cli.emit.effect import Effect
     from streamer.events import Event
+    from streamer.explaining.difference import Difference
     from streamer.scoring.document import Document
     from streamer.settings import Settings
 
@@ -62,7 +62,8 @@ def emit(
 
 
 def _effect(settings: Settings, kind: Kind, event: Event, before: Document | None, timeout: float) -> Effect:
-    from streamer.cli.emit.effect import may_show, wait_for_effect
+    from streamer.cli.emit.effect import wait_for_effect
+    from streamer.explaining.difference import may_show
     from streamer.partitioning import partition_of
     from streamer.producing.connection import connect
 
@@ -90,7 +91,7 @@ def _read(settings: Settings, user: str) -> Document | None:
 
 
 def _tell(console: Console, settings: Settings, event: Event, before: Document | None, now: Document | None) -> None:
-    from streamer.cli.emit.difference import difference
+    from streamer.explaining.difference import difference
 
     found = difference(before, now)
     if any(found):

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from streamer.cli.emit.difference import difference
 from streamer.producing.connection import Cluster
 from streamer.scoring.document import Document
 from streamer.settings import Settings
@@ -61,14 +60,3 @@ def wait_for_effect(
                 return Effect(now, missing)
             time.sleep(_POLL_S)
     return Effect(read(), "")
-
-
-def may_show(before: Document | None, now: Document | None, ts: int) -> bool:
-    """Whether a list can be what an event made of it: its entries do other than before, and it is no older.
-
-    Args:
-        before: the list before the event.
-        now: the list at some time after.
-        ts: the event's, ms.
-    """
-    return any(difference(before, now)) and (now is None or now.as_of >= ts)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from streamer.cli.emit.difference import difference
-from streamer.cli.emit.effect import may_show, wait_for_effect
+from streamer.cli.emit.effect import wait_for_effect
 from streamer.cli.emit.fields import Kind, event_of
 from streamer.errors import InvalidEvent
 from streamer.events import Dislike, Feedback, Impression, Play
+from streamer.explaining.difference import difference, may_show
 from streamer.scoring.document import Avoid, Document, Entry, Evidence
 from streamer.settings import load
 

@@ -90,7 +90,7 @@ def test_a_tag_seen_once_lacks_evidence_and_odds(rules: Rules) -> None:
     account = explain_key(profile, "tag", "news")
     assert [cell.ignored for _, cell in account.days] == [1]
     assert "too little evidence: 0.0" in missing(account)
-    assert "listed from -1.00" in missing(account)
+    assert "with a probability of 4%, and it takes 27%" in missing(account)
 
 
 def test_what_was_never_seen_is_not_known(rules: Rules) -> None:

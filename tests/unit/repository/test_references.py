@@ -44,14 +44,13 @@ def found_in(text: Text, kind: str) -> list[tuple[int, str]]:
     return list(FINDERS[kind](text.text))
 
 
-@pytest.mark.parametrize("kind", FINDERS)
-def test_whatever_a_text_refers_to_is_there(kind: str, repository: Repository) -> None:
-    problem_of = getattr(repository, f"{kind}_problem")
+def test_whatever_a_text_refers_to_is_there(repository: Repository) -> None:
     problems = [
         f"{text.name}:{text.line(position)}: {name}: {problem}"
+        for kind in FINDERS
         for text in to_check()
         for position, name in found_in(text, kind)
-        if (problem := problem_of(name, text)) is not None
+        if (problem := getattr(repository, f"{kind}_problem")(name, text)) is not None
     ]
     assert not problems, "\n".join(["", *problems])
 

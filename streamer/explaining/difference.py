@@ -46,3 +46,14 @@ def _about(entry: Entry) -> _About:
 
 def _effect(entry: Entry) -> tuple[object, ...]:
     return entry.tier, entry.multiplier, entry.expires_at
+
+
+def may_show(before: Document | None, now: Document | None, ts: int) -> bool:
+    """Whether a list can be what an event made of it: its entries do other than before, and it is no older.
+
+    Args:
+        before: the list before the event.
+        now: the list at some time after.
+        ts: the event's, ms.
+    """
+    return any(difference(before, now)) and (now is None or now.as_of >= ts)
