@@ -14,20 +14,28 @@ Series = tuple[str, ...]
 
 
 def series_of(i: Interaction) -> Series:
-    """The creator, without one all tags; empty if nothing is known."""
+    """The creator, without one all tags if there are several; else empty."""
     if i.creator is not None:
         return ("creator", i.creator)
-    return ("tags", *sorted(i.tags)) if i.tags else ()
+    return ("tags", *sorted(i.tags)) if len(i.tags) > 1 else ()
 
 
 def series_binged(found: Found) -> Series | None:
-    """The series that three engagements of the session or more, and three quarters of them, are of."""
+    """The series that three engagements of the session or more, and three quarters of them, are of.
+
+    Much else must have been passed over, and half of it of nothing in particular.
+    """
     engaged = [series_of(i) for i, out in found if out.engaged]
     for series in set(engaged) - {()}:
         number, least = engaged.count(series), 3 if series[0] == "creator" else 6
-        if number >= least and 4 * number >= 3 * len(engaged):
+        if number >= least and 4 * number >= 3 * len(engaged) and _is_one_of_many(found, series):
             return series
     return None
+
+
+def _is_one_of_many(found: Found, series: Series) -> bool:
+    others = [i.creator or tuple(sorted(i.tags)) for i, out in found if out.ignored and series_of(i) != series]
+    return bool(others) and all(2 * others.count(other) < len(others) for other in others)
 
 
 def is_trial(i: Interaction, out: Outcome, binge: Series | None) -> bool:

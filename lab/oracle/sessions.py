@@ -194,7 +194,7 @@ def interaction(
     return Interaction(
         content_id=content_id,
         first=first,
-        attention=max((attention(e.position, settings) for e in gated), default=None),
+        attention=max((attention(e.position, settings, e.surface) for e in gated), default=None),
         showings=min(8, len({("id", e.event_id) if e.event_id is not None else ("ts", e.ts) for e in gated})),
         clicked=any(e.kind == "click" for e in feedback),
         started=bool(plays),
@@ -264,12 +264,17 @@ def passes_gate(impression: Impression, settings: Settings) -> bool:
         return False
     if impression.visible_ms is None:
         return settings.trust_unverified
+    if impression.surface in settings.surface_viewable_ms:
+        return impression.visible_ms >= settings.surface_viewable_ms[impression.surface]
     is_video = impression.media in (None, "video")
     return impression.visible_ms >= settings.viewable_ms * (2 if is_video else 1)
 
 
-def attention(position: int | None, settings: Settings) -> int:
+def attention(position: int | None, settings: Settings, surface: str | None = None) -> int:
     """θ in thousandths."""
+    if surface in settings.surface_attention:
+        anywhere = attention(position, settings)
+        return math.floor(anywhere * settings.surface_attention[surface] + 0.5)
     if position is None:
         return 1000
     if settings.attention_table:

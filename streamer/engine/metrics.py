@@ -47,6 +47,7 @@ class Metrics:
     rejected: Counter = _counter("rejected_events", "records sent to the rejects topic", "topic", "code")
     rejects: Counter = _counter("rejects", "records read from the rejects topic", "topic", "code")
     dropped: Counter = _counter("dropped_evidence", "evidence beyond a cap; unsaved: events nobody could save", "cap")
+    starts: Counter = _counter("starts", "items begun; unseen: no showing of it passed the gate", "exposure")
     labels: Counter = _counter("labels_written", "labels of sealed sessions handed to their topic")
     lists: Counter = _counter("lists_changed", "avoid lists written to the outbox")
     showings_after_no: Histogram = _histogram(

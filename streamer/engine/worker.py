@@ -152,6 +152,9 @@ class Engine(Member):
         for cap, count in self._rules.dropped.items():
             self._metrics.dropped.labels(cap).inc(count)
         self._rules.dropped.clear()
+        for exposure, count in self._rules.starts.items():
+            self._metrics.starts.labels(exposure).inc(count)
+        self._rules.starts.clear()
 
     async def follow_population(self) -> None:
         """Lets every user go by the newest snapshot of the population's rates, if they are on; called now and then."""

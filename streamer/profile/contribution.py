@@ -52,7 +52,7 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
         (item, read(item, said(item.content_id, NOTHING_SAID), long_enough, closed, ratings, rating_sum))
         for item in acted
     ]
-    binge = binged([item for item, outcome in outcomes if outcome.engaged])
+    binge = binged([item for item, outcome in outcomes if outcome.engaged], passed_over)
     rate = baseline.rate() if binge is not None or not closed else _rate_with(passed_over, outcomes, baseline)
     delta = Tile(session.day)
     others = [] if binge is None else [item for item in passed_over if series_of(item) != binge]

@@ -186,7 +186,7 @@ def _reading(outcome: Outcome) -> Reading | None:
 def _position(item: Interaction, session: Session, rules: Rules) -> int | None:
     """Where the most attended impression stood; None if that one did not tell."""
     position = session.position(item.content_id) if isinstance(session, PositionedSession) else None
-    return position if position is not None and rules.attention.at(position) == item.attention else None
+    return position if position is not None and rules.attention.may_be_at(position, item.attention) else None
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -22,8 +22,8 @@ from streamer.signals.outcome import OutcomeReader
 class Rules:
     """What every profile of a process shares.
 
-    ``dropped`` counts evidence left out because of a cap (I6), by name of the cap. ``emits``: whether seals say what
-    they change in the sums over all users.
+    ``dropped`` counts evidence left out because of a cap (I6), by name of the cap; ``starts`` counts what was begun, by
+    whether it had been seen. ``emits``: whether seals say what they change in the sums over all users.
     """
 
     def __init__(self, settings: Settings, priors: Priors = DEFAULT) -> None:
@@ -56,6 +56,7 @@ class Rules:
         self.labels = settings.labels
         self.training = TrainingWeights(settings)
         self.dropped: Counter[str] = Counter()
+        self.starts: Counter[str] = Counter()
 
     @property
     def priors(self) -> Priors:

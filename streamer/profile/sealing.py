@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from streamer.profile.baseline import Baseline
@@ -57,6 +58,7 @@ def seal(state: State, session: Session, ready: Tile | None) -> bool:
         state.unsaved.days.add(session.day)
     touched |= _take_statements(state, session, evidence, changes)
     evicted, dropped = _drop_beyond_caps(state, session)  # 6
+    _count_starts(session, rules.starts)
     state.frontier = max(state.frontier, session.last)  # 7
     state.judged_by = rules.priors.version
     population.settle()
@@ -77,6 +79,13 @@ def _judge_records(state: State, session: Session, baseline: Baseline) -> None:
         del state.records[key]
     if absent:
         state.standing.forget(state.records, absent)
+
+
+def _count_starts(session: Session, starts: Counter[str]) -> None:
+    """Meters what was begun, by whether a showing of it had passed the gate."""
+    for item in session.interactions.values():
+        if item.started or item.clicked:
+            starts["seen" if item.seen else "unseen"] += 1
 
 
 def _take_statements(state: State, session: Session, evidence: ExplicitEvidence, changes: Sequence[Change]) -> set[Key]:

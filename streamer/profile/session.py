@@ -102,7 +102,8 @@ class Session(Struct, gc=False):
             content_id = event.content_id
             item = interactions[content_id] = opened_by(content_id, event)
             if seen:
-                item.seen, item.attention, item.showings = True, attention_at(event.position), (name_of(event),)
+                item.seen, item.showings = True, (name_of(event),)
+                item.attention = attention_at(event.position, event.surface)
             note_changed(content_id)
         if taken:
             self.dirty = True

@@ -150,10 +150,17 @@ class Settings(KafkaConnection):
     # --- exposure (spec §3) ------------------------------------------------------------------------------
     viewable_ms: int = Field(1000, ge=0, le=600_000, description="ms in view of a seen item (video: twice that)")
     viewable_ratio: float = Field(0.5, ge=0, le=1, description="share of the item in view (MRC viewability)")
+    surface_viewable_ms: Annotated[dict[str, Annotated[int, Field(ge=0, le=600_000)]], BeforeValidator(_pairs)] = Field(
+        {}, description="the same by surface, of video or not: feed=500,grid=1000; others go by viewable_ms"
+    )
     trust_unverified: bool = Field(False, description="count impressions without visible_ms")
     attention_eta: float = Field(0.5, ge=0, le=5, description="attention falls as (1 + position)^-eta, to at least .1")
     attention_table: Listed[Annotated[float, Field(ge=0, le=1)]] = Field(
         (), description="attention by position, instead of the power law; past its end its last value"
+    )
+    surface_attention: Annotated[dict[str, Annotated[float, Field(ge=0.001, le=1)]], BeforeValidator(_pairs)] = Field(
+        {},
+        description="by surface, how readily items are begun there: share of that on the readiest; times attention",
     )
 
     # --- abandonment (spec §4) ---------------------------------------------------------------------------

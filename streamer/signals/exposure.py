@@ -29,11 +29,12 @@ class Gate:
     False
     """
 
-    __slots__ = ("_ms", "_ratio", "_trust", "_video_ms")
+    __slots__ = ("_ms", "_ratio", "_surface_ms", "_trust", "_video_ms")
 
     def __init__(self, settings: Settings) -> None:
         self._ms = settings.viewable_ms
         self._video_ms = settings.viewable_ms * VIDEO_FACTOR
+        self._surface_ms = settings.surface_viewable_ms
         self._ratio = settings.viewable_ratio
         self._trust = settings.trust_unverified
 
@@ -44,20 +45,25 @@ class Gate:
         visible_ms = impression.visible_ms
         if visible_ms is None:
             return self._trust
+        if self._surface_ms:
+            own_ms = self._surface_ms.get(impression.surface or "")
+            if own_ms is not None:
+                return visible_ms >= own_ms
         return visible_ms >= (self._video_ms if impression.media in (None, "video") else self._ms)
 
 
 class Attention:
-    """The probability θ that a seen item was examined, by its position; in thousandths.
+    """The probability θ that a seen item was examined, by its position and surface; in thousandths.
 
     >>> attention = Attention(Settings())
     >>> [attention.at(p) for p in (None, 0, 1, 3, 500)]
     [1000, 1000, 707, 500, 100]
     """
 
-    __slots__ = ("_table",)
+    __slots__ = ("_surfaces", "_table")
 
     def __init__(self, settings: Settings) -> None:
+        self._surfaces = settings.surface_attention
         if settings.attention_table:
             self._table = [milli(share) for share in settings.attention_table]
             return
@@ -69,8 +75,16 @@ class Attention:
                 table.append(milli(max(ATTENTION_FLOOR, (1 + len(table)) ** -settings.attention_eta)))
         self._table = table
 
-    def at(self, position: int | None) -> int:
-        """θ of the item at this position (0 = first; None = unknown: 1)."""
+    def at(self, position: int | None, surface: str | None = None) -> int:
+        """θ of the item at this position (0 = first; None = unknown: 1) of a surface."""
         if position is None:
-            return 1000
-        return self._table[position] if position < len(self._table) else self._table[-1]
+            found = 1000
+        else:
+            found = self._table[position] if position < len(self._table) else self._table[-1]
+        if self._surfaces and surface in self._surfaces:
+            return int(found * self._surfaces[surface] + 0.5)
+        return found
+
+    def may_be_at(self, position: int, attention: int) -> bool:
+        """Whether an item at this position has this θ on any surface."""
+        return any(self.at(position, surface) == attention for surface in (None, *self._surfaces))

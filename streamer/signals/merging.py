@@ -65,7 +65,7 @@ def act(item: Interaction, event: Event, gate: Gate, attention: Attention) -> No
         if gate.passes(event):
             item.seen = True
             item.showings = merged(item.showings, (name_of(event),))
-            examined = attention.at(event.position)
+            examined = attention.at(event.position, event.surface)
             if examined > item.attention:
                 item.attention = examined
     elif kind is Play:

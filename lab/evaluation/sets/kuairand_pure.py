@@ -45,7 +45,7 @@ class _Video(Struct, frozen=True):
     author: str | None
     duration_s: float | None
 
-    def named(self, user: str, video: str, ts: int) -> dict[str, Any]:
+    def named(self, user: str, video: str, ts: int, surface: str | None = None) -> dict[str, Any]:
         """The fields of an event about it."""
         return {
             "user_id": f"kuairand-pure-{user}",
@@ -56,6 +56,7 @@ class _Video(Struct, frozen=True):
             "media": "video",
             "duration_s": self.duration_s,
             "tz_offset_min": 480,
+            "surface": surface,
         }
 
 
@@ -104,7 +105,7 @@ def _video(row: Row) -> _Video:
 def _events(row: Row, videos: dict[str, _Video]) -> list[Event]:
     video, played_ms = row.text("video_id"), row.integer("play_time_ms")
     clicked = row.flag("is_click")
-    named = videos.get(video, _UNKNOWN).named(row.text("user_id"), video, row.integer("time_ms"))
+    named = videos.get(video, _UNKNOWN).named(row.text("user_id"), video, row.integer("time_ms"), row.text("tab"))
     by_itself = row.text("tab") in AUTOPLAY and not clicked
     events: list[Event] = [Impression(**named, visible_ms=played_ms if by_itself else max(played_ms, SEEN_MS))]
     if clicked:

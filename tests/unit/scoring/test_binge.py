@@ -8,7 +8,7 @@ from lab.oracle.oracle import Oracle
 from streamer.events import DAY_MS, Event
 from streamer.settings import Settings
 from tests.lives import begun, document_after, entries_of, in_days, usual_days
-from tests.steps import NOON, SECOND, played, shown
+from tests.steps import NOON, SECOND, played, shown, unseen
 
 OTHERS = 20
 HABITS = {"nothing else": [], "a viewer": usual_days(0.3, 0.3), "a fan": usual_days(0.6, 0.1)}
@@ -75,17 +75,26 @@ def total(tiles: dict[int, dict[tuple[str, ...], dict[str, int]]], name: str) ->
     return sum(tile.get(("*", ""), {}).get(name, 0) for tile in tiles.values())
 
 
-@pytest.mark.parametrize(("others", "binge"), [(0, False), (1, True), (2, False)])
-def test_three_engagements_and_three_quarters_of_all_make_a_binge(others: int, binge: bool) -> None:
-    # two episodes are none; of 4 + 1 and 4 + 2 four are .8 and .67
-    episodes = 2 if others == 0 else 4
+@pytest.mark.parametrize(
+    ("episodes", "watched", "screen", "binge"),
+    [
+        (2, 0, "xyz", False),  # two episodes are none
+        (4, 1, "xyz", True),
+        (4, 2, "xyz", False),  # 4 of 6 are less than three quarters
+        (4, 0, "xxyz", False),  # half of the rest is of one: a choice between two
+        (4, 0, "xxyzz", True),
+        (4, 0, "x", False),
+    ],
+)
+def test_what_makes_a_binge(episodes: int, watched: int, screen: str, binge: bool) -> None:
     whole: dict[str, float] = {"played_s": 100, "duration_s": 100}
-    events: list[Event] = [shown(NOON, "passed", "x"), shown(NOON + 9 * SECOND, "last", "y")]
+    events: list[Event] = [shown(NOON + 2 * n * SECOND, f"s{n}", tag) for n, tag in enumerate(screen)]
     events += [played(NOON + n * SECOND, f"e{n}", "s", creator_id="show", **whole) for n in range(episodes)]
-    events += [played(NOON + n * SECOND, f"a{n}", f"a{n}", **whole) for n in range(others)]
+    events += [played(NOON + n * SECOND, f"a{n}", f"a{n}", **whole) for n in range(watched)]
+    events.append(unseen(NOON + 9 * SECOND))
     counts = Oracle(Settings()).run(in_days(events)).tiles()[NOON // DAY_MS]["tag", "x"]
     assert ("e" not in counts) is binge
-    assert (counts["shown"], counts["ignored"]) == (1, 1)
+    assert counts["shown"] == counts["ignored"] == screen.count("x")
     document_after(*in_days(events))
 
 
