@@ -41,7 +41,8 @@ def evaluate(
     world: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="feed, browse, feed-blind, browse-blind, none; repeatable. Default: feed, browse."
+            metavar="NAME",
+            help="feed, browse, either with -17 or -08 (fainter tastes) or -blind; none; repeatable. Default: both.",
         ),
     ] = None,
     users: Annotated[

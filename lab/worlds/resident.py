@@ -42,12 +42,14 @@ class Leanings(Struct, frozen=True):
         creators: the same for creators.
         disappointing: hooks that this user starts gladly and leaves soon; they count as disliked.
         cap_s: items longer than this are left early; None: length does not matter.
+        taste: how much tags matter (:class:`~lab.worlds.regime.Regime`).
     """
 
     tags: dict[str, float]
     creators: dict[str, float]
     disappointing: frozenset[str]
     cap_s: float | None
+    taste: float = 1.0
 
     def disliked(self, kind: str) -> frozenset[str]:
         """The tags or creators that the user does not want."""
@@ -66,16 +68,17 @@ class Leanings(Struct, frozen=True):
         """How many times as likely as for a neutral item the user is to start this one."""
         ratio = self.creators[item.creator_id] * (HOOK_DRAW if item.creator_id in hooks else 1.0)
         for tag in item.tags:
-            ratio *= self.tags[tag]
+            ratio *= self.tags[tag] if self.taste == 1 else self.tags[tag] ** self.taste
         return ratio
 
     def displeases(self, item: Item) -> bool:
         """Whether the user would rather not have been shown the item."""
+        return any(self.tags[tag] <= DISLIKED for tag in item.tags) or self.displeases_by_more(item)
+
+    def displeases_by_more(self, item: Item) -> bool:
+        """Whether more than a tag speaks against the item: its creator, or its length."""
         return (
-            item.creator_id in self.disappointing
-            or self.creators[item.creator_id] <= DISLIKED
-            or any(self.tags[tag] <= DISLIKED for tag in item.tags)
-            or self.too_long(item)
+            item.creator_id in self.disappointing or self.creators[item.creator_id] <= DISLIKED or self.too_long(item)
         )
 
     def too_long(self, item: Item) -> bool:
@@ -139,7 +142,7 @@ def resident(
         span: the first and last time of the world, ms since 1970.
     """
     rng = Random(f"{seed}/{regime.name}/{user_id}")
-    before = _leanings(catalogue, hooks, rng)
+    before = _leanings(catalogue, hooks, regime.taste, rng)
     changes_ms, after = None, before
     if size != "light" and rng.random() < _CHANGES:
         changes_ms = int(span[0] + rng.uniform(0.4, 0.6) * (span[1] - span[0]))
@@ -158,13 +161,14 @@ def resident(
     )
 
 
-def _leanings(catalogue: Catalogue, hooks: frozenset[str], rng: Random) -> Leanings:
+def _leanings(catalogue: Catalogue, hooks: frozenset[str], taste: float, rng: Random) -> Leanings:
     disappointing = frozenset(hook for hook in sorted(hooks) if rng.random() < _DISAPPOINTED)
     return Leanings(
         tags=_ratios(catalogue.tags, catalogue.tag_weights, rng),
         creators=_ratios(catalogue.creators, catalogue.creator_weights, rng),
         disappointing=disappointing,
         cap_s=rng.choice(_CAPS_S) if rng.random() < _HAS_CAP else None,
+        taste=taste,
     )
 
 

@@ -76,7 +76,7 @@ class Visit:
             if starts:
                 self._consume(item, truth)
             if examined:
-                unwanted = truth.displeases(item)
+                unwanted = self._is_unwanted(item, truth)
                 if random() < who.complains * (1.0 if unwanted else _MISTAKEN):
                     self._complain(item, truth)
             self._now += int(300 + 2_500 * random())
@@ -84,6 +84,12 @@ class Visit:
 
     def _draw(self, item: Item, truth: Leanings) -> float:
         return self._appeals[item.content_id] * truth.draw(item, self._hooks)
+
+    def _is_unwanted(self, item: Item, truth: Leanings) -> bool:
+        """Whether they act as with something unwanted."""
+        if not truth.displeases(item):
+            return False
+        return truth.taste == 1 or truth.displeases_by_more(item) or self._rng.random() < truth.taste
 
     def _show(self, item: Item, position: int, seen: bool) -> None:
         random = self._rng.random
@@ -101,7 +107,7 @@ class Visit:
 
     def _consume(self, item: Item, truth: Leanings) -> None:
         rng = self._rng
-        unwanted = truth.displeases(item)
+        unwanted = self._is_unwanted(item, truth)
         if item.media == "product":
             self._feedback("click", item)
             self._now += int(15_000 * rng.random())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from statistics import median
+from math import log
+from statistics import median, pstdev
 
 import pytest
+from msgspec.structs import replace
 
 from lab.worlds import REGIMES, SIZES, World
 from lab.worlds.resident import DISLIKED, HOOK_DRAW, LIKED
@@ -89,6 +91,29 @@ def test_what_a_user_dislikes_is_started_less_often_and_left_sooner(feed: World)
                 watched[truth.displeases(item)].append(event.played_s / item.duration_s)
     assert started[True] / shown[True] < 0.6 * started[False] / shown[False]
     assert median(watched[True]) < 0.5 * median(watched[False])
+
+
+@pytest.mark.parametrize(("regime", "sigma"), [("feed-17", 0.17), ("browse-08", 0.08)])
+def test_tastes_can_be_as_small_as_on_real_data(regime: str, sigma: float) -> None:
+    world = World(REGIMES[regime], users=40, seed=2)
+    item = next(item for item in world.catalogue.items if len(item.tags) == 1)
+    (tag,) = item.tags
+    people = [replace(who.before, creators={item.creator_id: 1.0}) for who in world.residents()]
+    assert all(p.draw(item, frozenset()) == pytest.approx(p.tags[tag] ** p.taste) for p in people)
+    logs = [p.taste * log(ratio) for p in people for ratio in p.tags.values()]
+    assert pstdev(logs) == pytest.approx(sigma, rel=0.05)
+
+
+def test_what_only_a_tag_speaks_against_is_left_early_as_seldom_as_tastes_are_small() -> None:
+    world = World(REGIMES["feed-08"], users=40, seed=2)
+    watched: dict[bool, list[float]] = {True: [], False: []}
+    items = {item.content_id: item for item in world.catalogue.items}
+    for who in world.residents():
+        for event in world.life(who):
+            item, truth = items[event.content_id or ""], who.at(event.ts)
+            if isinstance(event, Play) and event.played_s is not None and not truth.displeases_by_more(item):
+                watched[truth.displeases(item)].append(event.played_s / (item.duration_s or 1))
+    assert 0.7 * median(watched[False]) < median(watched[True]) < median(watched[False])
 
 
 def test_hooks_draw_everybody_in_and_disappoint_about_half(feed: World) -> None:
