@@ -62,7 +62,12 @@ def _live_of_ann(settings: object) -> None:
             for n in range(8):
                 ts = now - day * DAY_MS + n * 20_000
                 news = {"content_id": f"news-{day}-{n}", "tags": ("news",), "creator_id": "daily"}
-                yoga = {"content_id": f"yoga-{day}-{n}", "tags": ("yoga",), "creator_id": "asana", "duration_s": 100.0}
+                yoga = {
+                    "content_id": f"yoga-{day}-{n}",
+                    "tags": ("yoga",),
+                    "creator_id": f"asana-{n % 3}",
+                    "duration_s": 100.0,
+                }
                 producer.send(Impression(user_id=ANN, ts=ts, position=0, visible_ms=4000, **news))  # type: ignore[arg-type]
                 producer.send(Impression(user_id=ANN, ts=ts, position=0, visible_ms=4000, **yoga))  # type: ignore[arg-type]
                 producer.send(Play(user_id=ANN, ts=ts + 5000, played_s=95.0, **yoga))  # type: ignore[arg-type]
