@@ -16,6 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from lab.screenshots.browser import WIDTHS, complaints, darken, resize
 from streamer.clock import wall_ms
 from streamer.events import DAY_MS, Impression, Play, encode
 from streamer.partitioning import partition_of
@@ -23,7 +24,7 @@ from streamer.producing import SignalProducer, topics
 from streamer.producing.connection import open_producer
 from tests.backends import npm
 from tests.backends.choose import Kafka, RealRedis
-from tests.backends.chromium import WIDTHS, browsing, complaints, darken, resize
+from tests.backends.chromium import browsing
 from tests.backends.missing import go_without
 from tests.backends.ports import NotHere, free_port
 from tests.deployment import records_of, settings_of
