@@ -300,6 +300,39 @@ def _faults(browser: Chrome) -> list[str]:
     return found
 
 
+def test_while_kafka_is_away_the_list_stays_and_what_cannot_be_done_is_told(
+    browser: Chrome, service: tuple[Service, Path], kafka: Kafka
+) -> None:
+    if not kafka.killable:
+        pytest.skip("this broker is not ours to kill")
+    open_ann(browser, service[0])
+    kafka.kill()
+    try:
+        browser.refresh()
+        says(browser, "Kafka does not answer", "#list")
+        assert "Tag “news”" in browser.find_element(By.ID, "list").text
+        fill(browser, "say-title", action="hide", kind="tag", value="not lost").click()
+        says(browser, "Kafka does not answer", "#notice")
+        field = browser.find_element(By.ID, "value")
+        assert field.get_property("value") == "not lost"
+        browser.get(f"{service[0].url}/console/pipeline")
+        says(browser, "Kafka does not answer")
+        browser.get(f"{service[0].url}/console/rejects")
+        says(browser, "Something is away")
+    finally:
+        kafka.start()
+    complaints(browser)  # each of the errors
+
+    def works_again() -> bool:
+        browser.get(f"{service[0].url}/console/user?id=ann")
+        fill(browser, "say-title", action="hide", kind="tag", value="back").click()
+        until(browser, lambda: browser.find_element(By.ID, "notice").text)
+        return "The “no” is noted" in browser.find_element(By.ID, "notice").text
+
+    until(browser, works_again)
+    complaints(browser)
+
+
 @pytest.mark.slowest
 def test_pages_that_are_open_keep_the_service_from_ending_no_longer_than_a_look(
     kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path

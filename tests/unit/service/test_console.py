@@ -363,16 +363,29 @@ def test_rejects_are_shown_mended_and_refused_with_the_reason(app: FastAPI, monk
     def send(**fields: str) -> httpx.Response:
         return browser.ask("POST", "/console/rejects/resend", data={"csrf": browser.csrf, "topic": "plays", **fields})
 
+    good = '{"user_id": "u", "content_id": "c", "ts": 1700000000000}'
     refused = send(value='{"user_id": "u", "text": "</textarea><b>"}')
     assert (refused.status_code, "missing required field" in refused.text) == (422, True)
     assert "&lt;/textarea&gt;&lt;b&gt;" in refused.text  # what was typed is not lost
-    for wrong in ({"value": "{}", "topic": "avoid-lists"}, {"value": '{"watermark": 1790000000000}'}, {"value": ""}):
+    for wrong in (
+        {"value": "{}", "topic": "avoid-lists"},
+        {"value": '{"watermark": 1790000000000}'},
+        {"value": ""},
+        {"value": good.replace('"u"', '"~all"')},
+    ):
         assert send(**wrong).status_code == 422, wrong
     assert resent == []
-    good = '{"user_id": "u", "content_id": "c", "ts": 1700000000000}'
     assert send(value=good).headers["Location"] == "/console/rejects"
     assert [(letter.topic, letter.value) for letter in resent] == [("plays", good.encode())]
     assert "Sent again, to plays." in browser.ask("GET", "/console/rejects").text
+
+
+def test_metrics_name_the_pages_and_never_users(app: FastAPI, lists: Lists) -> None:
+    browser = Browser(app, KEY)
+    browser.ask("GET", "/console/user?id=secret-user")
+    text = browser.ask("GET", "/metrics", headers={"Authorization": f"Bearer {KEY}"}).text
+    assert 'route="/console/user",status="200"' in text
+    assert "secret-user" not in text
 
 
 def test_a_forgetting_is_sent_again_only_by_who_may_erase(app: FastAPI) -> None:
