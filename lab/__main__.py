@@ -13,6 +13,7 @@ from lab.evaluation import command as evaluation
 from lab.learning import command as learning
 from lab.screenshots import command as screenshots
 from lab.simulation import command as simulation
+from lab.skips import command as skips
 from streamer.cli.app import command_line
 from streamer.cli.options import Options
 
@@ -35,6 +36,7 @@ closed_loop.install(app)
 learning.install(app)
 simulation.install(app)
 screenshots.install(app)
+skips.install(app)
 reader_vectors.install(app)
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ class PureDeployment:
                     delta.add_to(self._totals)
         if self._rules.emits:
             before = self._rules.priors
-            self._rules.adopt(snapshot(self._totals, before.version + 1, now_ms, before))
+            rates = self._rules.settings.population_tag_rates
+            self._rules.adopt(snapshot(self._totals, before.version + 1, now_ms, before, tag_rates=rates))
         return labels
 
     def lists(self, user_ids: Sequence[str]) -> Mapping[str, AvoidList]:

@@ -66,5 +66,5 @@ def rates(lives: Iterable[Life], settings: Settings) -> tuple[Priors, Priors]:
         if (delta := profile.take_delta()) is not None:
             delta.add_to(totals[place % 2])
         settled_ms = max(settled_ms, life.settled_ms)
-    even, odd = (snapshot(each, 1, settled_ms) for each in totals)
+    even, odd = (snapshot(each, 1, settled_ms, tag_rates=settings.population_tag_rates) for each in totals)
     return even, odd

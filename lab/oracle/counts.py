@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
+from lab.oracle.binge import is_trial, series_binged
 from lab.oracle.sessions import Context, Interaction, Outcome, Ratings, Session, outcome
 from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings
@@ -191,7 +192,8 @@ def contributions(session: Session, closed: bool, r: Window) -> Tiles:
 
     starts = r.decayed(ALL, "starts")
     theta = r.decayed(ALL, "theta") / 1000
-    if closed:
+    binge = series_binged(found)
+    if closed and binge is None:
         trials = [i for i, out in found if out.resolved and out.valid]
         starts += sum(1 for i in trials if i.clicked or i.started)
         theta += sum(i.attention or 0 for i in trials) / 1000
@@ -204,8 +206,8 @@ def contributions(session: Session, closed: bool, r: Window) -> Tiles:
     for i, out in found:
         if out.resolved or closed:
             _add_counts(tiles, i, out)
-        if out.resolved:
-            _add_trial(tiles, i, out, r, own_rate, calibration, abandoning)
+        if is_trial(i, out, binge):
+            _add_trial(tiles, i, out, r, own_rate, calibration, abandoning, binge is not None)
     if closed:
         _add_sessions(tiles, session.day, found)
     return tiles
@@ -254,6 +256,7 @@ def _add_trial(
     own_rate: float,
     calibration: float,
     abandoning: float,
+    in_binge: bool,
 ) -> None:
     """Observed against expected of a resolved interaction: one trial, of the showing or else the play (§5)."""
     pop_b = usual_abandonment(i, r)
@@ -264,15 +267,16 @@ def _add_trial(
     e0 = min(own_rate * ((i.attention or 0) / 1000), 0.9)
     if out.valid:
         assert i.attention is not None
-        add(
-            tiles,
-            _day(i),
-            ALL,
-            theta=i.attention,
-            starts=i.clicked or i.started,
-            engaged=out.engaged,
-            explained=micro(min(e0 * p, 0.97)),
-        )
+        if not in_binge:
+            add(
+                tiles,
+                _day(i),
+                ALL,
+                theta=i.attention,
+                starts=i.clicked or i.started,
+                engaged=out.engaged,
+                explained=micro(min(e0 * p, 0.97)),
+            )
     if out.started:
         add(tiles, _day(i), ALL, abandoned=out.abandoned, expected_abandoned=micro(pop_b))
     for key in i.keys:
@@ -282,9 +286,10 @@ def _add_trial(
             for each in with_contexts([key], i.context):
                 add(tiles, _day(i), each, e=e, o=MICRO if out.engaged else 0)
         elif out.started:
-            e = micro(0.5 * min((1 - pa) * min(others, 1), 0.9))
+            w = clip(min(own_rate, 0.9) * calibration / (1 - pa), 0.5, 1)
+            e = micro(w * min((1 - pa) * min(others, 1), 0.9))
             for each in with_contexts([key], i.context):
-                add(tiles, _day(i), each, e=e, o=MICRO // 2 if out.satisfied else 0)
+                add(tiles, _day(i), each, e=e, o=micro(w) if out.satisfied else 0)
 
 
 def _add_sessions(tiles: Tiles, day: int, found: list[tuple[Interaction, Outcome]]) -> None:

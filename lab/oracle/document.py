@@ -207,7 +207,7 @@ def _key_entry(window: Window, key: Key, bits: Listed, as_of: int) -> list[Entry
         strong = odds >= 0 and not _one_day(window, key, ld)
         rows.append(("strong" if strong else "soft", _multiplier(key[0], o, e, ld, odds), until, []))
     if key[0] == "creator":
-        rows += _one_and_done(window, key)
+        rows += _one_and_done(window, key) + _left_again(window, key)
     rows = [row for row in rows if row[2] > as_of]
     if not rows:
         return []
@@ -271,6 +271,17 @@ def _one_and_done(window: Window, key: Key) -> list[Row]:
     if sum(counts.get("sessions", 0) for counts in later) < 3:
         return []
     return [("soft", 0.5, _days_after(_last_day(window, key, "shown"), 30), ["one_and_done"])]
+
+
+def _left_again(window: Window, key: Key) -> list[Row]:
+    """A creator whose items were begun and left ten times or more since the last engaged day."""
+    engaged = max((day for day, counts in window.series(key) if counts.get("engaged", 0) > 0), default=-1)
+    left = {d: c["abandoned"] for d, c in window.series(key) if d > engaged and c.get("abandoned", 0) > 0}
+    if sum(left.values()) < 10:
+        return []
+    strong = sum(left.values()) >= 20 and len(left) >= 2
+    until = _days_after(max(left), 30 if len(left) >= 2 else 14)
+    return [("strong" if strong else "soft", 0.5, until, ["abandoned"])]
 
 
 def _content_entry(window: Window, key: Key, as_of: int) -> list[Entry]:

@@ -49,6 +49,8 @@ def duration_entries(window: Window, as_of: int) -> list[Entry]:
     left = {day for b in above for day, counts in window.series(b) if counts.get("abandoned", 0) > 0}
     if len(left) < 3:
         return []
+    if _explained(window, [b for b in BUCKETS if b in above]):
+        return []
     days = [day for b in BUCKETS for day, counts in window.series(b) if counts.get("plays", 0) > 0]
     until = (max(days) + 90) * DAY_MS
     if until <= as_of:
@@ -56,6 +58,27 @@ def duration_entries(window: Window, as_of: int) -> list[Entry]:
     evidence = Evidence(first_day=_date(min(days)), last_day=_date(max(days)))
     since = min(days) * DAY_MS
     return [Entry("duration", cap, None, "soft", 0.5, None, ("too_long",), evidence, since, until)]
+
+
+def _explained(window: Window, above: list[Key]) -> bool:
+    """Whether a tag or creator tells as much of what is left as the cap does."""
+    p = sum(window.total(b, "plays") for b in BUCKETS)
+    a = sum(window.total(b, "abandoned") for b in BUCKETS)
+
+    def told(plays: int, left: int) -> float:
+        return _y(left, a * plays / p) + _y(a - left, a * (p - plays) / p)
+
+    of_cap = told(sum(window.total(b, "plays") for b in above), sum(window.total(b, "abandoned") for b in above))
+    for kind in ("tag", "creator"):
+        for key in window.keys(kind):
+            left, plays = min(window.total(key, "abandoned"), a), min(window.total(key, "started"), p)
+            if window.total(key, "abandoned") >= 6 and left * p > a * plays and told(plays, left) >= of_cap - 1e-9:
+                return True
+    return False
+
+
+def _y(a: float, e: float) -> float:
+    return _x(a, e) if e > 0 else 0.0
 
 
 def _date(day: int) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lab.oracle.binge import series_binged
 from lab.oracle.counts import (
     ALL,
     EDGES,
@@ -47,8 +48,9 @@ def meet(met: dict[str, Met], session: Session, r: Window) -> None:
     ratings = r.ratings.plus(session.ratings)
     found = [(i, outcome(i, session, True, ratings, r.settings)) for i in session.interactions.values()]
     trials = [i for i, out in found if out.resolved and out.valid]
-    starts = r.decayed(ALL, "starts") + sum(i.clicked or i.started for i in trials)
-    theta = r.decayed(ALL, "theta") / 1000 + sum(i.attention or 0 for i in trials) / 1000
+    telling = [] if series_binged(found) is not None else trials
+    starts = r.decayed(ALL, "starts") + sum(i.clicked or i.started for i in telling)
+    theta = r.decayed(ALL, "theta") / 1000 + sum(i.attention or 0 for i in telling) / 1000
     rate = (starts + 20 * r.population.start_rate) / (theta + 20)
     for i, out in found:
         if i.creator is None:
@@ -127,8 +129,25 @@ def pi_creator(sums: Sums, creator: str) -> float:
     return clip(pi, 0.005, 0.5)
 
 
-def pi_tag(sums: Sums, tag: str) -> float:
+def pi_tag(sums: Sums, tag: str, kappa: float = 0.5) -> float:
     """π_tag of §10."""
+    odds = _stated(sums, tag) / (1 - _stated(sums, tag))
+    counts: dict[str, Counter[str]] = {}
+    for key, own in sums.items():
+        if key[0] in ("tag", "cohort"):
+            counts.setdefault(key[-1], Counter()).update({name: own.get(name, 0) for name in ("o", "e")})
+    o_all, e_all = (sum(own[name] for own in counts.values()) / 1e6 for name in ("o", "e"))
+    if o_all == 0 or e_all == 0:
+        return _stated(sums, tag)
+    own = counts.get(tag, Counter())
+    n = sums.get(("tag", tag), {}).get("users", 0)
+    rho = (100 + own["o"] / 1e6) / (100 + own["e"] / 1e6 * o_all / e_all)
+    odds *= rho ** (-kappa * n / (n + 200))
+    return clip(odds / (1 + odds), 0.01, 0.15)
+
+
+def _stated(sums: Sums, tag: str) -> float:
+    """π_tag by statements alone."""
     tags = [own for key, own in sums.items() if key[0] == "tag"]
     s_all, t_all, n_all = (sum(own.get(name, 0) for own in tags) for name in ("dislikes", "likes", "users"))
     own = sums.get(("tag", tag), {})

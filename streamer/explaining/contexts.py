@@ -65,12 +65,15 @@ def plays_in_words(plays: Mapping[int, Plays]) -> Iterator[str]:
         below = edge
 
 
-def missing_cap(plays: Mapping[int, Plays], days_above: Callable[[int], int]) -> Iterator[str]:
+def missing_cap(
+    plays: Mapping[int, Plays], days_above: Callable[[int], int], is_explained: Callable[[int], bool]
+) -> Iterator[str]:
     """What a duration cap lacks.
 
     Args:
         plays: by upper edge of their bucket.
         days_above: on how many days something longer than this, s, was left early.
+        is_explained: whether one tag or creator explains as much as a cap there, s.
     """
     split = duration.best_split(plays)
     if split is None:
@@ -79,6 +82,11 @@ def missing_cap(plays: Mapping[int, Plays], days_above: Callable[[int], int]) ->
         yield (
             f"something longer than {split.edge} s was left early on {days_above(split.edge)} days, a cap takes "
             f"{duration.LEAST_DAYS}"
+        )
+    elif split.holds and is_explained(split.edge):
+        yield (
+            f"what is longer than {split.edge} s is left more often, but one tag or creator tells as much of what is "
+            "left"
         )
     elif split.holds:
         yield f"there was a cap of {split.edge} s, but their last play is {duration.CAP_DAYS} days ago"

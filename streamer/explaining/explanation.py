@@ -14,8 +14,8 @@ from streamer.explaining.words import moment, probability
 from streamer.profile import Profile
 from streamer.profile.explicit.records import RecordKey
 from streamer.profile.explicit.standing import Standing
-from streamer.profile.view.view import contexts_in, days_left_above, days_of, plays_in
-from streamer.scoring import contents, entries, score
+from streamer.profile.view.view import contexts_in, days_left_above, days_of, is_cap_explained, plays_in
+from streamer.scoring import contents, creators, entries, score
 from streamer.scoring.document import Entry
 from streamer.scoring.entries import Days, Scored
 from streamer.scoring.taken_back import ENGAGED_DAYS, engaged_since
@@ -87,7 +87,11 @@ def _explain_duration(profile: Profile) -> KeyExplanation:
     document = profile.document()
     found = () if document is None else tuple(entry for entry in document.entries if entry.kind == "duration")
     value = str(found[0].value) if found else "any"
-    missing = () if found else tuple(missing_cap(plays, partial(days_left_above, profile)))
+    missing = (
+        ()
+        if found
+        else tuple(missing_cap(plays, partial(days_left_above, profile), partial(is_cap_explained, profile)))
+    )
     return KeyExplanation("duration", value, (), None, found, (), missing, tuple(plays_in_words(plays)))
 
 
@@ -126,6 +130,7 @@ def _key(profile: Profile, kind: ExplainedKind, value: str, days: Days, scored: 
         yield f"it was listed, but that expired on {entries.iso_day(scored.expires_at // DAY_MS)}"
     if kind == "creator":
         yield from _one_and_done(days)
+        yield from _left(days)
 
 
 def _named_and_taken_back(profile: Profile, tag: str, days: Days) -> bool:
@@ -137,14 +142,20 @@ def _named_and_taken_back(profile: Profile, tag: str, days: Days) -> bool:
 
 def _one_and_done(days: Days) -> Iterator[str]:
     engaged = [day for day, cell in days if cell.engaged]
-    if len(engaged) != 1 or entries.one_and_done_until(days) is not None:
+    if len(engaged) != 1 or creators.one_and_done(days) is not None:
         return
     later = [cell for day, cell in days if day > engaged[0]]
     yield (
         f"not one-and-done: since the one day they chose it, {sum(cell.e for cell in later) / 1e6:.2f} of "
-        f"{entries.ONE_AND_DONE_EXPECTED / 1e6:.0f} engagements were expected, over "
-        f"{sum(cell.sessions for cell in later)} of {entries.ONE_AND_DONE_SESSIONS} sessions"
+        f"{creators.ONE_AND_DONE_EXPECTED / 1e6:.0f} engagements were expected, over "
+        f"{sum(cell.sessions for cell in later)} of {creators.ONE_AND_DONE_SESSIONS} sessions"
     )
+
+
+def _left(days: Days) -> Iterator[str]:
+    left = creators.leavings(days)
+    if left.times and creators.left_again(days) is None:
+        yield f"their items were left early {left.times} times, of {creators.LEFT} in a row that lower a creator"
 
 
 def _content(value: str, days: Days, as_of: int) -> Iterator[str]:
@@ -161,7 +172,7 @@ def _content(value: str, days: Days, as_of: int) -> Iterator[str]:
         yield f"left early on {entries.iso_day(abandoned)}, but engaged with that day or later"
     enough = times >= contents.LISTED_IN_VAIN or abandoned > engaged
     if enough and contents.content_entry(value, days, as_of) is None:
-        yield f"what there was has expired: such entries last {entries.CONTENT_ENTRY_DAYS} days"
+        yield f"what there was has expired: such entries last {creators.CONTENT_ENTRY_DAYS} days"
 
 
 def _said(profile: Profile, kind: ExplainedKind, value: str) -> Iterator[str]:

@@ -13,8 +13,9 @@ from streamer.events import DAY_MS
 from streamer.population.sums import CohortSums
 from streamer.population.totals import Totals
 from streamer.scoring.assemble import assemble
+from streamer.scoring.creators import CONTENT_ENTRY_DAYS
 from streamer.scoring.document import Document, Entry, Evidence
-from streamer.scoring.entries import CONTENT_ENTRY_DAYS, iso_day
+from streamer.scoring.entries import iso_day
 from streamer.scoring.score import rate_ratio
 from streamer.signals.rounding import places4
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from math import log
 from typing import Final
 
+from streamer.population.appeal import Appeal, believed
 from streamer.population.bins import CENTRES
 from streamer.population.sums import EveryoneSums, TagSums
 from streamer.population.totals import Totals
@@ -16,6 +18,12 @@ from streamer.scoring.score import logit, sigmoid
 CREATOR_RANGE: Final = (0.005, 0.5)
 TAG_RANGE: Final = (0.02, 0.08)
 """Half and twice the usual: what is stated depends on what is shown, and may move L by .7 nats at most."""
+
+APPEAL_RANGE: Final = (0.01, 0.15)
+"""The same once it is known how much the tag is engaged with: 1.4 nats at most."""
+
+TAG_RATES: Final = 0.5
+"""Nats that π of a tag falls by for each by which its rate ratio over all users exceeds the usual."""
 
 TAG_LEAN: Final = 100
 TAG_LEAN_STATED: Final = 20
@@ -81,6 +89,25 @@ def tag_prior(dislikes: int, usual: float, lean: float = TAG_LEAN) -> float:
     (0.0554, 0.08, 0.02)
     """
     return _within(DEFAULT.prior * (max(0, dislikes) + lean) / (max(0.0, usual) + lean), TAG_RANGE)
+
+
+def engaged_prior(stated: float, ratio: float, users: int, tag_rates: float = TAG_RATES) -> float:
+    """π of a tag by what is stated of it and by how much it is engaged with: odds of the one × ρ^(−κ·n ÷ (n + 200)).
+
+    Args:
+        stated: π by statements alone (:func:`tag_prior`).
+        ratio: ρ, the tag's rate ratio over all users (:class:`~streamer.population.appeal.Appeal`).
+        users: n, who have met it.
+        tag_rates: κ, 0: only statements count.
+
+    Half as much as is usual of a tag that 200 users have met, κ = 8: odds × 2^4, at most .15; κ = 1: odds × 2^.5.
+
+    >>> engaged_prior(.04, .5, 200, 8.), round(engaged_prior(.04, .5, 200, 1.), 4), engaged_prior(.04, 1., 200)
+    (0.15, 0.0556, 0.04)
+    """
+    if ratio == 1.0 or not tag_rates:
+        return stated
+    return _within(sigmoid(logit(stated) - tag_rates * believed(users) * log(ratio)), APPEAL_RANGE)
 
 
 class UsualDislikes:
@@ -151,7 +178,14 @@ def abandonment_rates(buckets: Mapping[int, list[int]]) -> tuple[float, tuple[fl
     return overall, tuple(_leaning(pair[1], pair[0], overall) for pair in each)
 
 
-def snapshot(totals: Totals, version: int, as_of: int, previous: Priors = DEFAULT, keys: int = KEYS) -> Priors:
+def snapshot(
+    totals: Totals,
+    version: int,
+    as_of: int,
+    previous: Priors = DEFAULT,
+    keys: int = KEYS,
+    tag_rates: float = TAG_RATES,
+) -> Priors:
     """The rates that follow from totals.
 
     A rate that has moved by less than 5 % (.05 nats of log odds) since the previous snapshot stays as it was told, and
@@ -163,12 +197,16 @@ def snapshot(totals: Totals, version: int, as_of: int, previous: Priors = DEFAUL
         as_of: now, ms.
         previous: the snapshot before.
         keys: tags, and creators, named at most.
+        tag_rates: κ of :func:`engaged_prior`.
     """
     everyone = totals.everyone
     overall, each = abandonment_rates(everyone.buckets)
     before = previous.abandonments or (previous.abandonment,) * len(each)
-    usual = UsualDislikes(totals.tags)
-    tags = ((name, tag.users, tag_prior(tag.dislikes, usual.of(tag), usual.lean)) for name, tag in totals.tags.items())
+    usual, appeal = UsualDislikes(totals.tags), Appeal(totals)
+    stated = ((name, tag, tag_prior(tag.dislikes, usual.of(tag), usual.lean)) for name, tag in totals.tags.items())
+    tags = (
+        (name, tag.users, engaged_prior(prior, appeal.of(name), tag.users, tag_rates)) for name, tag, prior in stated
+    )
     creators = ((name, creator.users, creator_prior(creator.bins)) for name, creator in totals.creators.items())
     return Priors(
         version=version,

@@ -117,6 +117,8 @@ def _check(settings: Settings) -> Iterator[Acl]:
     announced = (topics.snapshots, topics.default_lists, topics.creator_health) if settings.population else ()
     for topic in (topics.state, topics.rejects, *announced):
         yield Acl("check", "topic", topic, ("Read",))
+    if settings.population:
+        yield Acl("check", "topic", topics.population, ("Describe",))
 
 
 def _erase(settings: Settings) -> Iterator[Acl]:

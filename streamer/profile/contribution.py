@@ -15,8 +15,9 @@ from streamer.profile.baseline import Baseline
 from streamer.profile.rollup.rollup import Rollup
 from streamer.profile.rules import Rules
 from streamer.profile.session import Session
-from streamer.profile.tile import Tile, context_name
+from streamer.profile.tile import DayTotals, Tile, context_name
 from streamer.scoring.counts import FIRST, SECOND, SHOWN, THIRD, Cell
+from streamer.signals.binge import binged, series_of
 from streamer.signals.interaction import NOTHING_SAID, Interaction, SessionFeedback
 from streamer.signals.outcome import Outcome
 from streamer.signals.rounding import micro
@@ -51,23 +52,40 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
         (item, read(item, said(item.content_id, NOTHING_SAID), long_enough, closed, ratings, rating_sum))
         for item in acted
     ]
-    rate = baseline.rate()
-    if closed:
-        starts, theta = 0, sum([item.attention for item in passed_over])
-        for item, outcome in outcomes:
-            if outcome.resolved and outcome.exposed:
-                starts += item.clicked or item.started
-                theta += item.attention
-        rate = baseline.rate(starts, theta)
+    binge = binged([item for item, outcome in outcomes if outcome.engaged])
+    rate = baseline.rate() if binge is not None or not closed else _rate_with(passed_over, outcomes, baseline)
     delta = Tile(session.day)
-    if passed_over:
-        _add_passed_over(delta, passed_over, baseline, rate, rules)
+    others = [] if binge is None else [item for item in passed_over if series_of(item) != binge]
+    examined = [item for item in passed_over if series_of(item) == binge] if others else passed_over
+    if examined:
+        _add_passed_over(delta, examined, baseline, rate, rules)
+    if others:  # who came for one series did not choose among these: nothing was expected of them
+        _add_passed_over(delta, others, baseline, 0.0, rules)
     for item, outcome in outcomes:
         if outcome.counted:
             _add(delta, item, outcome, said(item.content_id, NOTHING_SAID), baseline, rate, rules)
+    if binge is not None:
+        _forget_choices(delta.totals)
     if closed:
         _add_sessions(delta, passed_over, outcomes, rules)
     return delta
+
+
+def _rate_with(
+    passed_over: list[Interaction], outcomes: list[tuple[Interaction, Outcome]], baseline: Baseline
+) -> float:
+    """The user's own rate, with the starts of this session."""
+    starts, theta = 0, sum([item.attention for item in passed_over])
+    for item, outcome in outcomes:
+        if outcome.resolved and outcome.exposed:
+            starts += item.clicked or item.started
+            theta += item.attention
+    return baseline.rate(starts, theta)
+
+
+def _forget_choices(totals: DayTotals) -> None:
+    """Takes out what a binge says of how readily the user begins anything: nothing."""
+    totals.theta = totals.starts = totals.engaged = totals.explained = 0
 
 
 def session_ratings(session: Session, items: list[Interaction], rollup: Rollup) -> tuple[int, int]:
@@ -188,9 +206,10 @@ def _add(
         observed = 1_000_000 if outcome.engaged else 0
         expectations = _expectations(chosen * baseline.beta, explained, ratios)
     elif outcome.resolved and outcome.started:  # from search, or of a showing that did not pass the gate
-        observed = 500_000 if outcome.satisfied else 0
         stays = 1.0 if outcome.media == "product" else 1 - baseline.abandon_chance(item.duration_s)
-        expectations = [micro(0.5 * min(stays * min(max(explained / ratio, 0.05), 1.0), 0.9)) for ratio in ratios]
+        weight = min(max(0.5, min(rate, 0.9) * baseline.beta / stays), 1.0)
+        observed = micro(weight) if outcome.satisfied else 0
+        expectations = [micro(weight * min(stays * min(max(explained / ratio, 0.05), 1.0), 0.9)) for ratio in ratios]
     _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated)
     if trial:
         totals = delta.totals

@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 from streamer.events import DAY_MS
 from streamer.scoring.counts import Cell
+from streamer.scoring.creators import CONTENT_ENTRY_DAYS, ONE_DAY_DAYS
 from streamer.scoring.document import Entry, Reason, Tier
-from streamer.scoring.entries import CONTENT_ENTRY_DAYS, ONE_DAY_DAYS, Days, evidence_of, reasons_of, total_of
+from streamer.scoring.entries import Days, evidence_of, reasons_of, total_of
 from streamer.signals.rounding import places4
 
 IN_VAIN: Final = {2: 0.51, 3: 0.36, 4: 0.17, 5: 0.13}

@@ -11,7 +11,7 @@ statistic", Poisson model) in one dimension, over windows that end at the longes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import log
 from typing import Final, NamedTuple
 
@@ -105,6 +105,41 @@ def best_split(buckets: Mapping[int, Plays]) -> Split | None:
         if best is None or split.holds > best.holds or (split.holds == best.holds and gain >= best.gain - TIE):
             best = split
     return best
+
+
+class Side(NamedTuple):
+    """Plays on one side of a split, and how many of them were left early; both undecayed."""
+
+    plays: int
+    abandoned: int
+
+
+def told_by(side: Side, everything: Side) -> float:
+    """How much a split of all plays tells of leaving, nats: the same G, with what is left early spread over all alike.
+
+    >>> round(told_by(Side(9, 9), Side(20, 9)), 2), told_by(Side(20, 9), Side(20, 9))
+    (7.19, 0.0)
+    """
+    share = everything.abandoned / everything.plays
+    rest = Side(everything.plays - side.plays, everything.abandoned - side.abandoned)
+    return _fit(side.abandoned, share * side.plays) + _fit(rest.abandoned, share * rest.plays)
+
+
+def is_explained(above: Side, keys: Iterable[Side], everything: Side) -> bool:
+    """Whether one tag or creator tells as much of what is left early as the cap does.
+
+    Args:
+        above: what lies above the cap.
+        keys: the plays of each tag and creator that may, of any length; no more count than there are in all.
+        everything: all plays of known length.
+    """
+    least = told_by(above, everything) - TIE
+    for plays, abandoned in keys:
+        key = Side(min(plays, everything.plays), min(abandoned, everything.abandoned))
+        more = key.abandoned * everything.plays > everything.abandoned * key.plays
+        if more and told_by(key, everything) >= least:
+            return True
+    return False
 
 
 def _fit(abandoned: float, expected: float) -> float:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from streamer.events import DAY_MS
 from streamer.scoring import score
 from streamer.scoring.counts import CREATOR, TAG, Cell
+from streamer.scoring.creators import ONE_DAY_DAYS, Row, left_again, one_and_done
 from streamer.scoring.document import Entry, Evidence, Kind, Reason
 from streamer.scoring.priors import Priors
 from streamer.scoring.taken_back import engaged_since_said, outweighed
@@ -19,12 +20,6 @@ from streamer.signals.rounding import places4
 Days = Sequence[tuple[int, Cell]]
 """A key's counts by day, ascending, days without a nonzero number left out."""
 
-CONTENT_ENTRY_DAYS = 30
-"""Days after which content entries and one-and-done creators are forgotten; default lists last as long."""
-ONE_DAY_DAYS: Final = 14
-"""The same of what a single day says: a bad afternoon is soon forgotten."""
-ONE_AND_DONE_EXPECTED = 3_000_000
-ONE_AND_DONE_SESSIONS = 3
 LISTED_EXPECTED: Final = {TAG: 1.5, CREATOR: 1.0}
 """Engagements expected, by kind: little is known of an item's tags one by one, of which there are several."""
 LISTED_EXPLICIT = 1.5
@@ -109,29 +104,27 @@ class Scorer:
         """
         if scored is None:
             return None
-        done = one_and_done_until(days) if kind == CREATOR else None
-        done_stands = done is not None and done > as_of
-        stands = is_listed(scored, was_listed) and scored.expires_at > as_of
-        if not stands and not done_stands:
+        rows = [] if kind == TAG else [row for row in (one_and_done(days), left_again(days)) if row is not None]
+        if is_listed(scored, was_listed):
+            strong = scored.log_odds >= score.STRONG and not scored.one_day
+            multiplier = listed_multiplier(scored, score.ALPHA_TAG if kind == TAG else score.ALPHA_CREATOR)
+            rows.append(Row("strong" if strong else "soft", multiplier, scored.expires_at))
+        rows = [row for row in rows if row.expires_at > as_of]
+        if not rows:
             return None
         counts = total_of(days)
-        multiplier, expires_at = 1.0, 0
-        if stands:
-            multiplier = listed_multiplier(scored, score.ALPHA_TAG if kind == TAG else score.ALPHA_CREATOR)
-            expires_at = scored.expires_at
-        if done is not None and done_stands:
-            multiplier, expires_at = min(multiplier, 0.5), max(expires_at, done)
+        own: set[Reason] = {row.reason for row in rows if row.reason is not None}
         return Entry(
             kind=kind,
             value=value,
             context=None,
-            tier="strong" if stands and scored.log_odds >= score.STRONG and not scored.one_day else "soft",
-            multiplier=places4(multiplier),
+            tier="strong" if any(row.tier == "strong" for row in rows) else "soft",
+            multiplier=places4(min(row.multiplier for row in rows)),
             log_odds=places4(scored.log_odds),
-            reasons=reasons_of(counts, scored.explicit > 0, 2, {"one_and_done"} if done_stands else set()),
+            reasons=reasons_of(counts, scored.explicit > 0, 2, own),
             evidence=evidence_of(days, counts, scored.last_day, scored),
             since=days[0][0] * DAY_MS,
-            expires_at=expires_at,
+            expires_at=max(row.expires_at for row in rows),
         )
 
 
@@ -159,23 +152,6 @@ def listed_multiplier(scored: Scored, alpha: float) -> float:
     """
     likely = 1 - score.sigmoid(scored.log_odds) if scored.explicit > 0 else 1.0
     return max(0.1, min(1.0, score.rate_ratio(scored.observed, scored.expected, alpha), likely))
-
-
-def one_and_done_until(days: Days) -> int | None:
-    """Until when a creator counts as tried once and never again (ms); None: it does not.
-
-    Engaged on exactly one day of the window; on later days three engagements were expected over three sessions
-    that showed it, and none came.
-    """
-    engaged = [day for day, cell in days if cell.engaged]
-    if len(engaged) != 1:
-        return None
-    later = [cell for day, cell in days if day > engaged[0]]
-    if sum(cell.e for cell in later) < ONE_AND_DONE_EXPECTED:
-        return None
-    if sum(cell.sessions for cell in later) < ONE_AND_DONE_SESSIONS:
-        return None
-    return (max(day for day, cell in days if cell.shown) + CONTENT_ENTRY_DAYS) * DAY_MS
 
 
 def hard_entry(kind: Kind, value: str, since: int, until: int | None) -> Entry:

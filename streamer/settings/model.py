@@ -187,6 +187,13 @@ class Settings(KafkaConnection):
     population_keys: int = Field(
         10_000, ge=0, le=1_000_000, description="tags, and creators, whose own rate a snapshot names"
     )
+    population_tag_rates: float = Field(
+        0.5,
+        ge=0,
+        le=20,
+        description="how much it counts against a tag that all users engage with it less than with others, "
+        "nats per nat; 8 where lists are to foresee what will not be clicked",
+    )
 
     # --- training data (spec §4) -------------------------------------------------------------------------
     labels: bool = Field(False, description="write what every sealed session says of its items to the topic labels")

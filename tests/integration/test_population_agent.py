@@ -125,9 +125,11 @@ def test_deltas_become_rates_default_lists_and_flags_that_a_restart_goes_on_from
 def test_check_inspect_and_explain_know_of_the_population(
     settings: Settings, store: redis.Redis, tmp_path: Path
 ) -> None:
-    tell(settings, (Key("tag", "gore"), PASSED_OVER))
     environment = environment_of(settings)
     topics.create(settings)
+    fresh = CliRunner().invoke(app, ["check"], env=environment)
+    assert (fresh.exit_code, "no worker has told any" in fresh.output) == (0, True), fresh.output
+    tell(settings, (Key("tag", "gore"), PASSED_OVER))
     before = CliRunner().invoke(app, ["check"], env=environment)
     assert (before.exit_code, "no rates of everybody yet" in before.output) == (1, True)
     with running("population", settings, tmp_path / "population.log") as child:

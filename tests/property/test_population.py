@@ -13,7 +13,7 @@ from streamer.events import Event, Impression, Play
 from streamer.population import Deltas, Key, Totals
 from streamer.population.bins import BINS
 from streamer.population.rates import STEP, snapshot
-from streamer.population.sums import CreatorSums, EveryoneSums, TagSums
+from streamer.population.sums import CohortSums, CreatorSums, EveryoneSums, TagSums
 from streamer.profile import Profile, Rules
 from streamer.scoring.buckets import ALL_EDGES
 from streamer.scoring.priors import Priors
@@ -123,6 +123,7 @@ def test_who_is_forgotten_and_comes_back_with_older_events_is_taken_out_of_the_s
 
 
 counts = st.integers(0, 400) | st.integers(0, 2_000_000)
+engagements = st.tuples(st.integers(0, 10**9), st.integers(0, 10**9))
 
 
 @st.composite
@@ -130,7 +131,10 @@ def any_totals(draw: st.DrawFn) -> Totals:
     totals = Totals()
     for tag in draw(st.lists(st.sampled_from("xyz"), unique=True)):
         users = draw(counts.filter(bool))
-        totals.add(Key("tag", tag), TagSums(users, draw(st.integers(0, users)), draw(counts)))
+        totals.add(Key("tag", tag), TagSums(users, draw(st.integers(0, users)), draw(counts), *draw(engagements)))
+        cohort = draw(st.none() | st.sampled_from(("de", "fr")))
+        if cohort is not None:
+            totals.add(Key("cohort", tag, cohort), CohortSums(*draw(engagements)))
     for creator in draw(st.lists(st.sampled_from("ab"), unique=True)):
         totals.add(Key("creator", creator), CreatorSums(draw(st.lists(counts, min_size=BINS, max_size=BINS))))
     theta = draw(st.integers(0, 2_000_000_000))

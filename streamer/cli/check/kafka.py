@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from streamer.cli.check.finding import Finding, guarded
@@ -94,33 +94,36 @@ def _contents(settings: Settings) -> Iterator[Finding]:
 
     closed = {each.acl.name for each in rights.missing(settings, ["check"]) if each.is_known}
     names = settings.topics
-    looks = [
-        ("state", names.state, lambda: [Finding("state", *contents.state(settings))]),
-        ("rejects", names.rejects, lambda: [Finding("rejects", *contents.rejects(settings, wall_ms()))]),
+    looks: list[tuple[str, tuple[str, ...], Callable[[], list[Finding]]]] = [
+        ("state", (names.state,), lambda: [Finding("state", *contents.state(settings))]),
+        ("rejects", (names.rejects,), lambda: [Finding("rejects", *contents.rejects(settings, wall_ms()))]),
     ]
     if settings.population:
-        looks.append(("population", names.snapshots, lambda: [_population(settings)]))
-    for part, topic, look in looks:
-        if topic in closed:
-            yield Finding(part, True, f"not looked at: this user may not read {topic}")
+        looks.append(("population", (names.snapshots, names.population), lambda: [_population(settings)]))
+    for part, needed, look in looks:
+        if hidden := closed.intersection(needed):
+            yield Finding(part, True, f"not looked at: this user may not read {', '.join(sorted(hidden))}")
         else:
             yield from guarded(part, look)
 
 
 def _population(settings: Settings) -> Finding:
+    from streamer.engine.kafka.compacted import PARTITION
     from streamer.engine.kafka.scan import scanner
     from streamer.engine.population.aggregator import announced
     from streamer.engine.population.snapshots import is_stale
 
-    async def read() -> Announcement:
+    async def read() -> tuple[Announcement, bool]:
         async with scanner(settings, "the population's figures") as topics:
-            return await announced(topics, settings)
+            told = await topics.extents(settings.topics.population, [PARTITION])
+            return await announced(topics, settings), told[PARTITION].end > 0
 
-    found = asyncio.run(read())
+    found, is_told = asyncio.run(read())
     known = found.priors
     if known.version == 0:
-        text = "no rates of everybody yet, so users are judged by built-in ones: does  streamer population  run?"
-        return Finding("population", False, text)
+        text = "no rates of everybody yet, so users are judged by built-in ones"
+        question = ": does  streamer population  run?" if is_told else "; no worker has told any session either"
+        return Finding("population", not is_told, text + question)
     text = (
         f"rates of {moment(known.as_of)} (snapshot {known.version}): {len(known.tags)} tags and "
         f"{len(known.creators)} creators with rates of their own, {len(found.lists)} default lists, "

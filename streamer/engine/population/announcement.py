@@ -41,15 +41,15 @@ class Announcement(NamedTuple):
 def announce(totals: Totals, before: Announcement, now_ms: int, settings: Settings) -> Announcement:
     """What follows from the totals now (ms since 1970)."""
     return Announcement(
-        _priors(totals, before.priors, now_ms, settings.population_keys),
+        _priors(totals, before.priors, now_ms, settings),
         _lists(totals, before.lists, now_ms, settings),
         _health(totals, before.health, now_ms),
     )
 
 
-def _priors(totals: Totals, before: Priors, now_ms: int, keys: int) -> Priors:
+def _priors(totals: Totals, before: Priors, now_ms: int, settings: Settings) -> Priors:
     version = max(before.version + 1, now_ms // 1000)  # greater even than those of a topic that is gone
-    made = snapshot(totals, version, now_ms, before, keys)
+    made = snapshot(totals, version, now_ms, before, settings.population_keys, settings.population_tag_rates)
     same = replace(made, version=before.version) == replace(before, as_of=now_ms)
     return replace(made, version=before.version) if same and before.version else made
 

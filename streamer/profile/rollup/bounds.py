@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from streamer.scoring.contextual import MOST_PER_EXPECTED
 from streamer.scoring.counts import CREATOR, TAG
-from streamer.scoring.entries import LISTED_EXPECTED, LISTED_EXPLICIT, ONE_AND_DONE_EXPECTED
+from streamer.scoring.creators import ONE_AND_DONE_EXPECTED
+from streamer.scoring.entries import LISTED_EXPECTED, LISTED_EXPLICIT
 from streamer.scoring.priors import Priors
 from streamer.scoring.score import KEPT, STRONG, logit
 

@@ -11,10 +11,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from streamer.profile.rollup.frame import Frame
 from streamer.profile.rollup.sealed_entries import SealedEntries
-from streamer.profile.rollup.sums import DecayedTotals, Sums, as_list, blamed_in, insert, with_day
+from streamer.profile.rollup.sums import DecayedTotals, Sums, as_list, blamed_in, blamed_of, insert, with_day
 from streamer.profile.tile import Tile
 from streamer.scoring.contents import may_have_content_entry
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
+from streamer.scoring.creators import LEFT
+from streamer.scoring.duration import LEAST_PLAYS
 from streamer.scoring.entries import Scored, Scorer
 from streamer.settings import TileCaps
 
@@ -32,6 +34,7 @@ class Rollup:
         contents: days on which a content has counts, one alone as itself.
         listed: (kind, value) of keys that were listed when last touched -> when that expires, ms; its owner sets it.
         totals: of the whole user.
+        often_left: tags and creators whose items were left early as often as a cap takes.
         sealed_entries: entries that follow from the tiles alone.
         version: another one after every change.
 
@@ -60,6 +63,7 @@ class Rollup:
         self._trimmed: tuple[int, Rollup] | None = None
         self.sums: dict[str, dict[str, Sums | int]] = {TAG: {}, CREATOR: {}}
         self.contents: dict[str, list[int] | int] = {}
+        self.often_left: set[Key] = set()
         self.totals = DecayedTotals()
         for tile in self.tiles.values():
             self.totals.add(tile, self.weight(tile.day))
@@ -193,8 +197,7 @@ class Rollup:
             changed = [(kind, value) for kind, value in keys if value in self.sums[kind]]
         else:
             changed = [key for key in known if key in keys]
-        for kind, value in changed:
-            sums = self.sums[kind][value]
+        for sums in [self.sums[kind][value] for kind, value in changed]:
             if isinstance(sums, Sums):
                 sums.scored = None
         self.sealed_entries.doubtful.update(changed)
@@ -249,7 +252,7 @@ class Rollup:
             against = blamed.get(value, 0) if blamed else 0
             if sums is None and not against:
                 known[value] = day
-                expected, all_against = cell.e / 1e6, 0.0
+                expected, all_against, left = cell.e / 1e6, 0.0, cell.abandoned if cell.plays else 0
             else:
                 if sums is None:
                     sums = known[value] = Sums([day])
@@ -260,9 +263,11 @@ class Rollup:
                     sums.scored = sums.place = None
                 sums.add(cell, against, day, weight)
                 scale = today if sums.last_day == day else self.scale(sums.last_day)
-                expected, all_against = sums.e * scale, sums.blamed * scale
+                expected, all_against, left = sums.e * scale, sums.blamed * scale, sums.left
             likely = (expected >= least or all_against) and bounds.listable(kind, value, expected, all_against)
-            if likely or (watching and sealed_entries.watches((kind, value))):
+            if left >= LEAST_PLAYS:
+                self.often_left.add((kind, value))
+            if likely or left >= LEFT or (watching and sealed_entries.watches((kind, value))):
                 sealed_entries.doubtful.add((kind, value))
                 if cell.has_evidence:
                     touched.add((kind, value))
@@ -284,14 +289,12 @@ class Rollup:
         self._trimmed = None
         self.sealed_entries.doubtful.add((kind, value))
         days = self.days_of(kind, value)
+        self.often_left.discard((kind, value))
         (self.contents if kind == CONTENT else self.sums[kind]).pop(value, None)
         for day in days:
-            tile = self.tiles.get(day)
-            if tile is None or (cell := tile.cell(kind, value)) is None or cell.empty:
+            if (tile := self.tiles.get(day)) is None or (cell := tile.cell(kind, value)) is None or cell.empty:
                 continue
             if kind == CONTENT:
                 self._add_day(kind, value, day)
             else:
-                groups = tile.tags.values() if kind == TAG else [tile.creators]
-                blamed = blamed_in({value: own} for cells in groups if (own := cells.get(value)) is not None)
-                self._sum(kind, {value: cell}, blamed, day, set())
+                self._sum(kind, {value: cell}, blamed_of(tile, kind, value), day, set())

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 
 from streamer.profile.tile import Tile
-from streamer.scoring.counts import Cell
+from streamer.scoring.counts import TAG, Cell
 from streamer.scoring.entries import Scored
 
 
 class Sums(Struct, gc=False):
     """Decayed o, e (engagements) and ld (nats) of one key in the rising frame.
 
-    ``blamed``: the positive ld alone, at least: no context of a tag has more.
+    ``blamed``: the positive ld alone, at least: no context of a tag has more. ``left``: abandonments, not decayed.
     ``days``: those that have counts; ``last_day``: its last evidence day, −1 if there is none; ``scored``: its
     score, once somebody asked for it; ``place``: what it counts as among all users, likewise.
     """
@@ -25,6 +25,7 @@ class Sums(Struct, gc=False):
     e: float = 0.0
     ld: float = 0.0
     blamed: float = 0.0
+    left: int = 0
     last_day: int = -1
     scored: Scored | None = None
     place: int | None = None
@@ -45,6 +46,8 @@ class Sums(Struct, gc=False):
             self.ld += cell.ld * weight
         if against:
             self.blamed += against * weight
+        if cell.plays:
+            self.left += cell.abandoned
         if day > self.last_day and (cell.e or cell.o or cell.ld):
             self.last_day = day
 
@@ -114,6 +117,12 @@ def blamed_in(groups: Iterable[Mapping[str, Cell]]) -> dict[str, int]:
             if cell.ld > 0:
                 found[value] = found.get(value, 0) + cell.ld
     return found
+
+
+def blamed_of(tile: Tile, kind: str, value: str) -> dict[str, int]:
+    """The same of one tag or creator in a day's tile."""
+    groups = tile.tags.values() if kind == TAG else [tile.creators]
+    return blamed_in({value: own} for cells in groups if (own := cells.get(value)) is not None)
 
 
 def insert(days: list[int], day: int) -> None:

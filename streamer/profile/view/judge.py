@@ -12,6 +12,7 @@ from streamer.profile.view.provisional import Provisional, cells_of
 from streamer.scoring.contents import content_entry, may_have_content_entry
 from streamer.scoring.contextual import Context, context_entries
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
+from streamer.scoring.creators import LEFT, MAY_BE_LEFT
 from streamer.scoring.document import Entry, Kind
 from streamer.scoring.entries import Days, Scored, is_listed
 
@@ -99,23 +100,29 @@ class Judge:
         return [
             value
             for value, cell in cells.items()
-            if (cell.e >= least or cell.ld > 0 or value in known) and self._could_be_listed(kind, value, {day: cell})
+            if (cell.e >= least or cell.ld > 0 or value in known or cell.plays >= MAY_BE_LEFT)
+            and self._could_be_listed(kind, value, {day: cell})
         ]
 
     def _could_be_listed(self, kind: str, value: str, provisional: Mapping[int, Cell]) -> bool:
         rollup = self._rollup
         sums = rollup.sums_of(kind, value)
         expected, blamed, last_day = (0.0, 0.0, -1) if sums is None else (sums.e, sums.blamed, sums.last_day)
+        left = 0 if sums is None else sums.left
         for day, cell in provisional.items():
             if cell.ld and day == last_day:
                 return True  # an undo may take away all evidence of that day, and an earlier one is the last then
             weight = rollup.weight(day) / 1e6
             expected += cell.e * weight
             blamed += max(cell.ld, 0) * weight
+            if cell.plays:
+                left += cell.abandoned
             if day > last_day and cell.has_evidence:
                 last_day = day
         if last_day < 0:
             return False
+        if left >= LEFT:
+            return True
         scale = rollup.scale(last_day)
         return rollup.frame.bounds.listable(kind, value, expected * scale, blamed * scale)
 

@@ -12,7 +12,7 @@ from streamer.profile.rollup.rollup import Key, Rollup
 from streamer.profile.rollup.sums import add_completions
 from streamer.profile.state import State
 from streamer.profile.tile import Tile
-from streamer.profile.view.durations import capped, days_above, plays_by_duration
+from streamer.profile.view.durations import capped, days_above, is_explained, plays_by_duration
 from streamer.profile.view.judge import Judge
 from streamer.profile.view.provisional import NOTHING, Provisional, cells_of, changed, present
 from streamer.scoring import entries
@@ -65,6 +65,11 @@ def plays_in(state: State) -> dict[int, Plays]:
 def days_left_above(state: State, edge: int) -> int:
     """The days on which something longer than this, s, was left early, as the document counts them."""
     return 0 if state.newest < 0 or state.past_window else View(state).days_left_above(edge)
+
+
+def is_cap_explained(state: State, edge: int) -> bool:
+    """Whether a cap, s, would be what one tag or creator explains."""
+    return state.newest >= 0 and not state.past_window and View(state).is_cap_explained(edge)
 
 
 class View:
@@ -222,6 +227,10 @@ class View:
     def days_left_above(self, edge: int) -> int:
         """Days on which something longer than this, s, was left early."""
         return days_above(self._rollup, self._provisional.tiles, edge)
+
+    def is_cap_explained(self, edge: int) -> bool:
+        """Whether a cap, s, would be what one tag or creator explains."""
+        return is_explained(self._rollup, self._provisional.tiles, edge)
 
     def _cells(self) -> dict[Key, dict[int, Cell]]:
         """Every key that open sessions touch, with what they add by day."""

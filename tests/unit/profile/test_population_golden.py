@@ -115,6 +115,23 @@ def test_where_little_is_stated_users_who_have_met_a_tag_tell_what_is_usual() ->
     assert usual.lean == pytest.approx(0.96 * 100 + 0.04 * 20)
 
 
+def test_what_all_users_pass_over_is_likelier_disliked_by_as_much_as_the_setting_says() -> None:
+    totals = Totals()
+    totals.tags = {"dull": TagSums(users=600, o=50_000_000, e=200_000_000), "all": TagSums(users=600, e=1)}
+    totals.cohorts = {"de": {"dull": CohortSums(50_000_000, 100_000_000), "all": CohortSums(500_000_000, 300_000_000)}}
+    # all tags: 600 of 600, so ρ is 200 ÷ 400 and 600 ÷ 400; three quarters of it are believed
+    for kappa in (0.5, 2.0):
+        made = snapshot(totals, 1, NOON, tag_rates=kappa)
+        for tag, ratio in (("dull", 0.5), ("all", 1.5)):
+            expected = logit(0.04) - kappa * 0.75 * log(ratio)
+            assert logit(made.prior_of("tag", tag)) == pytest.approx(expected, abs=1e-3)
+            assert oracle.pi_tag(in_oracle_s_words(totals), tag, kappa) == pytest.approx(
+                made.prior_of("tag", tag), abs=1e-6
+            )
+    assert snapshot(totals, 1, NOON, tag_rates=20).tags == {"all": 0.01, "dull": 0.15}
+    assert snapshot(totals, 1, NOON, tag_rates=0).tags == {}
+
+
 def test_a_snapshot_is_the_oracle_s() -> None:
     totals = a_world()
     sums = in_oracle_s_words(totals)

@@ -160,7 +160,7 @@ def test_what_is_sure_to_be_started_is_expected_to_nine_tenths() -> None:
     # r = (400 + 20 * .1) / (400 + 20) = .957, beta = .65
     steps: list[Event | int] = []
     for n in range(400):
-        steps += [shown(NOON + 20 * n, f"c{n}", "x"), gave(NOON + 20 * n + 1, f"c{n}", "click")]
+        steps += [shown(NOON + 20 * n, f"c{n}", "x", f"own{n}"), gave(NOON + 20 * n + 1, f"c{n}", "click")]
     steps.append(NOON + 2 * HOUR)
     for tiles in (tiles_of(after(*steps)), Oracle(Settings()).run(steps).tiles()):
         assert tiles[DAY0]["tag", "x"]["e"] == 400 * micro(0.9 * 0.65)

@@ -64,8 +64,9 @@ def test_who_leaves_as_others_do_is_expected_to_stay_as_they_do_and_nobody_to_le
     tiles = tiles_of(profile)
     assert tiles == Oracle(Settings(), population).run(steps).tiles()
     assert tiles[DAY0]["tag", "u"]["e"] == 250_000  # half a trial, of which half stay
-    assert tiles[DAY0]["tag", "l"]["e"] == 50_000
-    assert tiles[DAY0 + 1]["tag", "a"]["e"] == 25_000  # .9 x (10 + 2.5) / (4.4 + 2.5) = 1.6, at most .95
+    assert tiles[DAY0]["tag", "l"]["e"] == 50_000  # r·β = .05 of .1: half a trial
+    # .9 x (10 + 2.5) / (4.4 + 2.5) = 1.6, at most .95; a showing passed over weighs r·β = .1 x .5: as much as all of it
+    assert tiles[DAY0 + 1]["tag", "a"]["e"] == 50_000
 
 
 def test_a_snapshot_that_is_not_newer_is_passed_over() -> None:

@@ -149,6 +149,57 @@ def test_long_films_left_in_one_sitting_or_two_are_no_cap(days: tuple[int, ...])
     assert found is None or found.avoid.duration_max_seconds is None
 
 
+def films(creator: str | None, *tags: str) -> list[Event]:
+    """Twelve films of half an hour left early over four days; {} is each one's number."""
+    return [
+        played(
+            NOON + (1 + n // 3) * DAY_MS + 1000 * n,
+            f"long{n}",
+            *(tag.format(n) for tag in tags),
+            creator_id=None if creator is None else creator.format(n),
+            duration_s=1800,
+            played_s=5,
+        )
+        for n in range(12)
+    ]
+
+
+def clips(creator: str | None, *tags: str) -> list[Event]:
+    """Twenty clips watched to the end over five days."""
+    return [
+        played(
+            NOON + (n // 4) * DAY_MS + 3 * HOUR + 1000 * n,
+            f"short{n}",
+            *(tag.format(n) for tag in tags),
+            creator_id=None if creator is None else creator.format(n),
+            duration_s=50,
+            played_s=45,
+        )
+        for n in range(20)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("left", "watched", "cap"),
+    [
+        (films("c{}"), clips("c{}"), 1440),
+        (films("bad"), clips("c{}"), None),
+        (films(None, "war"), clips(None, "t{}"), None),
+        (films(None, "WAR", "t{}"), clips(None, "t{}"), None),
+        (films(None, "film", "t{}"), clips(None, "film", "t{}"), 1440),  # left if it is long alone
+        (films("one"), clips("one"), 1440),
+        ([*films("bad")[:9], *films("c{}")[9:]], clips("c{}"), 1440),  # others' long films are left as well
+    ],
+    ids=["nobody's", "one creator's", "one tag's", "among others", "a tag of all", "the only creator", "mostly"],
+)
+@pytest.mark.parametrize("watermark", [-1, NOON + 9 * DAY_MS], ids=["open", "sealed"])
+def test_what_one_creator_or_tag_explains_is_no_cap(
+    left: list[Event], watched: list[Event], cap: int | None, watermark: int
+) -> None:
+    found = document(left, watched, watermark=watermark)
+    assert (None if found is None else found.avoid.duration_max_seconds) == cap
+
+
 def test_products_and_items_of_unknown_length_have_no_bucket() -> None:
     products = binge(1, 9, duration_s=1800, played_s=5, media="product")
     unknown = [played(NOON + DAY_MS + 1000 * i, f"u{i}", played_s=5) for i in range(9)]

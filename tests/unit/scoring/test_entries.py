@@ -9,8 +9,9 @@ import pytest
 from streamer.events import DAY_MS
 from streamer.scoring.contents import content_entry
 from streamer.scoring.counts import FIRST, SECOND, THIRD, Cell
+from streamer.scoring.creators import one_and_done
 from streamer.scoring.document import Entry, Kind
-from streamer.scoring.entries import Days, Scorer, one_and_done_until
+from streamer.scoring.entries import Days, Scorer
 from streamer.scoring.priors import DEFAULT
 from streamer.scoring.score import Expiry
 from tests.steps import DAY0
@@ -210,7 +211,7 @@ def test_a_creator_tried_on_one_day_and_passed_over_on_others_is_one_and_done() 
     ],
 )
 def test_what_is_not_one_and_done(days: Days) -> None:
-    assert one_and_done_until(days) is None
+    assert one_and_done(days) is None
 
 
 def test_of_two_implicit_entries_of_a_creator_one_stands_with_the_stronger_of_each() -> None:
