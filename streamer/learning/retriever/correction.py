@@ -96,15 +96,15 @@ def _pulls(histories: Histories, chosen: npt.NDArray[np.int64], logits: Floats, 
         wanted = histories.item[before][histories.weight[before] > 0]
         features[row, :, :-1] = affinities.of_everything(wanted, histories.items, known)
     features[..., -1] = logits
-    features = features[:, 1:]  # none is nothing to recommend
+    features = np.ascontiguousarray(features[:, 1:])  # none is nothing to recommend
     target, weight = histories.item[chosen] - 1, histories.weight[chosen].astype(np.float64)
     own = features[np.arange(len(chosen)), target].astype(np.float64)
 
     def loss(pulls: Wide) -> tuple[float, Wide]:
         found = features @ pulls.astype(np.float32)
         total = logsumexp(found, axis=1)
-        p = np.exp(found - total[:, None]) * weight[:, None]
-        slope = p.ravel() @ features.reshape(-1, AFFINITIES + 1) - weight @ own
+        p = np.exp(found - total[:, None]) * weight[:, None].astype(np.float32)  # else all features would be widened
+        slope = (p.ravel() @ features.reshape(-1, AFFINITIES + 1)).astype(np.float64) - weight @ own
         off = pulls - _PLAIN
         return float(weight @ (total - own @ pulls) + off @ off / 2), slope + off
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, hstack
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from streamer.learning.retriever.affinities import user_of
 from streamer.learning.retriever.histories import Floats, Histories, Items
@@ -114,7 +115,8 @@ def _solved(blocks: list[_Columns], weights: npt.NDArray[np.float64]) -> list[np
         return float(value), across @ (heavy * (expit(h) - is_refused)) + x
 
     start = np.zeros(design.shape[1])
-    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ROUNDS}).x
+    with threadpool_limits(1, "blas"):  # vectors are short: threads would wait for one another
+        best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ROUNDS}).x
     parts = np.split(best, np.cumsum([each.block.shape[1] for each in blocks])[:-1])
     return [part * scale for part, scale in zip(parts, scales, strict=True)]
 
