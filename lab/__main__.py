@@ -11,6 +11,7 @@ from lab import reader_vectors
 from lab.closed_loop import command as closed_loop
 from lab.evaluation import command as evaluation
 from lab.learning import command as learning
+from lab.screenshots import command as screenshots
 from lab.simulation import command as simulation
 from lab.skips import command as skips
 from streamer.cli.app import command_line
@@ -34,6 +35,7 @@ evaluation.install(app)
 closed_loop.install(app)
 learning.install(app)
 simulation.install(app)
+screenshots.install(app)
 skips.install(app)
 reader_vectors.install(app)
 

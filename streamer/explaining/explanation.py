@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from streamer.events import DAY_MS, normal_tag
 from streamer.explaining.contexts import contexts_in_words, missing_cap, plays_in_words
-from streamer.explaining.words import moment
+from streamer.explaining.words import moment, probability
 from streamer.profile import Profile
 from streamer.profile.explicit.records import RecordKey
 from streamer.profile.explicit.standing import Standing
@@ -115,15 +115,16 @@ def _key(profile: Profile, kind: ExplainedKind, value: str, days: Days, scored: 
     least = entries.LISTED_EXPECTED[scored.kind]
     if scored.expected < least and scored.explicit < entries.LISTED_EXPLICIT:
         yield (
-            f"too little evidence: {scored.expected:.2f} engagements were to be expected of them so far, and it takes "
-            f"{least:.2f}; or what they said against it must weigh {entries.LISTED_EXPLICIT:.2f}, and it weighs "
+            f"too little evidence: {scored.expected:.2f} choices were to be expected by their habits so far, and it "
+            f"takes {least:.2f}; or what they said against it must weigh {entries.LISTED_EXPLICIT:.2f}, and it weighs "
             f"{scored.explicit:.2f}"
         )
     if scored.log_odds < score.LISTED:
         kept = profile.listed.get((kind, value), -1) > profile.newest
         yield (
-            f"not disliked likely enough: with a probability of {score.sigmoid(scored.log_odds):.0%}, and it takes "
-            f"{score.sigmoid(score.LISTED):.0%}" + (f" ({score.sigmoid(score.KEPT):.0%} to stay)" if kept else "")
+            f"not disliked likely enough: with a probability of {probability(score.sigmoid(scored.log_odds))}, "
+            f"and it takes {score.sigmoid(score.LISTED):.0%}"
+            + (f" ({score.sigmoid(score.KEPT):.0%} to stay)" if kept else "")
         )
     elif 0 < scored.expires_at <= profile.newest:
         yield f"it was listed, but that expired on {entries.iso_day(scored.expires_at // DAY_MS)}"

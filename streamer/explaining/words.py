@@ -41,6 +41,17 @@ def moment(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def probability(p: float) -> str:
+    """A probability, 0–1, in percent.
+
+    >>> probability(0.59), probability(0.004), probability(0.999)
+    ('59%', 'under 1%', 'over 99%')
+    """
+    if 0 < p < 0.01:
+        return "under 1%"
+    return "over 99%" if 0.99 < p < 1 else f"{p:.0%}"
+
+
 def of(part: int, whole: int, what: str) -> str:
     """A share in numbers.
 

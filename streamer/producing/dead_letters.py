@@ -18,6 +18,7 @@ from streamer.events import EVENT_TYPES, EventDecoder, Watermark
 from streamer.partitioning import partition_of
 from streamer.producing.connection import connect, open_producer
 from streamer.settings import Settings
+from streamer.sinks.keys import is_reserved
 
 _CUT: Final = ": the topic takes no more)"
 """What the detail of a record ends with of which only the beginning is there."""
@@ -216,4 +217,6 @@ def _judge(letter: DeadLetter, decoder: EventDecoder | None) -> str:
     event = decoder.decode(None, letter.value, wall_ms())
     if isinstance(event, Watermark):
         raise InvalidEvent("unknown_value", "it is a watermark record, which is of a partition and not of a user")
+    if is_reserved(event.user_id):
+        raise InvalidEvent("out_of_range", "`user_id` is the name of a default list, nobody's id")
     return event.user_id

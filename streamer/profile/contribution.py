@@ -17,7 +17,7 @@ from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import DayTotals, Tile, context_name
 from streamer.scoring.counts import FIRST, SECOND, SHOWN, THIRD, Cell
-from streamer.signals.binge import binged, series_of
+from streamer.signals.binge import binged
 from streamer.signals.interaction import NOTHING_SAID, Interaction, SessionFeedback
 from streamer.signals.outcome import Outcome
 from streamer.signals.rounding import micro
@@ -52,11 +52,11 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
         (item, read(item, said(item.content_id, NOTHING_SAID), long_enough, closed, ratings, rating_sum))
         for item in acted
     ]
-    binge = binged([item for item, outcome in outcomes if outcome.engaged], passed_over)
+    binge = binged([item for item, outcome in outcomes if outcome.engaged])
     rate = baseline.rate() if binge is not None or not closed else _rate_with(passed_over, outcomes, baseline)
     delta = Tile(session.day)
-    others = [] if binge is None else [item for item in passed_over if series_of(item) != binge]
-    examined = [item for item in passed_over if series_of(item) == binge] if others else passed_over
+    others = [] if binge is None else [item for item in passed_over if item.creator != binge]
+    examined = [item for item in passed_over if item.creator == binge] if others else passed_over
     if examined:
         _add_passed_over(delta, examined, baseline, rate, rules)
     if others:  # who came for one series did not choose among these: nothing was expected of them

@@ -63,8 +63,9 @@ class Measured:
         try:
             await self._app(scope, receive, sent)
         finally:
-            route = getattr(scope.get("route"), "path", "none")  # never the path itself, which has users' ids
-            self._metrics.answered(route, status, time.perf_counter() - began)
+            route = getattr(scope.get("route"), "path", None)  # never the path itself, which has users' ids
+            below = scope.get("root_path", "")
+            self._metrics.answered("none" if route is None else below + route, status, time.perf_counter() - began)
 
 
 def router(backends: Backends, metrics: ServiceMetrics) -> APIRouter:

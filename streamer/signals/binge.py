@@ -4,49 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 from streamer.signals.interaction import Interaction
 
 LEAST: Final = 3
-"""Engagements with a creator's items that make a binge."""
-LEAST_ALIKE: Final = 6
-"""The same with items of no known creator that have the same tags."""
+"""Episodes that make a binge."""
+LONG_S: Final = 600.0
+"""What an episode lasts at least."""
 SHARE: Final = 0.75
-"""What they are of all engagements, at least."""
-
-ONE_OTHER: Final = 0.5
-"""What one other creator or subject is of all else that was passed over, from which there was a choice between two."""
-
-Series = str | tuple[str, ...]
-"""A creator; of an item without one all its tags, sorted, if it has several: one alone is a subject."""
+"""What episodes are of all engagements, at least."""
 
 
-def series_of(item: Interaction) -> Series | None:
-    """The series that an item is of; None if too little is known of it.
-
-    >>> series_of(Interaction("e1", 0, None, "", tags=("b", "a"))), series_of(Interaction("e1", 0, None, "", "c"))
-    (('a', 'b'), 'c')
-    """
-    return item.creator or (tuple(sorted(item.tags)) if len(item.tags) > 1 else None)
-
-
-def binged(engaged: Sequence[Interaction], passed_over: Sequence[Interaction]) -> Series | None:
-    """The series that a session was a binge of; None: it was none.
+def binged(engaged: Sequence[Interaction]) -> str | None:
+    """The creator whose series a session was a binge of; None: it was none.
 
     Args:
         engaged: the session's interactions that were engaged with.
-        passed_over: those that were seen and nothing else.
+
+    >>> episodes = [Interaction(f"e{n}", 0, None, "", "show", duration_s=1400.0) for n in range(3)]
+    >>> binged(episodes), binged(episodes[:2])
+    ('show', None)
     """
-    if len(engaged) < LEAST or not passed_over:
+    if len(engaged) < LEAST:
         return None
-    ((series, most),) = Counter(map(series_of, engaged)).most_common(1)
-    if series is None or most < max(LEAST if isinstance(series, str) else LEAST_ALIKE, SHARE * len(engaged)):
-        return None
-    others = Counter(_subject(item) for item in passed_over if series_of(item) != series)
-    return series if others and max(others.values()) < ONE_OTHER * others.total() else None
-
-
-def _subject(item: Interaction) -> str | tuple[str, ...]:
-    """What an item that was passed over is of."""
-    return item.creator or tuple(sorted(item.tags))
+    counts = Counter(item.creator for item in engaged if item.duration_s is not None and item.duration_s >= LONG_S)
+    counts.pop(None, None)
+    creator, most = max(counts.items(), key=itemgetter(1), default=(None, 0))
+    return creator if most >= max(LEAST, SHARE * len(engaged)) else None

@@ -16,6 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from lab.screenshots.browser import WIDTHS, complaints, darken, resize
 from streamer.clock import wall_ms
 from streamer.events import DAY_MS, Impression, Play, encode
 from streamer.partitioning import partition_of
@@ -23,7 +24,7 @@ from streamer.producing import SignalProducer, topics
 from streamer.producing.connection import open_producer
 from tests.backends import npm
 from tests.backends.choose import Kafka, RealRedis
-from tests.backends.chromium import WIDTHS, browsing, complaints, darken, resize
+from tests.backends.chromium import browsing
 from tests.backends.missing import go_without
 from tests.backends.ports import NotHere, free_port
 from tests.deployment import records_of, settings_of
@@ -62,7 +63,12 @@ def _live_of_ann(settings: object) -> None:
             for n in range(8):
                 ts = now - day * DAY_MS + n * 20_000
                 news = {"content_id": f"news-{day}-{n}", "tags": ("news",), "creator_id": "daily"}
-                yoga = {"content_id": f"yoga-{day}-{n}", "tags": ("yoga",), "creator_id": "asana", "duration_s": 100.0}
+                yoga = {
+                    "content_id": f"yoga-{day}-{n}",
+                    "tags": ("yoga",),
+                    "creator_id": f"asana-{n % 3}",
+                    "duration_s": 100.0,
+                }
                 producer.send(Impression(user_id=ANN, ts=ts, position=0, visible_ms=4000, **news))  # type: ignore[arg-type]
                 producer.send(Impression(user_id=ANN, ts=ts, position=0, visible_ms=4000, **yoga))  # type: ignore[arg-type]
                 producer.send(Play(user_id=ANN, ts=ts + 5000, played_s=95.0, **yoga))  # type: ignore[arg-type]
@@ -297,6 +303,39 @@ def _faults(browser: Chrome) -> list[str]:
     """
     found: list[str] = browser.execute_async_script(script)
     return found
+
+
+def test_while_kafka_is_away_the_list_stays_and_what_cannot_be_done_is_told(
+    browser: Chrome, service: tuple[Service, Path], kafka: Kafka
+) -> None:
+    if not kafka.killable:
+        pytest.skip("this broker is not ours to kill")
+    open_ann(browser, service[0])
+    kafka.kill()
+    try:
+        browser.refresh()
+        says(browser, "Kafka does not answer", "#list")
+        assert "Tag “news”" in browser.find_element(By.ID, "list").text
+        fill(browser, "say-title", action="hide", kind="tag", value="not lost").click()
+        says(browser, "Kafka does not answer", "#notice")
+        field = browser.find_element(By.ID, "value")
+        assert field.get_property("value") == "not lost"
+        browser.get(f"{service[0].url}/console/pipeline")
+        says(browser, "Kafka does not answer")
+        browser.get(f"{service[0].url}/console/rejects")
+        says(browser, "Something is away")
+    finally:
+        kafka.start()
+    complaints(browser)  # each of the errors
+
+    def works_again() -> bool:
+        browser.get(f"{service[0].url}/console/user?id=ann")
+        fill(browser, "say-title", action="hide", kind="tag", value="back").click()
+        until(browser, lambda: browser.find_element(By.ID, "notice").text)
+        return "The “no” is noted" in browser.find_element(By.ID, "notice").text
+
+    until(browser, works_again)
+    complaints(browser)
 
 
 @pytest.mark.slowest

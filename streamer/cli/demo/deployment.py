@@ -36,12 +36,15 @@ class Process:
         name: the command.
         settings: what it runs with.
         logs: folder for its log.
+
+    Attributes:
+        metrics_url: where its metrics are.
     """
 
     def __init__(self, name: str, settings: Settings, logs: Path) -> None:
         self.name = name
         port = _free_port()
-        self._metrics_url = f"http://127.0.0.1:{port}/metrics"
+        self.metrics_url = f"http://127.0.0.1:{port}/metrics"
         self.child = Child(
             [sys.executable, "-m", "streamer.cli", name],
             log=logs / f"{name}.log",
@@ -57,7 +60,7 @@ class Process:
         if not self.child.running:
             raise self.failed(f"ended with exit code {self.child.exit_code}")
         try:
-            with urllib.request.urlopen(self._metrics_url, timeout=2) as answer:
+            with urllib.request.urlopen(self.metrics_url, timeout=2) as answer:
                 return sums(answer.read().decode())
         except (urllib.error.URLError, OSError):
             return {}
@@ -122,6 +125,8 @@ class Deployment:
         _stop((self.worker, self.publisher))
         self.worker = Process("worker", self.settings, self.logs)
         self.publisher = Process("publisher", self.settings, self.logs)
+        urls = self.worker.metrics_url, self.publisher.metrics_url
+        self.settings = self.settings.model_copy(update={"console_metrics_urls": urls})
 
     def _stop(self) -> None:
         _stop(self.agents)

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from streamer.events import DAY_MS
 from streamer.explaining.difference import Difference
+from streamer.explaining.words import probability
 from streamer.scoring.document import Entry, Evidence, Kind, Reason, Tier
 from streamer.scoring.score import sigmoid
 from streamer.serving.decay import multiplier_at
@@ -223,7 +224,7 @@ def _figures(entry: Entry) -> list[str]:
             f"{evidence.observed:.1f} times. What is long ago counts for less."
         )
     if entry.log_odds is not None:
-        found.append(f"So the chance that they dislike it is {sigmoid(entry.log_odds):.0%}.")
+        found.append(f"So the chance that they dislike it is {probability(sigmoid(entry.log_odds))}.")
     return found
 
 

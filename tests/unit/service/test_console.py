@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,11 +13,17 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from streamer.engine.population.announcement import Announcement
 from streamer.events import Dislike, Erasure, Event
-from streamer.scoring.document import Avoid, Document, Entry, Evidence
+from streamer.population import health
+from streamer.population.health import Health
+from streamer.producing import dead_letters
+from streamer.producing.dead_letters import DeadLetter, Resent, Wanted
+from streamer.scoring.document import Avoid, Document, Entry, Evidence, encode
+from streamer.scoring.priors import Priors
 from streamer.service.app import create
 from streamer.service.backends import Backends
-from streamer.service.console import acts
+from streamer.service.console import acts, browsing, population
 from streamer.service.console.sessions import LASTS_S, Sessions
 from streamer.service.keys import SCOPES, ApiKeys, Caller
 from streamer.serving import AsyncAvoidListReader, AvoidList
@@ -25,20 +31,30 @@ from streamer.settings import load
 
 KEY: Final = "sk_test"
 READS: Final = "sk_reads"
+WRITES: Final = "sk_writes"
 HOST: Final = "http://service"
 NOW_MS: Final = 1_790_000_000_000
 DAY_MS: Final = 86_400_000
 SCRIPT: Final = "<script>alert(1)</script>"
 
 
+def made(**more: Any) -> FastAPI:
+    """A service whose Redis and Kafka are away."""
+    nowhere = "127.0.0.1:1"
+    settings = load(None, redis_url=f"redis://{nowhere}/0", brokers=nowhere, broker_timeout=0.5, **more)
+    callers = {
+        KEY: Caller("test", frozenset(SCOPES)),
+        READS: Caller("reader", frozenset(["read"])),
+        WRITES: Caller("writer", frozenset(["admin", "write"])),
+    }
+    return create(settings, ApiKeys((sha256(key.encode()).hexdigest(), who) for key, who in callers.items()))
+
+
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> FastAPI:
-    """Its Redis and Kafka are away, and its clock stands still."""
+    """Its clock stands still."""
     monkeypatch.setattr(Backends.__init__, "__defaults__", (lambda: NOW_MS,))
-    nowhere = "127.0.0.1:1"
-    settings = load(None, redis_url=f"redis://{nowhere}/0", brokers=nowhere, broker_timeout=0.5)
-    callers = {KEY: Caller("test", frozenset(SCOPES)), READS: Caller("reader", frozenset(["read"]))}
-    return create(settings, ApiKeys((sha256(key.encode()).hexdigest(), who) for key, who in callers.items()))
+    return made()
 
 
 class Browser:
@@ -314,3 +330,89 @@ def test_while_redis_or_kafka_is_away_a_page_says_so_and_of_strangers_that_nothi
     answer = browser.ask("GET", "/console/user?id=ann")
     assert (answer.status_code, "secret" in answer.text, "Traceback" in answer.text) == (500, False, False)
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_rejects_are_shown_mended_and_refused_with_the_reason(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [
+        DeadLetter("plays", 0, 1, "missing_field", "no `content_id`", NOW_MS, b"u", b'{"user_id": "u", "n": 1}'),
+        DeadLetter("plays", 0, 2, "malformed_json", SCRIPT, NOW_MS, b"u", f"</textarea>{SCRIPT}".encode()),
+        DeadLetter("plays", 0, 3, "malformed_json", "no UTF-8", NOW_MS, None, b"\xff"),
+        DeadLetter("", -1, -1, "", "", NOW_MS, None, None),
+    ]
+    resent: list[DeadLetter] = []
+
+    async def found(_: object, wanted: Wanted) -> AsyncIterator[DeadLetter]:
+        for letter in there:
+            if wanted.takes(letter):
+                yield letter
+
+    def resend(_: object, letters: Sequence[DeadLetter], timeout_s: float) -> Resent:
+        resent.extend(letters)
+        return Resent(len(letters), 0)
+
+    monkeypatch.setattr(browsing, "dead_letters", found)
+    monkeypatch.setattr(dead_letters, "resend", resend)
+    browser = Browser(app, KEY)
+    page = browser.ask("GET", "/console/rejects").text
+    assert "<script>alert" not in page and page.count("</textarea>") == 2
+    assert "4 in all" in words(page) and "A field is missing." in words(page)
+    assert "1 in all" in words(browser.ask("GET", "/console/rejects?code=missing_field&hours=1&user=u").text)
+    assert "none like this" in words(browser.ask("GET", "/console/rejects?topic=feedback").text)
+    assert browser.ask("GET", "/console/rejects?code=other").status_code == 422
+
+    def send(**fields: str) -> httpx.Response:
+        return browser.ask("POST", "/console/rejects/resend", data={"csrf": browser.csrf, "topic": "plays", **fields})
+
+    good = '{"user_id": "u", "content_id": "c", "ts": 1700000000000}'
+    refused = send(value='{"user_id": "u", "text": "</textarea><b>"}')
+    assert (refused.status_code, "missing required field" in refused.text) == (422, True)
+    assert "&lt;/textarea&gt;&lt;b&gt;" in refused.text  # what was typed is not lost
+    for wrong in (
+        {"value": "{}", "topic": "avoid-lists"},
+        {"value": '{"watermark": 1790000000000}'},
+        {"value": ""},
+        {"value": good.replace('"u"', '"~all"')},
+    ):
+        assert send(**wrong).status_code == 422, wrong
+    assert resent == []
+    assert send(value=good).headers["Location"] == "/console/rejects"
+    assert [(letter.topic, letter.value) for letter in resent] == [("plays", good.encode())]
+    assert "Sent again, to plays." in browser.ask("GET", "/console/rejects").text
+
+
+def test_metrics_name_the_pages_and_never_users(app: FastAPI, lists: Lists) -> None:
+    browser = Browser(app, KEY)
+    browser.ask("GET", "/console/user?id=secret-user")
+    text = browser.ask("GET", "/metrics", headers={"Authorization": f"Bearer {KEY}"}).text
+    assert 'route="/console/user",status="200"' in text
+    assert "secret-user" not in text
+
+
+def test_a_forgetting_is_sent_again_only_by_who_may_erase(app: FastAPI) -> None:
+    browser = Browser(app, WRITES)
+    form = {"csrf": browser.csrf, "topic": "erasures", "value": '{"user_id": "u", "ts": 1700000000000}'}
+    answer = browser.ask("POST", "/console/rejects/resend", data=form)
+    assert (answer.status_code, "“erase”" in answer.text) == (403, True)
+
+
+def test_everybodys_figures_are_told_and_that_there_are_none_too(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Browser(app, READS)
+    assert "is off" in browser.ask("GET", "/console/population").text
+    known = Priors(version=7, as_of=NOW_MS, prior=0.04, tags={"gore": 0.2, SCRIPT: 0.1, "cats": 0.01})
+    newcomers = Document(1, "~all", NOW_MS, None, Avoid(), (entry("gore", tier="soft", reasons=("cohort",)),), {})
+    hook = Health(
+        creator_id="bait", as_of=NOW_MS, flags=("hook",), users=60, prior=0.3, starts=130, expected_starts=100.0,
+        plays=140, abandoned=70, expected_abandoned=50.0,
+    )  # fmt: skip
+    announcement = Announcement(known, {b"~all": encode(newcomers)}, {b"bait": health.encode(hook)})
+
+    async def announced(_: object) -> Announcement:
+        return announcement
+
+    monkeypatch.setattr(population, "_announced", announced)
+    monkeypatch.setattr(population, "is_stale", lambda *_: True)
+    page = Browser(made(population=True), READS).ask("GET", "/console/population").text
+    told = words(page)
+    assert "gore 20.0%" in told and "cats" not in told and "<script>alert" not in page
+    assert "This is old." in told and "bait 130 100 70 50 60 30%" in told
+    assert "All newcomers Tag “gore”: ranked at" in told

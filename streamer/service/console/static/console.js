@@ -5,42 +5,46 @@
 
 const parsed = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
 
-function take(page, selector, address) {
+function take(page, selector, address, spot) {
   const found = page.querySelector(selector), here = document.querySelector(selector);
-  if (!found || !here) { // an error, or the login: the whole page
+  const error = page.querySelector("#error");
+  if (error && spot) { // what is there stays, and what was typed too
+    here?.removeAttribute("aria-busy");
+    error.className = "notice bad";
+    spot.replaceChildren(error);
+    return false;
+  }
+  if (!found || !here) {
     document.querySelector("main").replaceWith(page.querySelector("main"));
     begin(document.querySelector("main"));
-    return;
+    return true;
   }
   here.replaceWith(found);
-  if (selector !== "main") {
-    const told = page.querySelector("#notice"), place = document.querySelector("#notice");
-    if (told && place && told.textContent.trim()) place.replaceWith(told);
-  } else {
+  if (selector === "main") {
     document.title = page.title;
     if (address) history.replaceState(null, "", address);
     window.scrollTo(0, 0);
   }
   begin(found);
+  return true;
 }
 
-async function follow(address, options, selector, focus) {
+// Fetches an address and takes the element over; spot is where an error is told.
+async function follow(address, options, selector, focus, spot) {
   const place = document.querySelector(selector);
   place?.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(address, { credentials: "same-origin", ...options });
     if (new URL(answer.url).pathname === "/console/login") { location.assign(answer.url); return; }
-    take(await parsed(answer), selector, answer.redirected ? answer.url : null);
-    if (focus) document.querySelector(selector)?.focus({ preventScroll: selector === "main" });
+    const taken = take(await parsed(answer), selector, answer.redirected ? answer.url : null, spot);
+    if (taken && focus) document.querySelector(selector)?.focus({ preventScroll: selector === "main" });
+    if (!taken && focus) spot.scrollIntoView({ block: "nearest" });
   } catch {
     place?.removeAttribute("aria-busy");
-    const told = document.querySelector("#notice");
-    if (told) {
-      const text = document.createElement("p");
-      text.className = "notice bad";
-      text.textContent = "The server does not answer: try again in a moment.";
-      told.replaceChildren(text);
-    }
+    const text = document.createElement("p");
+    text.className = "notice bad";
+    text.textContent = "The server does not answer: try again in a moment.";
+    spot?.replaceChildren(text);
   }
 }
 
@@ -58,7 +62,8 @@ document.addEventListener("submit", async (event) => {
   if (button) button.disabled = true;
   const posts = form.getAttribute("method") === "post";
   const options = posts ? { method: "POST", body: new URLSearchParams(new FormData(form)) } : {};
-  await follow(posts ? form.getAttribute("action") : addressOf(form), options, selector, true);
+  const spot = document.querySelector(selector === "main" ? "#notice" : selector);
+  await follow(posts ? form.getAttribute("action") : addressOf(form), options, selector, true, spot);
   if (button) button.disabled = false;
 });
 
@@ -66,11 +71,13 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[data-into]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  follow(link.href, {}, link.dataset.into, true);
+  follow(link.href, {}, link.dataset.into, true, link.parentElement);
 });
 
 function begin(within) {
-  for (const link of within.querySelectorAll("a[data-now]")) follow(link.href, {}, link.dataset.into, false);
+  for (const link of within.querySelectorAll("a[data-now]")) {
+    follow(link.href, {}, link.dataset.into, false, link.parentElement);
+  }
   for (const place of within.querySelectorAll("[data-live]")) {
     const events = new EventSource(place.dataset.live);
     const hold = document.createElement("button");
