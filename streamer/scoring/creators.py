@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from streamer.events import DAY_MS
-from streamer.scoring.counts import SECOND, Cell
+from streamer.scoring.counts import Cell
 from streamer.scoring.document import Reason, Tier
 
 CONTENT_ENTRY_DAYS: Final = 30
@@ -18,8 +18,6 @@ ONE_AND_DONE_EXPECTED: Final = 3_000_000
 ONE_AND_DONE_SESSIONS: Final = 3
 LEFT: Final = 10
 """Items of a creator begun and left since one was last engaged with, that lower the creator."""
-MAY_BE_LEFT: Final = LEFT * SECOND
-"""The least of ``plays`` (packed) of a day that alone may do so."""
 LEFT_STRONG: Final = 20
 MULTIPLIER: Final = 0.5
 

@@ -77,13 +77,12 @@ class Attention:
 
     def at(self, position: int | None, surface: str | None = None) -> int:
         """θ of the item at this position (0 = first; None = unknown: 1) of a surface."""
+        share = self._surfaces.get(surface) if self._surfaces and surface is not None else None
+        if share is not None:
+            return int(self.at(position) * share + 0.5)
         if position is None:
-            found = 1000
-        else:
-            found = self._table[position] if position < len(self._table) else self._table[-1]
-        if self._surfaces and surface in self._surfaces:
-            return int(found * self._surfaces[surface] + 0.5)
-        return found
+            return 1000
+        return self._table[position] if position < len(self._table) else self._table[-1]
 
     def may_be_at(self, position: int, attention: int) -> bool:
         """Whether an item at this position has this θ on any surface."""

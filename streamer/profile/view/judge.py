@@ -12,7 +12,7 @@ from streamer.profile.view.provisional import Provisional, cells_of
 from streamer.scoring.contents import content_entry, may_have_content_entry
 from streamer.scoring.contextual import Context, context_entries
 from streamer.scoring.counts import CONTENT, CREATOR, TAG, Cell
-from streamer.scoring.creators import LEFT, MAY_BE_LEFT
+from streamer.scoring.creators import LEFT
 from streamer.scoring.document import Entry, Kind
 from streamer.scoring.entries import Days, Scored, is_listed
 
@@ -100,7 +100,7 @@ class Judge:
         return [
             value
             for value, cell in cells.items()
-            if (cell.e >= least or cell.ld > 0 or value in known or cell.plays >= MAY_BE_LEFT)
+            if (cell.e >= least or cell.ld > 0 or value in known or (cell.plays and cell.abandoned >= LEFT))
             and self._could_be_listed(kind, value, {day: cell})
         ]
 
