@@ -49,6 +49,10 @@ def learning(
         list[str] | None, typer.Option("--dataset", metavar="NAME", help="Which of them; repeatable. Default: all.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 300,
+    least_met: Annotated[
+        int,
+        typer.Option(min=0, help="Judge only users with so many interactions before the split; all are learned from."),
+    ] = 0,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as Markdown.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON, instead of tables.")] = False,
 ) -> None:
@@ -77,9 +81,12 @@ def learning(
     console = Console(highlight=False, stderr=as_json)
     told = f"--world {world} --users {users} --seeds {seeds} --steps {steps}"
     told += f" --contender {shlex.quote(','.join(names))}" if asked else ""
+    told += f" --least-met {least_met}" if least_met else ""
     told += f" --data {data}" if data is not None else ""
     told += "".join(f" --dataset {name}" for name in sets or [])
-    report = _run(console, settings, world, users, numbers(seeds, "--seeds"), names, chosen, data, steps, told)
+    report = _run(
+        console, settings, world, users, numbers(seeds, "--seeds"), names, chosen, data, steps, least_met, told
+    )
     if markdown is not None:
         from lab.evaluation.pages import as_markdown
         from lab.learning.report import sections
@@ -106,6 +113,7 @@ def _run(
     sets: list[str],
     data: Path | None,
     steps: int,
+    least_met: int,
     told: str,
 ) -> LearningReport:
     import time
@@ -126,8 +134,8 @@ def _run(
         if world != NO_WORLD:
             studies = [partial(_world, world, users, seed, settings, watcher) for seed in seeds]
             what = f"{REGIMES[world].what}; a fifth of its catalogue, days 105 to 119 foreseen"
-            found.append(comparison.compare(f"world {world}", what, studies, names, seeds, options, watcher))
-        found += [_on_set(name, data, users, settings, names, seeds, options, watcher) for name in sets]
+            found.append(comparison.compare(f"world {world}", what, studies, names, seeds, options, watcher, least_met))
+        found += [_on_set(name, data, users, settings, names, seeds, options, watcher, least_met) for name in sets]
     return LearningReport(
         version=__version__,
         command=f"python -m lab learning {told}",
@@ -157,6 +165,7 @@ def _on_set(
     seeds: tuple[int, ...],
     options: Options,
     watcher: Watcher,
+    least_met: int,
 ) -> Found:
     """All contenders on one data set; what says why, if it is not there."""
     from lab.learning.comparison import compare
@@ -177,7 +186,7 @@ def _on_set(
         watcher.start(f"reading {name}", len(source.people))
         return study_of(source, settings, lambda: watcher.done(1))
 
-    return compare(name, what, [study], names, seeds, options, watcher)
+    return compare(name, what, [study], names, seeds, options, watcher, least_met)
 
 
 @contextmanager

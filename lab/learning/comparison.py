@@ -13,6 +13,7 @@ from lab.learning.contenders import ALS, POPULAR, Ranked, ranked
 from lab.learning.lives import Study
 from lab.learning.measures import MEASURES, RATIOS, compared, judge, keys_of, top
 from lab.learning.report import WITH_LIST, Found
+from streamer.errors import LearningError
 from streamer.learning.retriever.histories import Floats
 from streamer.learning.retriever.options import Options
 
@@ -28,6 +29,7 @@ def compare(
     seeds: Sequence[int],
     options: Options,
     watcher: Watcher,
+    least_met: int = 0,
 ) -> Found:
     """Trains and judges.
 
@@ -38,6 +40,10 @@ def compare(
         seeds: of training.
         options: of the retriever, but for ablation and seed.
         watcher: is told how far it is, in steps of training.
+        least_met: only users with so many interactions before the split are judged; all are learned from.
+
+    Raises:
+        LearningError: no user has so many.
     """
     trained = len([each for each in names if each not in (POPULAR, ALS)])
     watcher.start(name, len(seeds) * trained * options.steps)
@@ -49,7 +55,7 @@ def compare(
         if study is None or len(studies) > 1:
             study = studies[number]()
             interactions += len(study.histories.item)
-        shares, covered = _judged(study, names, seed, options, watcher)
+        shares, covered = _judged(study, names, seed, options, watcher, least_met)
         found.append(shares)
         coverage.append(covered)
     labels = list(found[0])
@@ -60,33 +66,42 @@ def compare(
 
 
 def _judged(
-    study: Study, names: list[str], seed: int, options: Options, watcher: Watcher
+    study: Study, names: list[str], seed: int, options: Options, watcher: Watcher, least_met: int
 ) -> tuple[dict[str, Shares], dict[str, float]]:
     keys = keys_of(study.histories.items)
-    penalties = np.stack([case.penalties for case in study.cases])
+    judged_users = [place for place, case in enumerate(study.cases) if len(case.state) >= least_met]
+    if not judged_users:
+        raise LearningError(f"no user has {least_met} interactions before the split: ask for fewer with --least-met")
+    cases = [study.cases[place] for place in judged_users]
+    penalties = np.stack([case.penalties for case in cases])
     shares: dict[str, Shares] = {}
     covered: dict[str, float] = {}
     first: Ranked | None = None
     for each in ranked(study, names, seed, options, watcher.done):
         first = each if first is None else first
-        name, relevance, probability = each
+        name, relevance = each.name, each.relevance[judged_users]
         for label, final in ((name, relevance), (name + WITH_LIST, relevance * penalties)):
-            tops = [top(row, case.met) for row, case in zip(final, study.cases, strict=True)]
-            judged = [judge(case, listed, keys) for case, listed in zip(study.cases, tops, strict=True)]
+            tops = [top(row, case.met) for row, case in zip(final, cases, strict=True)]
+            judged = [judge(case, listed, keys) for case, listed in zip(cases, tops, strict=True)]
             shares[label] = {each.name: [user[each.name] for user in judged] for each in MEASURES}
             covered[label] = len({item for listed in tops for item in listed}) / (len(keys) - 1)
         ndcg, ndcg_of_first = shares[name]["ndcg"], shares[first.name]["ndcg"]
-        shares[name] |= _ratios(study, probability, first.probability, ndcg, ndcg_of_first)
+        shares[name] |= _ratios(study, judged_users, each.probability, first.probability, ndcg, ndcg_of_first)
     return shares, covered
 
 
 def _ratios(
-    study: Study, own: Floats | None, first: Floats | None, ndcgs: Sequence[Share], ndcgs_of_first: Sequence[Share]
+    study: Study,
+    users: Sequence[int],
+    own: Floats | None,
+    first: Floats | None,
+    ndcgs: Sequence[Share],
+    ndcgs_of_first: Sequence[Share],
 ) -> Shares:
     if own is None or first is None:
         return {}
-    each_user = zip(study.cases, own, first, ndcgs, ndcgs_of_first, strict=True)
-    found = [compared(*user) for user in each_user]
+    both = zip(users, ndcgs, ndcgs_of_first, strict=True)
+    found = [compared(study.cases[user], own[user], first[user], *ndcg) for user, *ndcg in both]
     return {each.name: [user[each.name] for user in found] for each in RATIOS}
 
 

@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from lab.learning.lives import Study
 from streamer.learning.retriever.checkpoint import Trained
+from streamer.learning.retriever.correcting import corrected, scored
 from streamer.learning.retriever.histories import Floats
-from streamer.learning.retriever.options import Ablation, Options
+from streamer.learning.retriever.options import CORRECTED, Options
 from streamer.learning.retriever.proposing import RetrieverRecommender
 from streamer.learning.retriever.training import train
 
@@ -30,6 +31,8 @@ CONTENDERS: Final[dict[str, str]] = {
     "both": "the retriever that does both",
     "exclusion": "SASRec, and by hand nothing of creators whom the user disliked something of",
     "contrast": "two encoders, of what was wanted and of what was refused",
+    "taste": "SASRec, and how much more often than usual the user wanted a creator's items, or those with a tag",
+    "apart": "taste, and what not to recommend learned apart: label only, as of loss",
     ORACLE: "SASRec, and by hand nothing that the user truly would rather not be shown: no model can know more",
 }
 """By name: what each is. All are compared with the first."""
@@ -41,8 +44,6 @@ SMALL: Final = Options(
 _FACTORS: Final = 32
 _NEXT_TO_NOTHING: Final = 1e-6
 """What the oracle leaves of the odds of what it takes off, so that logarithms stay finite."""
-_AT_ONCE: Final = 100
-"""Histories scored at one go."""
 
 
 class Ranked(NamedTuple):
@@ -82,7 +83,13 @@ def ranked(
             yield _knowing(_retrieved(name, study, plain), study)
         elif name == "exclusion" and plain is not None:
             report(options.steps)
-            yield _retrieved(name, study, _named(plain, "exclusion"))._replace(probability=None)  # that of none
+            yield _retrieved(name, study, corrected(plain, study.histories, "exclusion"))._replace(
+                probability=None  # that of none
+            )
+        elif name in CORRECTED:
+            plain = train(study.histories, replace(options, ablation="none", seed=seed)) if plain is None else plain
+            report(options.steps)
+            yield _retrieved(name, study, corrected(plain, study.histories, name))
         else:
             chosen = replace(options, ablation=name, seed=seed)
             trained = train(study.histories, chosen, report=lambda _: report(1))
@@ -113,17 +120,10 @@ def _knowing(plain: Ranked, study: Study) -> Ranked:
 
 def probabilities(study: Study, recommender: RetrieverRecommender) -> Floats:
     """(users, items) of every item that it comes next."""
-    states = [case.state for case in study.cases]
-    states += [[]] * (-len(states) % _AT_ONCE)
-    parts = [recommender.scores_of(states[at : at + _AT_ONCE]) for at in range(0, len(states), _AT_ONCE)]
-    scores = np.concatenate(parts)[: len(study.cases)]
+    scores = scored(recommender, [case.state for case in study.cases], [case.user_id for case in study.cases])
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     found: Floats = odds / odds.sum(axis=1, keepdims=True)
     return found
-
-
-def _named(trained: Trained, ablation: Ablation) -> Trained:
-    return Trained(trained.retriever, replace(trained.options, ablation=ablation), trained.items, trained.step)
 
 
 def _popularity(study: Study) -> Floats:

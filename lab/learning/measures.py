@@ -27,6 +27,9 @@ MEASURES: Final = (
 
 RATIOS: Final = (
     Measure("ratio.ndcg", f"NDCG@{K}", True, "x", "mean NDCG"),
+    Measure(
+        "ratio.unwanted", "p(unwanted)", False, "x", "probability of all that the user really would rather not be shown"
+    ),
     Measure("ratio.before", "p(refused before)", False, "x", "mean probability of the items refused before the split"),
     Measure("ratio.refused", "p(refused)", False, "x", "the same of those refused later"),
     Measure("ratio.disliked", "p(disliked)", False, "x", "the same of those that were disliked, not only abandoned"),
@@ -78,6 +81,10 @@ def compared(case: Case, own: Floats, first: Floats, ndcg: Share, ndcg_of_first:
         ndcg, ndcg_of_first: the user's.
     """
     found = {"ratio.ndcg": Share(ndcg.amount, ndcg_of_first.amount)}
+    if case.truth is not None:
+        found["ratio.unwanted"] = Share(float(own[case.truth.unwanted].sum()), float(first[case.truth.unwanted].sum()))
+    else:
+        found["ratio.unwanted"] = NOTHING
     kinds = {"before": case.refused_before, "refused": case.refused, "disliked": case.disliked, "wanted": case.wanted}
     for name, chosen in kinds.items():
         items = sorted(chosen)

@@ -164,6 +164,11 @@ class Window:
             self.decayed(key, "ld", at) / MICRO,
         )
 
+    def judged(self, key: Key, at: int | None) -> tuple[float, float, float]:
+        """O, E, LD in units by which the key itself is judged: each thing returned is an engagement less."""
+        o, e, ld = self.evidence(key, at)
+        return max(0.0, o - self.decayed(key, "returned", at)), e, ld
+
     def last_evidence_day(self, key: Key) -> int | None:
         days = [day for day, counts in self.series(key) if counts.keys() & {"o", "e", "ld"}]
         return max(days, default=None)
@@ -229,7 +234,7 @@ def _add_counts(tiles: Tiles, i: Interaction, out: Outcome) -> None:
             abandoned=out.abandoned,
             engaged=out.engaged,
             ignored=out.ignored * times,
-            returned=out.returned,
+            returned=out.returned and key[0] == "content",
             low_rating=out.low_rating,
         )
     if i.rating is not None:

@@ -56,7 +56,7 @@ def listed_until(window: Window, key: Key, bits: Listed, at: int) -> int | None:
     day = window.last_evidence_day(key)
     if day is None:
         return None
-    o, e, ld = window.evidence(key, day)
+    o, e, ld = window.judged(key, day)
     odds = log_odds(o, e, ld, window.pi(key))
     if o > e + 1e-9 or any(_engaged_again(window, key, said) for said in _newest_day_against(window, key)):
         return None
@@ -198,7 +198,7 @@ def _key_entry(window: Window, key: Key, bits: Listed, as_of: int) -> list[Entry
     day = window.last_evidence_day(key)
     if day is None:
         return []
-    o, e, ld = window.evidence(key, day)
+    o, e, ld = window.judged(key, day)
     odds = log_odds(o, e, ld, window.pi(key))
     n = {name: window.total(key, name) for name in COUNTS}
     rows: list[Row] = []
@@ -246,10 +246,10 @@ def context_entries(window: Window, listed_tags: set[str], as_of: int) -> list[E
         day = window.last_evidence_day(key)
         if day is None or tag in listed_tags:
             continue
-        o, e, ld = window.evidence(key, day)
+        o, e, ld = window.judged(key, day)
         pi = window.pi(key)
         odds = log_odds(o, e, ld, pi)
-        tag_odds = log_odds(*window.evidence(("tag", tag), window.last_evidence_day(("tag", tag))), pi)
+        tag_odds = log_odds(*window.judged(("tag", tag), window.last_evidence_day(("tag", tag))), pi)
         until = (day + _lasts(window, key, (o, e, ld))) * DAY_MS
         if odds < 0 or odds - tag_odds < 1.5 - 1e-9 or until <= as_of:
             continue

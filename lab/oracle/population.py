@@ -104,7 +104,7 @@ def _add_creators(sums: Sums, user: SealedUser) -> None:
 
 def bin_of(r: Window, key: Key, day: int) -> int:
     """The bin of ℓ = L − logit π; an edge, or within 1e-9 below it, belongs to the upper bin."""
-    evidence = log_odds(*r.evidence(key, day), 0.5)
+    evidence = log_odds(*r.judged(key, day), 0.5)
     return sum(evidence >= edge - 1e-9 for edge in BIN_EDGES)
 
 

@@ -82,6 +82,7 @@ class Contribution:
 
     ts: int
     ld: dict[Key, int]
+    returned: bool = False
 
     @property
     def day(self) -> int:
@@ -375,7 +376,7 @@ def evidence(records: Records, r: Window) -> Tiles:
         if chosen is not None and (standing is None or (family == "rating" and chosen.ts > standing.ts)):
             if standing is not None:
                 _move(changes, standing, -1)
-            standing = Contribution(chosen.ts, nats(chosen, records, r))
+            standing = Contribution(chosen.ts, nats(chosen, records, r), family == "return")
             _move(changes, standing, 1)
         record.contribution = standing
     return changes
@@ -410,4 +411,4 @@ def take_back_undone(record: Record, today: int, settings: Settings) -> Tiles:
 
 def _move(changes: Tiles, contribution: Contribution, sign: int) -> None:
     for key, amount in contribution.ld.items():
-        add(changes, contribution.day, key, ld=sign * amount)
+        add(changes, contribution.day, key, ld=sign * amount, returned=sign * contribution.returned)

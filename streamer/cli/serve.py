@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from types import FrameType
 from typing import Annotated
 
@@ -42,15 +41,17 @@ def serve(
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            """Ends in order, with 0, as workers do: ``super()`` would raise the signal again afterwards."""
             app.state.ending.set()  # else open pages of the console would keep it waiting
-            super().handle_exit(sig, frame)
+            self.should_exit = True
 
     server = Server(uvicorn.Config(
         app, host=settings.service_host, port=settings.service_port, access_log=False, log_level="warning",
         timeout_keep_alive=30, timeout_graceful_shutdown=20, server_header=False, limit_concurrency=256,
     ))  # fmt: skip
-    with suppress(KeyboardInterrupt):
-        server.run()
+    address = f"http://{settings.service_host}:{settings.service_port}"
+    typer.echo(f"serves {address}, its console at {address}/console, until Ctrl-C", err=True)
+    server.run()
     if not server.started:
         raise typer.Exit(3)
 

@@ -17,7 +17,7 @@ from streamer.profile.rules import Rules
 from streamer.profile.session import Session
 from streamer.profile.tile import DayTotals, Tile, context_name
 from streamer.scoring.counts import FIRST, SECOND, SHOWN, THIRD, Cell
-from streamer.signals.binge import binged, series_of
+from streamer.signals.binge import binged
 from streamer.signals.interaction import NOTHING_SAID, Interaction, SessionFeedback
 from streamer.signals.outcome import Outcome
 from streamer.signals.rounding import micro
@@ -55,8 +55,8 @@ def contributions(session: Session, baseline: Baseline, closed: bool, rules: Rul
     binge = binged([item for item, outcome in outcomes if outcome.engaged])
     rate = baseline.rate() if binge is not None or not closed else _rate_with(passed_over, outcomes, baseline)
     delta = Tile(session.day)
-    others = [] if binge is None else [item for item in passed_over if series_of(item) != binge]
-    examined = [item for item in passed_over if series_of(item) == binge] if others else passed_over
+    others = [] if binge is None else [item for item in passed_over if item.creator != binge]
+    examined = [item for item in passed_over if item.creator == binge] if others else passed_over
     if examined:
         _add_passed_over(delta, examined, baseline, rate, rules)
     if others:  # who came for one series did not choose among these: nothing was expected of them
@@ -189,11 +189,11 @@ def _add(
     exposures = (FIRST if outcome.exposed else 0) + (SECOND if outcome.ignored else 0)
     plays = (FIRST if outcome.started else 0) + (SECOND if outcome.abandoned else 0) + (THIRD if outcome.engaged else 0)
     rating = said.rating
-    stated = (FIRST if said.returned else 0) + (SECOND if rating is not None and rating <= 2 else 0)
+    stated = SECOND if rating is not None and rating <= 2 else 0
     if rating is not None:
         delta.totals.ratings += 1
         delta.totals.rating_sum += rating
-    if not (exposures or plays or stated):
+    if not (exposures or plays or stated or said.returned):
         return
     tags = sorted(item.tags)
     ratios = baseline.rate_ratios(tags, item.creator)
@@ -210,7 +210,8 @@ def _add(
         weight = min(max(0.5, min(rate, 0.9) * baseline.beta / stays), 1.0)
         observed = micro(weight) if outcome.satisfied else 0
         expectations = [micro(weight * min(stays * min(max(explained / ratio, 0.05), 1.0), 0.9)) for ratio in ratios]
-    _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated)
+    returned = FIRST if said.returned else 0
+    _spread(delta, item, tags, item_context(item, rules), expectations, exposures, plays, observed, stated, returned)
     if trial:
         totals = delta.totals
         totals.theta += item.attention
@@ -231,12 +232,14 @@ def _spread(
     plays: int,
     observed: int,
     stated: int,
+    returned: int,
 ) -> None:
     """Adds an interaction's counts to its content, its tags in order and its creator, who have one expectation each.
 
-    Of a content showings are counted, of what it is about the one interaction that they are.
+    Of a content showings are counted, of what it is about the one interaction that they are; and its return, which of
+    what it is about counts with what it says against that.
     """
-    delta.contents[item.content_id] = Cell(exposures * item.times_seen, plays, 0, 0, 0, stated)
+    delta.contents[item.content_id] = Cell(exposures * item.times_seen, plays, 0, 0, 0, stated + returned)
     cells = delta.tags_in(context)
     for tag, expected in zip(tags, expectations, strict=False):
         cell = cells.get(tag)

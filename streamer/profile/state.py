@@ -9,7 +9,8 @@ from msgspec import Struct, field
 from streamer.events import DAY_MS
 from streamer.profile.baseline import Baseline
 from streamer.profile.crowd.population_changes import NoChanges, PopulationChanges
-from streamer.profile.explicit.records import Contribution, ExplicitRecord, RecordKey
+from streamer.profile.explicit.contributed import Contribution
+from streamer.profile.explicit.records import ExplicitRecord, RecordKey
 from streamer.profile.explicit.standing import SealedStanding
 from streamer.profile.labels import Label
 from streamer.profile.rollup.rollup import Key, Rollup
@@ -155,8 +156,8 @@ class State:
     def take_back(self, contributed: Contribution) -> set[Key]:
         """Takes a contribution back from its tile, exactly; returns the keys touched."""
         touched: set[Key] = set()
-        for kind, value, context, ld in contributed.parts:
-            if self.rollup.take_back(contributed.day, kind, value, context, ld):
+        for kind, value, context, ld in contributed.told:
+            if self.rollup.take_back(contributed.day, kind, value, context, ld, int(contributed.returned)):
                 touched.add((kind, value))
                 self.unsaved.days.add(contributed.day)
         self.rollup.prune(contributed.day)

@@ -81,6 +81,11 @@ class Cell(Struct, array_like=True, gc=False):
         self.e += e
         self.stated += stated
 
+    def state(self, ld: int, returned: int) -> None:
+        """Adds what was said of the key: millionths of a nat, and how many of its items were returned."""
+        self.ld += ld
+        self.stated += returned * FIRST
+
     def add(self, other: Cell) -> None:
         self.exposures += other.exposures
         self.plays += other.plays

@@ -30,6 +30,8 @@ HAIR: Final = 1e-9
 class Scored(Struct, frozen=True, gc=False):
     """A key's decayed sums as of its last evidence day (engagements, nats), and the log odds they give.
 
+    ``observed``: without those of what was returned.
+
     ``taken_back``: it is engaged with as much as was expected, whatever was said of it; ``one_day``: all that speaks
     against it is of one day, and what was said alone does not list it. Both are told of likely keys only.
     """
@@ -72,12 +74,15 @@ class Scorer:
         last_day = next((day for day, cell in reversed(days) if cell.has_evidence), None)
         if last_day is None:
             return None
-        observed = expected = explicit = 0.0
+        observed = expected = explicit = returned = 0.0
         for day, cell in days:
             decay = 2 ** ((day - last_day) / self._half_life_days) / 1e6
             observed += cell.o * decay
             expected += cell.e * decay
             explicit += cell.ld * decay
+            if cell.stated:
+                returned += cell.returned * decay
+        observed = max(0.0, observed - returned * 1e6)
         prior = self.prior(kind, value)
         log_odds = score.log_odds(observed, expected, explicit, prior)
         left, taken_back, one_day = 0, False, False

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 from streamer.signals.interaction import Interaction
 
 LEAST: Final = 3
-"""Engagements with a creator's items that make a binge."""
-LEAST_ALIKE: Final = 6
-"""The same with items of no known creator that have the same tags: these may be no more than a subject."""
+"""Episodes that make a binge."""
+LONG_S: Final = 600.0
+"""What an episode lasts at least."""
 SHARE: Final = 0.75
-"""What they are of all engagements, at least."""
-
-Series = str | tuple[str, ...]
-"""A creator; of an item without one all its tags, sorted."""
+"""What episodes are of all engagements, at least."""
 
 
-def series_of(item: Interaction) -> Series | None:
-    """The series that an item is of; None if nothing is known of it.
-
-    >>> series_of(Interaction("e1", 0, None, "", tags=("b", "a"))), series_of(Interaction("e1", 0, None, "", "c"))
-    (('a', 'b'), 'c')
-    """
-    return item.creator or (tuple(sorted(item.tags)) if item.tags else None)
-
-
-def binged(engaged: Sequence[Interaction]) -> Series | None:
-    """The series that a session was a binge of; None: it was none.
+def binged(engaged: Sequence[Interaction]) -> str | None:
+    """The creator whose series a session was a binge of; None: it was none.
 
     Args:
         engaged: the session's interactions that were engaged with.
+
+    >>> episodes = [Interaction(f"e{n}", 0, None, "", "show", duration_s=1400.0) for n in range(3)]
+    >>> binged(episodes), binged(episodes[:2])
+    ('show', None)
     """
     if len(engaged) < LEAST:
         return None
-    counts = Counter(map(series_of, engaged))
-    ((series, most),) = counts.most_common(1)
-    least = LEAST if isinstance(series, str) else LEAST_ALIKE
-    return series if most >= max(least, SHARE * len(engaged)) else None
+    counts = Counter(item.creator for item in engaged if item.duration_s is not None and item.duration_s >= LONG_S)
+    counts.pop(None, None)
+    creator, most = max(counts.items(), key=itemgetter(1), default=(None, 0))
+    return creator if most >= max(LEAST, SHARE * len(engaged)) else None

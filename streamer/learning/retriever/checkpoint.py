@@ -18,6 +18,8 @@ from msgspec import Struct
 from numpy.lib.npyio import NpzFile
 
 from streamer.errors import CheckpointError, SettingsError
+from streamer.learning.retriever import correction_file
+from streamer.learning.retriever.correction import Correction
 from streamer.learning.retriever.histories import TAGS_OF_AN_ITEM, Ints, Items
 from streamer.learning.retriever.model import Retriever
 from streamer.learning.retriever.options import Options
@@ -34,6 +36,7 @@ class _Head(Struct):
     content_ids: tuple[str, ...]
     creator_ids: tuple[str, ...]
     tags: tuple[str, ...]
+    users: tuple[str, ...] = ()
 
 
 class _Version(Struct):
@@ -45,12 +48,14 @@ class Trained(Struct):
 
     Attributes:
         step: of training, after which it was saved.
+        correction: of its logits; None: none, or it was not learned yet, which comes after the last step.
     """
 
     retriever: Retriever
     options: Options
     items: Items
     step: int
+    correction: Correction | None = None
 
 
 def save(file: Path, trained: Trained) -> None:
@@ -60,10 +65,12 @@ def save(file: Path, trained: Trained) -> None:
         CheckpointError: it cannot be written.
     """
     items = trained.items
-    head = _Head(VERSION, trained.options, trained.step, items.content_ids, items.creator_ids, items.tags)
+    users = correction_file.users_of(trained.correction)
+    head = _Head(VERSION, trained.options, trained.step, items.content_ids, items.creator_ids, items.tags, users)
     arrays = {f"p{n}": np.asarray(leaf) for n, leaf in enumerate(_leaves(trained.retriever))}
     arrays |= {"head": np.frombuffer(msgspec.json.encode(head), np.uint8)}
     arrays |= {"creator_of": items.creator_of, "tags_of": items.tags_of}
+    arrays |= correction_file.arrays_of(trained.correction)
     draft = file.with_name(file.name + ".new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +134,7 @@ def _trained(file: Path, found: dict[str, npt.NDArray[np.generic]]) -> Trained:
         if not np.isfinite(np.asarray(new, np.float32)).all():
             raise ValueError("some of its numbers are infinite or none")
     nnx.update(retriever, jax.tree.unflatten(shape, [jnp.asarray(each) for each in numbers]))
-    return Trained(retriever, head.options, items, head.step)
+    return Trained(retriever, head.options, items, head.step, correction_file.read(found, items, head.users))
 
 
 def _indices(found: dict[str, npt.NDArray[np.generic]], name: str, shape: tuple[int, ...], below: int) -> Ints:

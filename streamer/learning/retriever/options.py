@@ -9,17 +9,20 @@ from msgspec.structs import asdict
 
 from streamer.errors import SettingsError
 
-Ablation = Literal["none", "input", "loss", "both", "exclusion", "contrast"]
+Ablation = Literal["none", "input", "loss", "both", "exclusion", "contrast", "taste", "apart"]
 """What becomes of negative feedback.
 
 ``none``: it is left out. ``input``: the model sees it in histories. ``loss``: it is not to be recommended. ``both``:
 the two. ``exclusion``: left out, and items by creators whom a user disliked something of are taken off their list by
 hand. ``contrast``: two encoders, of what was wanted and of what was refused, told apart by a contrastive term, after
-PNFRec (RecSys 2025).
+PNFRec (RecSys 2025). ``taste``: left out, and what was wanted is counted as well. ``apart``: so it is, and what is not
+to be recommended is learned apart (``correction.py``).
 """
 
 LARGEST_SEED: Final = 2**32 - 1
 ABLATIONS: Final[tuple[Ablation, ...]] = get_args(Ablation)
+CORRECTED: Final[frozenset[Ablation]] = frozenset({"taste", "apart"})
+"""Those whose retriever is that of ``none``, and is corrected afterwards."""
 
 
 class Options(Struct, frozen=True):

@@ -31,20 +31,28 @@ class RetrieverRecommender:
         self._retriever.learn(False)
         self._index = {name: number for number, name in enumerate(trained.items.content_ids) if name}
 
-    def recommend(self, state: Sequence[Met], k: int) -> list[str]:
-        """See :class:`streamer.learning.recommender.Recommender`."""
-        scores = self.scores(state)
+    def recommend(self, state: Sequence[Met], k: int, user_id: str | None = None) -> list[str]:
+        """See :class:`streamer.learning.recommender.Recommender`.
+
+        Args:
+            user_id: whose state it is; only ``apart`` makes something of that.
+        """
+        scores = self.scores(state, user_id)
         scores[self.barred(state)] = -np.inf
         best = np.argsort(-scores, kind="stable")[:k]
         return [self._trained.items.content_ids[item] for item in best if scores[item] > -np.inf]
 
-    def scores(self, state: Sequence[Met]) -> Floats:
+    def scores(self, state: Sequence[Met], user_id: str | None = None) -> Floats:
         """(items,) logits of all items by index; that of index 0, none, is −inf."""
-        found: Floats = self.scores_of([state])[0]
+        found: Floats = self.scores_of([state], [user_id])[0]
         return found
 
-    def scores_of(self, states: Sequence[Sequence[Met]]) -> Floats:
-        """(states, items) logits of many histories at one go. Compiled for every number of them: ask for as many."""
+    def scores_of(self, states: Sequence[Sequence[Met]], user_ids: Sequence[str | None] = ()) -> Floats:
+        """(states, items) logits of many histories at one go. Compiled for every number of them: ask for as many.
+
+        Args:
+            user_ids: whose each is; empty: it is not said of any.
+        """
         length = self._trained.options.length
         shape = (len(states), length)
         item, action, count = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(len(states), np.int32)
@@ -55,7 +63,16 @@ class RetrieverRecommender:
                 item[row, place], action[row, place] = self._index[met.content_id], ACTIONS.index(met.action)
         scores = np.array(_scores(self._retriever, *map(jnp.asarray, (item, action, count))))
         scores[:, 0] = -np.inf
-        return scores
+        return scores if self._trained.correction is None else self._corrected(scores, states, user_ids)
+
+    def _corrected(self, scores: Floats, states: Sequence[Sequence[Met]], user_ids: Sequence[str | None]) -> Floats:
+        correction = self._trained.correction
+        assert correction is not None
+        rows = []
+        for logits, state, user_id in zip(scores, states, user_ids or [None] * len(states), strict=True):
+            wanted = [self._index[met.content_id] for met in self._seen(state)]
+            rows.append(correction.corrected(logits, wanted, self._trained.items, user_id))
+        return np.stack(rows)
 
     def barred(self, state: Sequence[Met]) -> list[int]:
         """Items that are not recommended, by index: those met, and of ``exclusion`` those by disliked creators."""

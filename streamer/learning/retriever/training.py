@@ -18,9 +18,10 @@ from jax import Array
 from streamer.errors import TrainingDiverged
 from streamer.learning.retriever import checkpoint, loss
 from streamer.learning.retriever.checkpoint import Trained
+from streamer.learning.retriever.correcting import corrected
 from streamer.learning.retriever.histories import Histories
 from streamer.learning.retriever.model import Retriever
-from streamer.learning.retriever.options import Options
+from streamer.learning.retriever.options import CORRECTED, Options
 from streamer.learning.retriever.windows import Batch, batches, windows_of
 
 Graph: TypeAlias = nnx.GraphDef[tuple[Retriever, nnx.Optimizer[Retriever]]]
@@ -94,7 +95,16 @@ def train(
         if done < options.steps:
             mean += (float(value) - mean) / min(done + 1, 20)
             report(Progress(done + 1, mean))
-    return trained
+    return _finished(trained, histories, file)
+
+
+def _finished(trained: Trained, histories: Histories, file: Path | None) -> Trained:
+    if trained.options.ablation not in CORRECTED:
+        return trained
+    whole = corrected(trained, histories, trained.options.ablation)
+    if file is not None:
+        checkpoint.save(file, whole)
+    return whole
 
 
 def _diverged(step: int, value: float, slope: float, saved: int, file: Path | None) -> str:

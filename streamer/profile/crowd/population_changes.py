@@ -17,8 +17,9 @@ from streamer.population.user_delta import CreatorOutcomes, UserDelta
 from streamer.profile.baseline import Baseline
 from streamer.profile.crowd.creator_bins import bin_of_cell, creator_bin
 from streamer.profile.crowd.creator_outcomes import add_outcomes
+from streamer.profile.explicit.contributed import Contribution
 from streamer.profile.explicit.evidence import Change
-from streamer.profile.explicit.records import Contribution, ExplicitRecord
+from streamer.profile.explicit.records import ExplicitRecord
 from streamer.profile.rollup.rollup import Rollup
 from streamer.profile.rollup.sums import Sums
 from streamer.profile.rules import Rules

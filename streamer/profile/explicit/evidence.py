@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from streamer.profile.baseline import Baseline
 from streamer.profile.contribution import session_ratings
+from streamer.profile.explicit.contributed import RETURN, Contribution
 from streamer.profile.explicit.orders import newest_standing_purchase
 from streamer.profile.explicit.records import (
     Acts,
-    Contribution,
     ExplicitRecord,
     ItemKeys,
     RecordKey,
@@ -176,7 +176,10 @@ class ExplicitEvidence:
         return Contribution(
             chosen.statement.ts,
             chosen.session.day,
-            tuple((kind, value, context if kind == TAG else "", micro(amount)) for kind, value, amount in amounts),
+            (
+                *((kind, value, context if kind == TAG else "", micro(amount)) for kind, value, amount in amounts),
+                *([RETURN] if key.family == "return" else []),
+            ),
         )
 
     def _shared(self, keys: list[tuple[str, str]], nats: float) -> list[tuple[str, str, float]]:
@@ -260,6 +263,7 @@ def _still_bought(statement: Statement, returns: Returns) -> bool:
 
 def add_evidence(tile: Tile, contribution: Contribution, sign: int) -> None:
     """Adds (or, with sign −1, subtracts) a contribution to a tile."""
-    for kind, value, context, ld in contribution.parts:
-        if ld:
-            tile.cell_to_add(kind, value, context).ld += sign * ld
+    returned = contribution.returned
+    for kind, value, context, ld in contribution.told:
+        if ld or returned:
+            tile.cell_to_add(kind, value, context).state(sign * ld, sign * returned)

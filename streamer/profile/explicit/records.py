@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from streamer.events import Dislike, Feedback, normal_tags
+from streamer.profile.explicit.contributed import Contribution
 from streamer.profile.explicit.orders import ORDERS, keep_newest, newest, newest_by_key, newest_standing_purchase
 from streamer.signals import explicit
 from streamer.signals.context import daypart
@@ -159,14 +160,6 @@ class SessionRecord(Struct, array_like=True, gc=False):
             self.statements.append(statement)
             self.statements.sort(key=statement_order)
             del self.statements[:-STATEMENTS]
-
-
-class Contribution(Struct, array_like=True, frozen=True):
-    """Evidence a record has put into a day: (kind, value, context, millionths of a nat) each."""
-
-    ts: int
-    day: int
-    parts: tuple[tuple[str, str, str, int], ...]
 
 
 class ExplicitRecord(Struct, array_like=True, gc=False):

@@ -123,13 +123,13 @@ class Rollup:
             self._recount_key(kind, value)
         return dropped
 
-    def take_back(self, day: int, kind: str, value: str, context: str, ld: int) -> bool:
-        """Takes ``ld`` millionths back from a key's day; False if that day is gone."""
+    def take_back(self, day: int, kind: str, value: str, context: str, ld: int, returned: int = 0) -> bool:
+        """Takes ``ld`` millionths, and returns, back from a key's day; False if that day is gone."""
         tile = self.tiles.get(day)
         if tile is None:
             return False
         cell = tile.cell_to_add(kind, value, context)
-        cell.ld -= ld
+        cell.state(-ld, -returned)
         if cell.empty and kind == TAG:
             del tile.tags[context][value]
             if not tile.tags[context]:

@@ -55,6 +55,8 @@ def test_users_who_refused_everything_alone_are_nothing_to_learn_from(ablation: 
     [
         ("none", "a c", {"a": 0, "c": 1}),
         ("exclusion", "a c", {"a": 0, "c": 1}),
+        ("taste", "a c", {"a": 0, "c": 1}),
+        ("apart", "a c", {"a": 0, "c": 1}),
         ("input", "a b c d", {"a": 0, "c": 2}),
         ("loss", "a c", {"a": 0, "b": 1, "c": 1, "d": 2}),
         ("both", "a b c d", {"a": 0, "b": 1, "c": 2, "d": 3}),

@@ -91,6 +91,8 @@ def _head_of(life: Life) -> Any:
     head = HEAD.decode(raw)
     for record in head.records.values():
         record.keys = ItemKeys()
+        if record.contributed is not None:  # that it is a return was not kept before
+            record.contributed = msgspec.structs.replace(record.contributed, parts=record.contributed.told)
     return head
 
 

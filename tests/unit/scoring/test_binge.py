@@ -18,7 +18,7 @@ def evening(day: int, *, creator: str | None = "show", search: bool = False, amo
     """Twelve episodes in a row, and in between three rows of others' items of five in twenty tags.
 
     Args:
-        creator: whose they are; None: nobody says, all have the same tags.
+        creator: whose they are; None: nobody says.
         search: they were not shown, but played one after the other.
         among: that many items about something else are watched as well.
     """
@@ -46,10 +46,14 @@ def test_a_binge_on_one_series_lists_nothing_else_that_was_on_screen(habits: str
     assert others_listed(life) == set()
 
 
-@pytest.mark.parametrize(("creator", "search"), [(None, False), ("show", True)], ids=["by tags", "played on"])
-def test_a_series_is_known_by_its_tags_and_episodes_need_not_be_shown(creator: str | None, search: bool) -> None:
-    life = [event for day in range(7) for event in evening(day, creator=creator, search=search)]
+def test_episodes_need_not_be_shown() -> None:
+    life = [event for day in range(7) for event in evening(day, search=True)]
     assert others_listed([*HABITS["a fan"], *life]) == set()
+
+
+def test_items_of_one_subject_are_no_series() -> None:
+    life = [event for day in range(7) for event in evening(day, creator=None)]
+    assert others_listed([*HABITS["a fan"], *life]) == {f"other{k}" for k in range(OTHERS)}
 
 
 def test_who_watches_other_things_as_well_has_passed_over_the_rest() -> None:
@@ -75,11 +79,14 @@ def total(tiles: dict[int, dict[tuple[str, ...], dict[str, int]]], name: str) ->
     return sum(tile.get(("*", ""), {}).get(name, 0) for tile in tiles.values())
 
 
-@pytest.mark.parametrize(("others", "binge"), [(0, False), (1, True), (2, False)])
-def test_three_engagements_and_three_quarters_of_all_make_a_binge(others: int, binge: bool) -> None:
-    # two episodes are none; of 4 + 1 and 4 + 2 four are .8 and .67
-    episodes = 2 if others == 0 else 4
-    whole: dict[str, float] = {"played_s": 100, "duration_s": 100}
+@pytest.mark.parametrize(
+    ("episodes", "others", "minutes", "binge"),
+    [(2, 0, 10, False), (4, 1, 10, True), (4, 2, 10, False), (4, 1, 9, False)],
+)
+def test_three_long_episodes_and_three_quarters_of_all_engagements_make_a_binge(
+    episodes: int, others: int, minutes: int, binge: bool
+) -> None:
+    whole: dict[str, float] = {"played_s": 60 * minutes, "duration_s": 60 * minutes}
     events: list[Event] = [shown(NOON, "passed", "x"), shown(NOON + 9 * SECOND, "last", "y")]
     events += [played(NOON + n * SECOND, f"e{n}", "s", creator_id="show", **whole) for n in range(episodes)]
     events += [played(NOON + n * SECOND, f"a{n}", f"a{n}", **whole) for n in range(others)]
