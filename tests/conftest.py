@@ -35,6 +35,7 @@ from streamer.sinks.keys import Keys
 from tests.backends.choose import KAFKA_ADDRESS, REDIS_ADDRESS, Kafka, RealRedis, open_kafka, open_redis
 from tests.backends.missing import go_without
 from tests.backends.ports import NotHere
+from tests.demo import Demo
 from tests.processes import Progress
 
 # A slow machine is no failure; and CI judges a change by the same examples every time, everybody else by new ones.
@@ -145,6 +146,25 @@ def outbox(settings: Settings) -> Iterator[Progress]:
     progress = Progress(settings, settings.publisher_group, (settings.topics.avoid_lists,))
     yield progress
     progress.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """All temporary files of a demo are in it."""
+    made = tmp_path / "d"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def demos() -> Iterator[list[Demo]]:
+    """To be added to: these are ended with the test."""
+    started: list[Demo] = []
+    yield started
+    for demo in started:
+        for process in demo.processes():
+            process.kill()
+        demo.process.wait()
 
 
 @contextmanager

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from streamer.embedded import EmbeddedBroker, EmbeddedRedis
 from streamer.settings import Settings
-from tests.demo import Demo
 from tests.deployment import settings_of
 
 
@@ -24,22 +22,3 @@ def settings(embedded_broker: EmbeddedBroker, embedded_redis: EmbeddedRedis, pre
         partitions=embedded_broker.partitions,
         declare_topics=False,
     )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """All temporary files of a demo are in it."""
-    made = tmp_path / "d"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def demos() -> Iterator[list[Demo]]:
-    """To be added to: these are ended with the test."""
-    started: list[Demo] = []
-    yield started
-    for demo in started:
-        for process in demo.processes():
-            process.kill()
-        demo.process.wait()

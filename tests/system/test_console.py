@@ -18,7 +18,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from lab.screenshots.browser import WIDTHS, complaints, darken, resize
 from streamer.clock import wall_ms
-from streamer.events import DAY_MS, Impression, Play, encode
+from streamer.events import DAY_MS, Dislike, Impression, Play, encode
 from streamer.partitioning import partition_of
 from streamer.producing import SignalProducer, topics
 from streamer.producing.connection import open_producer
@@ -33,6 +33,7 @@ from tests.service import Service, serving
 
 ANN: Final = "ann <b>of the/north</b>"
 PAGES: Final = ("user", f"user?id={ANN.replace(' ', '+')}&past=1", "population", "pipeline", "rejects")
+LONG: Final = f"user?id={'u' * 256}&tags={'t' * 256}&cohort={'c' * 256}"
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +57,19 @@ def service(
 
 
 def _live_of_ann(settings: object) -> None:
-    """For a month she passes over the news, and stays with yoga."""
+    """For a month she passes over the news, stays with yoga by many, and hides a tag as long as can be."""
     now = wall_ms()
     with SignalProducer(settings) as producer:  # type: ignore[arg-type]
         for day in range(30, 0, -1):
             for n in range(8):
                 ts = now - day * DAY_MS + n * 20_000
                 news = {"content_id": f"news-{day}-{n}", "tags": ("news",), "creator_id": "daily"}
-                yoga = {
-                    "content_id": f"yoga-{day}-{n}",
-                    "tags": ("yoga",),
-                    "creator_id": f"asana-{n % 3}",
-                    "duration_s": 100.0,
-                }
+                yoga = {"content_id": f"yoga-{day}-{n}", "tags": ("yoga", f"pose-{n}"), "duration_s": 100.0}
+                yoga |= {"creator_id": f"asana-{n}"}  # else she would have come for one series alone
                 producer.send(Impression(user_id=ANN, ts=ts, position=0, visible_ms=4000, **news))  # type: ignore[arg-type]
                 producer.send(Impression(user_id=ANN, ts=ts, position=0, visible_ms=4000, **yoga))  # type: ignore[arg-type]
                 producer.send(Play(user_id=ANN, ts=ts + 5000, played_s=95.0, **yoga))  # type: ignore[arg-type]
+        producer.send(Dislike(user_id=ANN, ts=now, action="hide", scope="tag", tag="w" * 256))
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +155,9 @@ def test_why_something_is_not_listed_is_answered_on_the_page_that_is_open(
     says(browser, "nothing of it was really seen", "#answer")
     assert browser.execute_script("return window.sameOne")
     assert browser.switch_to.active_element.get_attribute("id") == "answer"
+    fill(browser, "why-title", ask="", kind="duration").click()
+    says(browser, "What they played, by length", "#answer")
+    assert browser.find_elements(By.CSS_SELECTOR, "#answer .chart")
     fill(browser, "try-title", item="c", tags="yoga, NEWS").click()
     says(browser, "It would be ranked at", "#tried")
     assert browser.execute_script("return window.sameOne")
@@ -272,7 +273,7 @@ def test_nothing_is_wider_than_a_phone_or_a_desk_and_axe_finds_no_fault(
     axe = _axe()
     darken(browser, dark)
     try:
-        for page in (*PAGES, "login", "none"):
+        for page in (*PAGES, LONG, "login", "none"):
             for width in WIDTHS:
                 resize(browser, width)
                 browser.get(f"{service[0].url}/console/{page}")

@@ -25,6 +25,18 @@ Kind = Annotated[ExplainedKind | None, Query()]
 _MOST_LENGTH_S: Final = 1e9
 
 
+class Asked(NamedTuple):
+    """Why something is on a list, or is not.
+
+    Attributes:
+        found: what is known of it.
+        lengths: leaving early by length, if that was asked about.
+    """
+
+    found: list[KeyExplanation]
+    lengths: Markup
+
+
 class Past(NamedTuple):
     """What workers have saved of a user, drawn.
 
@@ -79,7 +91,7 @@ def router(pages: Pages, backends: Backends, saved: Saved) -> APIRouter:
         asked = None
         if ask or kind == "duration":
             asked = await saved.read(id, lambda profile: _explained(profile, kind, ask))
-            asked = [] if asked is None else asked
+            asked = Asked([], Markup()) if asked is None else asked
         tried = None
         if item or creator or tags or length_s:
             tried = _tried(found, now_ms, item, creator, tags, length_s, daypart, device)
@@ -96,9 +108,10 @@ def router(pages: Pages, backends: Backends, saved: Saved) -> APIRouter:
     return routes
 
 
-def _explained(profile: Profile, kind: str, value: str) -> list[KeyExplanation]:
+def _explained(profile: Profile, kind: str, value: str) -> Asked:
     kinds: list[ExplainedKind] = [each for each in KINDS if kind == each or (not kind and each != "duration")]
-    return explain_value(profile, kinds, value or "any")
+    lengths = _lengths(profile) if kind == "duration" else Markup()
+    return Asked(explain_value(profile, kinds, value or "any"), lengths)
 
 
 def _past(profile: Profile, now_ms: int) -> Past:
@@ -109,8 +122,14 @@ def _past(profile: Profile, now_ms: int) -> Past:
         for entry in entries
         if entry.kind != "duration"
     }
+    return Past(days, _lengths(profile))
+
+
+def _lengths(profile: Profile) -> Markup:
+    document = profile.document()
+    entries = () if document is None else document.entries
     cap = next((int(entry.value) for entry in entries if entry.kind == "duration"), None)
-    return Past(days, drawing.by_length(plays_in(profile), cap))
+    return drawing.by_length(plays_in(profile), cap)
 
 
 def _tried(
