@@ -103,5 +103,5 @@ def test_the_snapshot_of_a_share_orders_tags_as_that_of_all_and_leans_more_on_th
 
 def rates(totals: Totals) -> Sequence[float]:
     """π of each tag, the most disliked first."""
-    made = snapshot(totals, 1, START)
+    made = snapshot(totals, 1, START, tag_rates=0)
     return [made.prior_of("tag", tag) for tag in TAGS]
