@@ -82,7 +82,14 @@ def log_odds(o: float, e: float, ld: float, pi: float = DEFAULT.prior) -> float:
     liked = math.log(0.08) + log_evidence(4, 2, o, e)
     most = max(neutral, liked)
     rest = most + math.log(math.exp(neutral - most) + math.exp(liked - most))
-    return math.log(pi / (1 - pi)) + log_evidence(2, 8, o, e) - rest + ld
+    return math.log(pi / (1 - pi)) + log_evidence(2, 8, o, e) - rest + said(ld)
+
+
+def said(ld: float) -> float:
+    """What explicit evidence counts for in L (§6)."""
+    if abs(ld) <= 2:
+        return ld
+    return math.copysign(2 + math.log(1 + 2 * (abs(ld) - 2)) / 2, ld)
 
 
 def rate_ratio(kind: str, o: float, e: float) -> float:

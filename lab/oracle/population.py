@@ -103,8 +103,9 @@ def _add_creators(sums: Sums, user: SealedUser) -> None:
 
 
 def bin_of(r: Window, key: Key, day: int) -> int:
-    """The bin of ℓ = L − logit π; an edge, or within 1e-9 below it, belongs to the upper bin."""
-    evidence = log_odds(*r.judged(key, day), 0.5)
+    """The bin of ℓ = L − logit π, LD in full; an edge, or within 1e-9 below it, belongs to the upper bin."""
+    o, e, ld = r.judged(key, day)
+    evidence = log_odds(o, e, 0, 0.5) + ld
     return sum(evidence >= edge - 1e-9 for edge in BIN_EDGES)
 
 
@@ -129,7 +130,7 @@ def pi_creator(sums: Sums, creator: str) -> float:
     return clip(pi, 0.005, 0.5)
 
 
-def pi_tag(sums: Sums, tag: str, kappa: float = 0.5) -> float:
+def pi_tag(sums: Sums, tag: str, kappa: float = 0.3) -> float:
     """π_tag of §10."""
     odds = _stated(sums, tag) / (1 - _stated(sums, tag))
     counts: dict[str, Counter[str]] = {}

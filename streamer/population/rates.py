@@ -22,7 +22,7 @@ TAG_RANGE: Final = (0.02, 0.08)
 APPEAL_RANGE: Final = (0.01, 0.15)
 """The same once it is known how much the tag is engaged with: 1.4 nats at most."""
 
-TAG_RATES: Final = 0.5
+TAG_RATES: Final = 0.3
 """Nats that π of a tag falls by for each by which its rate ratio over all users exceeds the usual."""
 
 TAG_LEAN: Final = 100

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from functools import lru_cache
-from math import exp, lgamma, log, log1p
+from math import copysign, exp, lgamma, log, log1p
 from typing import Final
 
 LISTED: Final = -1.0
@@ -22,6 +22,10 @@ CREDIT_TAG: Final = 4.0
 CREDIT_CREATOR: Final = 8.0
 """What a rate ratio leans on where it explains an item's other keys: more than in a key's own multiplier, since most
 keys are neither liked nor disliked, and what little is known of three of them multiplies to noise."""
+
+
+SAID_IN_FULL: Final = 2.0
+"""Nats of what was said that count as they are: one dislike's."""
 
 
 class _Gamma:
@@ -61,6 +65,22 @@ def sigmoid(log_odds: float) -> float:
     return odds / (1 + odds)
 
 
+def said(explicit: float) -> float:
+    """What explicit evidence counts for, nats: as it is up to one dislike's, and less and less beyond.
+
+    Statements about items with a tag are not independent of one another: who says what they think of ten films says
+    hardly more of a genre than who says it of three, and what everybody says of it tells as much.
+
+    Args:
+        explicit: LD, the sum of what each statement is worth alone.
+
+    >>> said(2.0), said(-1.5), round(said(4.0), 2), round(said(-30.0), 2)
+    (2.0, -1.5, 2.8, -4.02)
+    """
+    beyond = abs(explicit) - SAID_IN_FULL
+    return explicit if beyond <= 0 else copysign(SAID_IN_FULL + log1p(2 * beyond) / 2, explicit)
+
+
 def log_odds(observed: float, expected: float, explicit: float, prior: float) -> float:
     """L: log odds that the user dislikes the key.
 
@@ -73,11 +93,24 @@ def log_odds(observed: float, expected: float, explicit: float, prior: float) ->
     >>> [round(log_odds(o, e, ld, .04), 4) for o, e, ld in [(0, 5, 0), (1.5, 8, 0), (0, 1, 2), (1.5, 6, 2)]]
     [0.3481, -0.2741, -0.399, 0.6153]
     """
+    return logit(prior) + _of_trials(observed, expected) + said(explicit)
+
+
+def evidence(observed: float, expected: float, explicit: float) -> float:
+    """ℓ: what a user's evidence adds to the log odds, what was said in full; arguments as for :func:`log_odds`.
+
+    >>> round(evidence(0, 5, 0), 2), round(evidence(0, 5, 4), 2)
+    (3.53, 7.53)
+    """
+    return _of_trials(observed, expected) + explicit
+
+
+def _of_trials(observed: float, expected: float) -> float:
     neutral = _LN_NEUTRAL + _NEUTRAL.log_evidence(observed, expected)
     liked = _LN_LIKED + _LIKED.log_evidence(observed, expected)
     top, low = (neutral, liked) if neutral >= liked else (liked, neutral)
     otherwise = top + log1p(exp(low - top))
-    return logit(prior) + _DISLIKED.log_evidence(observed, expected) - otherwise + explicit
+    return _DISLIKED.log_evidence(observed, expected) - otherwise
 
 
 def rate_ratio(observed: float, expected: float, alpha: float) -> float:

@@ -195,7 +195,7 @@ class Settings(KafkaConnection):
         10_000, ge=0, le=1_000_000, description="tags, and creators, whose own rate a snapshot names"
     )
     population_tag_rates: float = Field(
-        0.5,
+        0.3,
         ge=0,
         le=20,
         description="how much it counts against a tag that all users engage with it less than with others, "

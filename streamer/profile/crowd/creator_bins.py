@@ -9,10 +9,7 @@ from streamer.population.bins import EDGES, HAIR, NOWHERE, bin_of
 from streamer.profile.rollup.rollup import Rollup
 from streamer.scoring.counts import CREATOR, Cell
 from streamer.scoring.entries import Scorer
-from streamer.scoring.score import log_odds
-
-EVEN: Final = 0.5
-"""A prior of no weight: log odds by it are ℓ."""
+from streamer.scoring.score import evidence
 
 
 def creator_bin(rollup: Rollup, creator: str, scorer: Scorer) -> int:
@@ -42,18 +39,18 @@ def bin_of_cell(cell: Cell) -> int:
 def _bin(observed: float, expected: float, explicit: float) -> int:
     """The bin of ℓ from a creator's decayed sums, in engagements and nats."""
     if observed or explicit:
-        return bin_of(log_odds(observed, expected, explicit, EVEN))
+        return bin_of(evidence(observed, expected, explicit))
     return _WITHOUT_EVIDENCE + bisect_right(_EXPECTED_EDGES, expected)
 
 
-def _expected_at(evidence: float) -> float:
+def _expected_at(nats: float) -> float:
     """The E at which ℓ, of nothing observed and nothing said, reaches so many nats; ℓ rises with E."""
     low, high = 0.0, 1.0
-    while log_odds(0.0, high, 0.0, EVEN) < evidence:
+    while evidence(0.0, high, 0.0) < nats:
         high *= 2
     for _ in range(200):
         middle = (low + high) / 2
-        if log_odds(0.0, middle, 0.0, EVEN) < evidence:
+        if evidence(0.0, middle, 0.0) < nats:
             low = middle
         else:
             high = middle

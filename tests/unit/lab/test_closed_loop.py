@@ -21,7 +21,7 @@ from streamer.population.sums import CreatorSums
 from streamer.settings import Settings
 
 SMALL = Plan(users=12, days=9, items=300, seed=3)
-LONGER = Plan(users=25, days=18, items=500, seed=3)
+LONGER = Plan(users=25, days=18, items=500, seed=4)
 CONTENT = Plan(users=12, days=9, items=300, adapting=0, dislikes=False, seed=3)
 NEITHER, LISTS, LOSS, _, ORACLE = ARMS["factors"]
 NOBODY: frozenset[str] = frozenset()

@@ -67,12 +67,12 @@ def test_lists_and_histories_have_the_newest_session_however_long_it_stays_open(
 
 
 def divided(number: int) -> Person:
-    """Everybody is shown gore and cats; at even numbers they dislike two items of gore, at odd ones nothing."""
+    """Everybody is shown gore and cats; at even numbers they dislike four items of gore, at odd ones nothing."""
     user_id, events = f"u{number:02}", list[Event]()
     for n in range(10):
         ts, content_id, tags = START + n * 60_000, f"{n}", (("gore", "cats")[n % 2],)
         events.append(Impression(user_id=user_id, ts=ts, content_id=content_id, tags=tags, visible_ms=5000))
-        if number % 2 == 0 and n in (0, 4):
+        if number % 2 == 0 and n in (0, 2, 4, 6):
             events.append(Dislike(user_id=user_id, ts=ts + 1, action="dislike", content_id=content_id, tags=tags))
     return Person(user_id, events, [])
 

@@ -131,16 +131,16 @@ def test_a_tag_tells_how_it_does_in_each_context(rules: Rules) -> None:
     def said(ts: int, content: str, device: str) -> list[Event]:
         common: dict[str, Any] = {"user_id": "u1", "tags": ("news",), "device": device}
         if device == "phone":
-            return [Dislike(**common, ts=ts + n, content_id=f"{content}{n}", action="dislike") for n in range(2)]
-        return [Feedback(**common, ts=ts + n, content_id=f"{content}{n}", kind="like") for n in range(2)]
+            return [Dislike(**common, ts=ts + n, content_id=f"{content}{n}", action="dislike") for n in range(4)]
+        return [Feedback(**common, ts=ts + n, content_id=f"{content}{n}", kind="like") for n in range(5)]
 
     profile = profile_of(rules, *said(NOON, "a", "phone"), *said(NOON + 60_000, "b", "tv"))
     account = explain_key(profile, "tag", "news")
-    # afternoon: all of it, LD = 4 - 3 | phone 4 | tv -3
+    # afternoon: all of it, LD = 8 - 7.5 | phone 8 | tv -7.5
     afternoon, phone, tv = account.details
     assert afternoon.startswith("daypart afternoon: ")
     assert "not listed there: needs +0.0" in afternoon
-    assert phone.endswith("said +4.00: log odds +0.82; listed there")
+    assert phone.endswith("said +8.00: log odds +0.10; listed there")
     assert "not listed there" in tv
     assert account.missing
 

@@ -713,17 +713,17 @@ def test_a_follow_overrules_a_dislike_of_the_creator() -> None:
 
 
 def test_explicit_evidence_lists_a_tag_beside_its_hard_entry() -> None:
-    dislikes = [disliked(NOON + n, f"c{n}", "x") for n in range(2)]
+    dislikes = [disliked(NOON + n, f"c{n}", "x") for n in range(4)]
     soft = entry(after(*dislikes).document(), "tag", "x")
-    # LD = 4: L = logit .04 + 4 = .8219
-    assert soft.log_odds == pytest.approx(math.log(0.04 / 0.96) + 4, abs=1e-4)
+    # LD = 8 counts for 2 + ln(13) / 2 = 3.2825: L = logit .04 + 3.2825 = .1044
+    assert soft.log_odds == pytest.approx(math.log(0.04 / 0.96) + 2 + math.log(13) / 2, abs=1e-4)
     assert soft.tier == "strong"
     assert soft.multiplier == pytest.approx(1 / (1 + math.exp(soft.log_odds or 0)), abs=1e-4)
     assert soft.reasons == ("explicit",)
     assert soft.since == DAY0 * DAY_MS
     assert (soft.evidence.first_day, soft.evidence.last_day) == ("2024-10-04", "2024-10-04")
-    # 4 * 2^(-d/90) falls below -1.5 - logit .04 = 1.678 on day 113
-    assert soft.expires_at == (DAY0 + math.ceil(90 * math.log2(4 / (-1.5 - math.log(0.04 / 0.96))))) * DAY_MS
+    # 8 * 2^(-d/90) falls below -1.5 - logit .04 = 1.678 on day 203: at the window's end
+    assert soft.expires_at == (DAY0 + 180) * DAY_MS
 
 
 def three_days_of_ignoring(content: str) -> list[Event | int]:

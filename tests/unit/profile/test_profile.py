@@ -231,43 +231,36 @@ def test_who_clicks_a_tenth_avoids_a_tag_softly_after_some_28_ignored_showings_i
 
 
 def test_hysteresis_reaches_from_one_seal_to_the_next() -> None:
-    #   DAY0 two dislikes of x: LD 4, listed | DAY0 + 1 like (x): LD 2.47 | like: LD .95, L = -2.2: gone
-    #   who never was listed at LD 1.9 and L = -1.3 is not
-    two = [disliked(NOON, "a", "x"), disliked(NOON, "b", "x"), NOON + SEALING]
-    comments = [
-        step
-        for n in range(10)
-        for step in (gave(NOON + HOUR * (2 + n), f"c{n}", "comment", "x"), NOON + HOUR * (4 + n))
-    ]
-    profile = after(*two)
-    listed = []
-    for step in comments:
-        and_then(profile, step)
-        listed.append((tiles_of(profile)[DAY0]["tag", "x"]["ld"], "x" in entries(profile.document(), "tag")))
-    # each comment takes .214286: L = logit .04 + LD falls below -1.5 at LD = 1.678, the eleventh; at LD = 2.178
-    # it falls below -1, and would not be listed anew
-    assert listed[-1] == (4_000_000 - 10 * 214_286, True)
-    and_then(profile, gave(NOON + HOUR * 12, "c10", "comment", "x"), NOON + HOUR * 14)
+    #   DAY0 four dislikes of x: LD 8, L = .1: listed | four likes: LD 2, L = -1.18: kept, though not listed anew
+    #   | a comment takes .214286: L = -1.39: kept | another: below -1.5, gone | undone: L = -1.39, not listed anew
+    profile = after(*(disliked(NOON, content, "x") for content in "abde"), NOON + SEALING)
+    assert "x" in entries(profile.document(), "tag")
+    and_then(profile, *(gave(NOON + HOUR * 2, f"l{n}", "like", "x") for n in range(4)), NOON + HOUR * 4)
+    assert "x" in entries(profile.document(), "tag")
+    and_then(profile, gave(NOON + HOUR * 5, "c0", "comment", "x"), NOON + HOUR * 7)
+    assert tiles_of(profile)[DAY0]["tag", "x"]["ld"] == 2_000_000 - 214_286
+    assert "x" in entries(profile.document(), "tag")
+    and_then(profile, gave(NOON + HOUR * 8, "c1", "comment", "x"), NOON + HOUR * 10)
     assert "x" not in entries(profile.document(), "tag")
-    and_then(profile, gave(NOON + HOUR * 15, "c10", "undo", of="comment"), NOON + HOUR * 17)
-    assert tiles_of(profile)[DAY0]["tag", "x"]["ld"] == 4_000_000 - 10 * 214_286
+    and_then(profile, gave(NOON + HOUR * 11, "c1", "undo", of="comment"), NOON + HOUR * 14)
+    assert tiles_of(profile)[DAY0]["tag", "x"]["ld"] == 2_000_000 - 214_286
     assert "x" not in entries(profile.document(), "tag")
 
 
 def test_an_undo_of_all_evidence_of_the_last_day_lets_the_day_before_count() -> None:
-    # half-life 3 d. DAY0: dislike (w x), 69 ignored showings of x: E = 1.008, LD = 1.772: listed
-    #   | DAY0 + 1: like m (x): not | + 4 h: undone, open: as of DAY0 again
+    # half-life 3 d. DAY0: three dislikes of x, 69 ignored showings of it: E = 1.008, LD = 6: listed
+    #   | DAY0 + 1: five likes of x: not | + 4 h: undone, open: as of DAY0 again
     fast = Settings(window_days=6, half_life_days=3)
     profile = after(
-        disliked(NOON, "k", "w", "x"),
+        *(disliked(NOON, content, "x") for content in "kno"),
         *(shown(NOON + SECOND * (1 + n), f"c{n}", "x") for n in range(69)),
         NOON + 3 * HOUR,
         settings=fast,
     )
     before = entries(profile.document(), "tag")["x"]
-    and_then(profile, gave(NOON + DAY_MS, "m", "like", "x"), NOON + DAY_MS + 3 * HOUR)
+    and_then(profile, *(gave(NOON + DAY_MS, f"m{n}", "like", "x") for n in range(5)), NOON + DAY_MS + 3 * HOUR)
     assert "x" not in entries(profile.document(), "tag")
-    and_then(profile, gave(NOON + DAY_MS + 4 * HOUR, "m", "undo", of="like"))
+    and_then(profile, *(gave(NOON + DAY_MS + 4 * HOUR, f"m{n}", "undo", of="like") for n in range(5)))
     again = entries(profile.document(), "tag")["x"]
     assert (again.tier, again.log_odds, again.expires_at) == (before.tier, before.log_odds, before.expires_at)
 

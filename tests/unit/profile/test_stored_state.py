@@ -15,7 +15,7 @@ from streamer.engine.state import last_written
 from streamer.events import DAY_MS
 from streamer.profile import Rules
 from streamer.profile.codec import HEAD, JOURNAL, TILE, journal
-from streamer.profile.explicit.records import ItemKeys
+from streamer.profile.explicit.records import Contribution, ItemKeys
 from streamer.settings import Settings
 from streamer.signals.interaction import Interaction, SessionFeedback
 from tests.property.driving import Saved, state_of
@@ -84,15 +84,19 @@ def test_a_stored_user_goes_on_as_the_streamer_that_stored_it_would_have(version
 
 
 def _head_of(life: Life) -> Any:
-    """The head in the end; keys of a map are in no order. Of an item, records of now may know more."""
+    """The head in the end; keys of a map are in no order. Of an item, records of now may know more.
+
+    What a statement is worth and what is listed follow from the rules as they are: the outcomes tell.
+    """
     raw = saved_in(msgspec.structs.replace(life, parts=life.parts_after)).parts.get("h")
     if raw is None:
         return None
     head = HEAD.decode(raw)
     for record in head.records.values():
         record.keys = ItemKeys()
-        if record.contributed is not None:  # that it is a return was not kept before
-            record.contributed = msgspec.structs.replace(record.contributed, parts=record.contributed.told)
+        if record.contributed is not None:
+            record.contributed = Contribution(record.contributed.ts, record.contributed.day, ())
+    head.listed = {}
     return head
 
 

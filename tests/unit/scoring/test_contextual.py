@@ -83,10 +83,10 @@ def test_the_cheap_bound_is_never_below_the_score() -> None:
 # --- in the document -----------------------------------------------------------------------------------------
 
 NO_MORNINGS = [
-    *(disliked(MORNING + n, f"n{n}", "x", device="phone") for n in range(2)),
-    *(gave(EVENING + n, f"y{n}", "like", "x", device="tv") for n in range(2)),
+    *(disliked(MORNING + n, f"n{n}", "x", device="phone") for n in range(4)),
+    *(gave(EVENING + n, f"y{n}", "like", "x", device="tv") for n in range(5)),
 ]
-"""LD: morning, phone 2 + 2 = 4; evening, tv −3; the tag 1: L = −3.1781 + 4 = .8219, −2.1781."""
+"""LD: morning, phone 8, which counts for 2 + ln(13) ÷ 2 = 3.2825; evening, tv −7.5; the tag .5: L = .1044, −2.6781."""
 
 
 @pytest.mark.parametrize("watermark", [-1, EVENING + HOUR, EVENING + 5 * HOUR], ids=["open", "closed", "sealed"])
@@ -94,14 +94,14 @@ def test_what_is_disliked_in_the_morning_and_liked_in_the_evening(watermark: int
     daypart, device = in_contexts(*NO_MORNINGS, watermark=watermark)
     assert named(daypart, device) == [("x", {"daypart": "morning"}), ("x", {"device": "phone"})]
     for entry in (daypart, device):
-        # 1 − σ(.8219) = .3054; 4·2^(−Δ/90) < 1.6781 at Δ = 113
-        assert (entry.tier, entry.multiplier, entry.log_odds, entry.reasons) == ("soft", 0.3054, 0.8219, ("explicit",))
-        assert (entry.evidence.explicit, entry.expires_at) == (4.0, (DAY0 + 113) * DAY_MS)
+        # 1 − σ(.1044) = .4739; 8·2^(−Δ/90) < 1.6781 at Δ = 203, past the window
+        assert (entry.tier, entry.multiplier, entry.log_odds, entry.reasons) == ("soft", 0.4739, 0.1044, ("explicit",))
+        assert (entry.evidence.explicit, entry.expires_at) == (8.0, (DAY0 + 180) * DAY_MS)
 
 
 def test_a_tag_with_an_entry_has_none_in_contexts() -> None:
-    # one like less: LD = 2.5, L = −.678: the tag itself is listed
-    assert not in_contexts(*NO_MORNINGS[:3])
+    # without the likes: LD = 8, L = .1044: the tag itself is listed
+    assert not in_contexts(*NO_MORNINGS[:4])
 
 
 def test_an_excluded_tag_has_none_in_contexts_until_that_ends() -> None:
@@ -115,10 +115,10 @@ def test_an_excluded_tag_has_none_in_contexts_until_that_ends() -> None:
 
 
 def test_what_is_said_of_a_tag_itself_is_evidence_in_no_context() -> None:
-    # LD of the morning stays 2; with it in the morning it would be 4
+    # LD of the morning stays 6, L = −.08; with it in the morning it would be 8
     said = disliked(MORNING + 5, None, action="hide", scope="tag", tag="x")
-    month = [gave(EVENING + 31 * DAY_MS + n, f"l{n}", "like", "x") for n in range(3)]
-    assert not in_contexts(NO_MORNINGS[0], said, *month)
+    month = [gave(EVENING + 31 * DAY_MS + n, f"l{n}", "like", "x") for n in range(5)]
+    assert not in_contexts(*NO_MORNINGS[:3], said, *month)
 
 
 def test_only_the_chosen_dimensions_are_counted() -> None:
@@ -128,14 +128,14 @@ def test_only_the_chosen_dimensions_are_counted() -> None:
 
 
 def test_without_a_device_there_is_only_the_daypart() -> None:
-    bare = [disliked(MORNING + n, f"n{n}", "x") for n in range(2)]
-    bare += [gave(EVENING + n, f"y{n}", "like", "x") for n in range(2)]
+    bare = [disliked(MORNING + n, f"n{n}", "x") for n in range(4)]
+    bare += [gave(EVENING + n, f"y{n}", "like", "x") for n in range(5)]
     assert named(*in_contexts(*bare)) == [("x", {"daypart": "morning"})]
 
 
 def test_the_daypart_is_the_users_own() -> None:
-    abroad: list[Any] = [disliked(EVENING + n, f"n{n}", "x", tz_offset_min=-600) for n in range(2)]  # 9:00 there
-    abroad += [gave(EVENING + HOUR + n, f"y{n}", "like", "x") for n in range(2)]
+    abroad: list[Any] = [disliked(EVENING + n, f"n{n}", "x", tz_offset_min=-600) for n in range(4)]  # 9:00 there
+    abroad += [gave(EVENING + HOUR + n, f"y{n}", "like", "x") for n in range(5)]
     assert named(*in_contexts(*abroad)) == [("x", {"daypart": "morning"})]
 
 

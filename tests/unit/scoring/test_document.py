@@ -121,16 +121,17 @@ def test_equal_content_gives_equal_bytes_whatever_the_order_entries_came_in() ->
 
 
 def test_a_computed_document_has_numbers_of_four_places_and_no_minus_zero() -> None:
-    # two dislikes of tag x: LD = 4, L = logit .04 + 4 = .8219; one play of a third
+    # four dislikes of tag x: LD = 8 counts for 3.2825, L = logit .04 + 3.2825 = .1044; one play of a fifth item
     profile = Profile("u", Rules(Settings()))
-    for event in (disliked(NOON, "b", "x"), disliked(NOON, "c", "x"), played(NOON, "a", played_s=1, duration_s=3)):
+    said = [disliked(NOON, content, "x") for content in "bcde"]
+    for event in (*said, played(NOON, "a", played_s=1, duration_s=3)):
         profile.apply(event, -1)
     document = profile.document()
     assert document is not None
     raw = encode(document)
     tag = next(entry for entry in json.loads(raw, parse_float=str)["entries"] if entry["kind"] == "tag")
-    assert (tag["multiplier"], tag["log_odds"]) == ("0.3054", "0.8219")
-    assert [tag["evidence"][name] for name in ("expected", "observed", "explicit")] == ["0.0", "0.0", "4.0"]
+    assert (tag["multiplier"], tag["log_odds"]) == ("0.4739", "0.1044")
+    assert [tag["evidence"][name] for name in ("expected", "observed", "explicit")] == ["0.0", "0.0", "8.0"]
     assert b'"completion":{"video":0.3333}' in raw
     assert b"-0.0," not in raw
 

@@ -63,7 +63,10 @@ def test_five_expected_engagements_make_the_documents_example() -> None:
         ({"e": 2.8}, True, "soft"),
         ({"e": 2.2}, True, None),  # L = -1.53
         ({"ld": 2}, False, None),  # L = -1.1781, one dislike
-        ({"ld": 2.2}, False, "soft"),  # L = -.978
+        ({"ld": 2.2}, False, None),  # L = -1.01: counts for 2.168
+        ({"ld": 2.3}, False, "soft"),  # L = -.94
+        ({"ld": 6.7}, False, "soft"),  # L = -.007
+        ({"ld": 6.8}, False, "strong"),  # L = .002
         ({"ld": 1.4, "e": 1.49}, False, None),  # odds enough, evidence too little
         ({"ld": 1.4, "e": 1.51}, False, "soft"),
         ({"e": 8, "o": 1.5}, False, "soft"),  # L = -.2741
@@ -91,7 +94,7 @@ def test_what_one_day_alone_says_is_soft_and_lasts_two_weeks() -> None:
 
 
 def test_what_was_said_stands_though_it_was_said_on_one_day() -> None:
-    found = entry([on(0, ld=4, e=0.1)])
+    found = entry([on(0, ld=8, e=0.1)])
     assert found is not None
     assert found.tier == "strong"
     assert found.expires_at > (DAY0 + 60) * DAY_MS
@@ -104,7 +107,7 @@ def test_a_creator_needs_less_evidence_than_a_tag() -> None:
 
 @pytest.mark.parametrize(("observed", "listed"), [(3.9, True), (4.0, True), (4.1, False)])
 def test_what_is_engaged_with_more_than_expected_is_not_listed_whatever_was_said(observed: float, listed: bool) -> None:
-    assert (entry([on(0, e=4, o=observed, ld=9)], was_listed=True) is not None) is listed
+    assert (entry([on(0, e=4, o=observed, ld=90)], was_listed=True) is not None) is listed
 
 
 @pytest.mark.parametrize(
@@ -141,11 +144,11 @@ def test_what_is_engaged_with_as_expected_on_three_days_since_something_was_said
 
 
 def test_the_multiplier_is_the_rate_ratio_and_with_explicit_evidence_at_most_one_minus_p() -> None:
-    # lambda = 2/7; creators lean on 4: 4/9. LD = 3.1781 + 1: L = 1, p = .7311
+    # lambda = 2/7; creators lean on 4: 4/9. LD = 40.48 counts for 3.1781 + 1: L = 1, p = .7311
     assert [e.multiplier for k in ("tag", "creator") if (e := entry([on(0, e=5)], k)) is not None] == [0.2857, 0.4444]
-    assert (found := entry([on(0, ld=4.1780538)])) is not None
+    assert (found := entry([on(0, ld=40.4765592)])) is not None
     assert (found.multiplier, found.log_odds) == (0.2689, 1.0)
-    assert (least := entry([on(0, ld=20)])) is not None
+    assert (least := entry([on(0, e=10, ld=20)])) is not None
     assert least.multiplier == 0.1
 
 

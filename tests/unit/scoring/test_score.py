@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from lab.oracle.counts import log_odds as oracle_log_odds
 from streamer.scoring.score import ALPHA_CREATOR, ALPHA_TAG, Expiry, log_odds, rate_ratio, sigmoid
 
 PRIOR = 0.04
@@ -29,13 +30,19 @@ def test_log_odds_of_the_worked_examples(o: float, e: float, ld: float, odds: fl
     assert log_odds(o, e, ld, PRIOR) == pytest.approx(odds, abs=5e-5)
 
 
-@pytest.mark.parametrize(("o", "e", "ld"), [(0, 0, 0), (2, 5, 1), (7.5, 3, 0), (0.5, 40, -3)])
+@pytest.mark.parametrize(("o", "e", "ld"), [(0, 0, 0), (2, 5, 1), (7.5, 3, 0), (0.5, 40, -2)])
 def test_log_odds_are_bayes_rule_over_three_gamma_poisson_hypotheses(o: float, e: float, ld: float) -> None:
     def evidence(a: float, b: float) -> float:
         return math.gamma(a + o) / math.gamma(a) * b**a / (b + e) ** (a + o)
 
     odds = PRIOR / (1 - PRIOR) * evidence(2, 8) / (0.92 * evidence(20, 20) + 0.08 * evidence(4, 2)) * math.exp(ld)
     assert log_odds(o, e, ld, PRIOR) == pytest.approx(math.log(odds), abs=1e-9)
+
+
+@pytest.mark.parametrize(("ld", "counted"), [(2, 2), (4, 2.804719), (8, 3.282475), (20, 3.805459), (-9, -3.354025)])
+def test_what_is_said_again_and_again_counts_for_less_and_less(ld: float, counted: float) -> None:
+    assert log_odds(1, 2, ld, PRIOR) - log_odds(1, 2, 0, PRIOR) == pytest.approx(counted, abs=1e-6)
+    assert oracle_log_odds(1, 2, ld, PRIOR) == pytest.approx(log_odds(1, 2, ld, PRIOR), abs=1e-9)
 
 
 def test_log_odds_are_finite_far_out() -> None:
