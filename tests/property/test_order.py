@@ -151,4 +151,4 @@ def test_i1_of_statements_at_one_time_in_two_sessions_the_same_one_counts_in_any
             profile.apply(event, -1)
         document = profile.document()
         assert document is not None
-        assert document.avoid.tags == ("y",)
+        assert [entry.value for entry in document.entries if entry.kind == "tag"] == ["y"]
