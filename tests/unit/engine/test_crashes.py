@@ -324,6 +324,7 @@ def test_a_step_done_too_early_is_caught(
     step: str, before: str, is_busy: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tests above can fail: of every two steps whose order matters, here they are done the other way round."""
+    uninterrupted()  # by the right order, whichever test comes first
     monkeypatch.setattr(assigned, "Checkpoint", Reordered)
     monkeypatch.setattr(Reordered, "order", moved(step, before))
     assert is_caught(lambda _: MemoryStore, is_busy=is_busy)
@@ -333,6 +334,7 @@ def test_a_step_done_too_early_is_caught(
 def test_a_disk_that_is_ahead_of_the_changelog_is_caught(
     before: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    uninterrupted()  # by the right order, whichever test comes first
     monkeypatch.setattr(assigned, "Checkpoint", Reordered)
     monkeypatch.setattr(Reordered, "order", moved("write_locally", before))
     assert is_caught(
