@@ -77,9 +77,8 @@ def _begin_epoch(state: State, parts: dict[str, bytes | None]) -> None:
 
 def _head(state: State) -> codec.Head:
     epoch, days = state.unsaved.epoch, sorted(state.rollup.tiles)
-    return codec.Head(
-        epoch, state.frontier, state.cohort, state.cohort_at, days, state.listed, state.records, state.judged_by
-    )
+    sealed = (state.frontier, state.cohort, state.cohort_at, days, state.listed, state.records, state.judged_by)
+    return codec.Head(epoch, *sealed, counted=state.counted)
 
 
 def load(
@@ -96,6 +95,7 @@ def load(
         unsaved.epoch = body.epoch
         state.frontier, state.judged_by = body.frontier, body.population
         state.cohort, state.cohort_at = body.cohort, body.cohort_at
+        state.counted = body.counted
         state.listed.update(body.listed)
         state.records = body.records
         tiles = []
