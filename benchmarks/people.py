@@ -1,6 +1,6 @@
 """What many people who are there at once cost a worker: CPU, memory and evictions, at real-time pace without Kafka.
 
-    python -m benchmarks.people [--rate 2000] [--active 20000] [--minutes 30] [--hot-users 50000] [--store memory]
+    python -m benchmarks.people [--rate 2000] [--active 20000] [--users 1000000] [--minutes 30] [--hot-users 50000]
 
 `benchmarks.live_in_memory` keeps few users active and is over in a minute, so it sees neither of two limits: open
 sessions are kept until they seal, an hour and a half after the visit, and beyond `hot_users` every event decodes its
@@ -41,8 +41,6 @@ from streamer.settings import Settings
 _SEED: Final = 7
 _VISITS: Final = 1_000
 """Different ones; people walk the same ways again, each under a name of their own."""
-_AGAIN: Final = 10
-"""How many people live there for each that is there now: who comes has often been there before."""
 _CHECKPOINT_S: Final = 5
 _PAST_SLICE: Final = 1_000_000
 _ROWS: Final = 10
@@ -56,6 +54,7 @@ class Scene:
     Attributes:
         rate: events per second.
         active: people who are there at once, so that each does something every ``active / rate`` seconds.
+        users: people who live there, and come again.
         minutes: simulated.
         hot_users: people kept decoded.
         on_disk: RocksDB instead of the store in memory.
@@ -63,6 +62,7 @@ class Scene:
 
     rate: int
     active: int
+    users: int
     minutes: int
     hot_users: int
     on_disk: bool
@@ -91,7 +91,7 @@ class People:
         for pair in chain(present, future):
             by_user.setdefault(pair[1].user_id, []).append(pair)
         self._visits: Sequence[list[Pair]] = list(by_user.values())[:_VISITS]
-        self._users = scene.active * _AGAIN
+        self._users = scene.users
         self._pause_ms = 1000 * scene.active / scene.rate
         self._visiting: set[int] = set()
         self._due: list[tuple[float, int, int, list[Pair]]] = []
@@ -214,11 +214,12 @@ def main() -> None:
     )
     parser.add_argument("--rate", type=int, default=2_000, help="events per second")
     parser.add_argument("--active", type=int, default=20_000, help="people who are there at once")
+    parser.add_argument("--users", type=int, default=1_000_000, help="people who live there, and come again")
     parser.add_argument("--minutes", type=int, default=30, help="simulated")
     parser.add_argument("--hot-users", type=int, default=50_000, help="people kept decoded")
     parser.add_argument("--store", choices=("memory", "rocksdb"), default="memory")
     given = parser.parse_args()
-    scene = Scene(given.rate, given.active, given.minutes, given.hot_users, given.store == "rocksdb")
+    scene = Scene(given.rate, given.active, given.users, given.minutes, given.hot_users, given.store == "rocksdb")
     console = Console(width=150, highlight=False)
     looks = []
     with tempfile.TemporaryDirectory() as folder:

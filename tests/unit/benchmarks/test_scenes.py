@@ -7,7 +7,8 @@ from streamer.engine.state.store import MemoryStore
 
 
 def test_people_who_come_and_go_are_decoded_anew_where_few_are_kept_and_hold_open_sessions() -> None:
-    looks = list(people.watch(people.Scene(rate=20, active=100, minutes=2, hot_users=10, on_disk=False), MemoryStore()))
+    scene = people.Scene(rate=20, active=100, users=1_000, minutes=2, hot_users=10, on_disk=False)
+    looks = list(people.watch(scene, MemoryStore()))
     assert len(looks) == 10
     assert sum(look.events for look in looks) > 2_000
     assert all(look.decoded > 0.5 * look.events for look in looks)
