@@ -4,9 +4,9 @@ Faust seam: none; Faust's tables have a compacted changelog and nothing else.
 
 A user's records are raw increments of ``Profile.changes()``; what they mean, and which of them still count, is known
 to ``profile/saved_sessions.py``. Here they are kept by user, in memory, with the offset of the oldest: the oldest of
-all users is where a restart begins to read, and what lies before it is deleted (``engine/kafka/truncation.py``). A visit
-is over long before it seals, so most of what is held here is only waiting: it is packed, and one record stands for all
-once a user is not decoded any more (:meth:`Journal.merge`). The topic keeps what was appended.
+all users is where a restart begins to read, and what lies before it is deleted (``engine/kafka/truncation.py``). A
+visit is over long before it seals, so most of what is held here is only waiting: it is packed, and one record stands
+for all once a user is not decoded any more (:meth:`Journal.merge`). The topic keeps what was appended.
 
 What must hold for it to be right:
 - A user's records are dropped no earlier than the parts that replace them are on their way to the changelog, and the
