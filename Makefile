@@ -44,7 +44,7 @@ lint: $(VENV)/.dev ## ruff: rules and format
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.dev ## mypy --strict
-	$(BIN)/mypy --strict streamer lab agents
+	$(BIN)/mypy --strict streamer lab
 
 bench: $(VENV)/.dev ## all benchmarks with their peers, three times: hours; ARGS="--runs 1 --events 500000" for less
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -69,7 +69,7 @@ soak: $(VENV)/.dev ## ten minutes at full speed: is memory flat? ARGS="--minutes
 
 clean: ## removes the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
-	find agents benchmarks lab streamer tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find benchmarks lab streamer tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: installing again only when pyproject.toml has changed.
 $(VENV)/.python:

@@ -30,7 +30,6 @@ from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import Output
 from streamer.engine.state.store import MemoryStore, UserChange
 from streamer.events import DAY_MS, encode
-from streamer.population import Deltas
 from streamer.profile import Rules
 from streamer.scoring import document
 from streamer.settings import Settings
@@ -87,7 +86,7 @@ class _Job:
         self._settings = settings = Settings(clock="wall")
         topics = settings.topics
         self._topics = (*topics.sources, topics.erasures)
-        self._job = PartitionProcessor(0, settings, Rules(settings), MemoryStore(), settings.hot_users, Deltas())
+        self._job = PartitionProcessor(0, settings, Rules(settings), MemoryStore(), settings.hot_users)
         self._offsets = dict.fromkeys(self._topics, 0)
         self._documents: dict[str, bytes | None] = {}
         self.events = self.writes = self.saved = 0

@@ -51,7 +51,7 @@ def run(bench: Bench) -> None:
             if share == _ALL:
                 deltas, of_deltas, events = _deltas(done), own, done.spent.events
     for share, target in ((_SHARE, _TARGET), (_ALL, None)):
-        users = "all users counted" if target is None else f"{share:.0%} of users counted, as by default"
+        users = "all users counted" if target is None else f"{share:.0%} of users counted, as of many by default"
         ratios = [of / plain for of, plain in zip(cpu[share], cpu[_NOBODY], strict=True)]
         bench.figure(f"worker's CPU per event, with the population to without, {users}", "x", ratios, target)
         ratios = [of / plain for of, plain in zip(stored[share], stored[_NOBODY], strict=True)]

@@ -32,10 +32,11 @@ export class AvoidList {
   penalty(item, nowMs, context = {}, discover = true) {
     const here = { ...context, ...item.context }
     const tags = [...new Set((item.tags ?? []).map(normalTag))].filter(Boolean).slice(0, 16)
-    const targets = [`content ${item.content_id}`, `creator ${item.creator_id}`, ...tags.map((tag) => `tag ${tag}`)]
-    const met = targets.map((target) => this.byTarget.get(target)).filter(Boolean)
+    const onTarget = (target) => this.byTarget.get(target) ?? []
+    const met = [onTarget(`content ${item.content_id}`), onTarget(`creator ${item.creator_id}`)]
     for (const [capS, entries] of this.durations) if (item.duration_s > capS) met.push(entries)
-    const product = met.reduce((all, entries) => all * factor(entries, nowMs, here), 1)
+    const least = Math.min(1, ...tags.map((tag) => factor(onTarget(`tag ${tag}`), nowMs, here)))
+    const product = met.reduce((all, entries) => all * factor(entries, nowMs, here), 1) * least
     if (product === 0 || product === 1) return product
     if (discover && this.oneIn && isDiscovery(this.userId, item.content_id, nowMs, this.oneIn)) return 1
     return Math.max(LEAST_PENALTY, product)

@@ -27,6 +27,8 @@ StreamerError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Literal
 
 import msgspec
@@ -80,11 +82,37 @@ class InvalidEvent(StreamerError):
         super().__init__(f"{code}: {detail}")
 
 
-class DependencyMissing(StreamerError):
+class DependencyMissing(StreamerError, ImportError):
     """An optional part is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} is not installed: run  pip install 'streamer[{extra}]'")
+        super().__init__(f"{what} is not installed: run  pip install 'streamer-avoid-lists[{extra}]'")
+
+
+@contextmanager
+def needing(extra: str, who: str) -> Iterator[None]:
+    """Imports within it that fail say which extra to install.
+
+    >>> with needing("train", "learning"):
+    ...     import no_such_package
+    Traceback (most recent call last):
+    ...
+    streamer.errors.DependencyMissing: no_such_package, which learning needs, is not installed: run  pip install ...
+
+    Args:
+        extra: its name.
+        who: needs what is imported.
+
+    Raises:
+        DependencyMissing: a package is not there.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package == "streamer":
+            raise
+        raise DependencyMissing(f"{package}, which {who} needs,", extra) from None
 
 
 class Unavailable(StreamerError):

@@ -22,7 +22,9 @@ from streamer.settings import Settings
 
 T = TypeVar("T")
 Kind = Literal["worker", "publisher", "population"]
-_PROGRAM = "import sys, agents; from streamer.settings import load; sys.exit(agents.run_{kind}(load()))"
+_PROGRAM = (
+    "import sys; from streamer import agents; from streamer.settings import load; sys.exit(agents.run_{kind}(load()))"
+)
 HANGS_AFTER_S = 300.0
 """Until a test gives up on a process: guards against hanging and is no claim, as all tests share the machine."""
 _REPOSITORY = Path(__file__).resolve().parent.parent

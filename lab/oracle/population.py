@@ -116,6 +116,19 @@ def _add(sums: Sums, key: tuple[str, ...], name: str, amount: int) -> None:
         del numbers[name]
 
 
+def share(sums: Sums, before: float, days_since: float, least: float, enough: int) -> float:
+    """The share of the users that is counted, of §10; before 0: the snapshot before had none, days_since: it held."""
+    users = [own.get("users", 0) for key, own in sums.items() if key[0] == "tag"]
+    users += [sum(n for name, n in own.items() if name.startswith("bin_")) for key, own in sums.items()]
+    most = max([0, *users])
+    if enough == 0:
+        return least
+    if before == 0:
+        halves = [max(least, 0.5**k) for k in range(60)]
+        return next((s for s in halves if most / least * s <= enough), least)
+    return max(least, before / 2 if most > enough and days_since >= 7 else before)
+
+
 # --- rates ---------------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,9 @@ from lab.simulation.broker import Broker
 from streamer.engine.kafka.records import Record
 from streamer.engine.state.position import Position
 from streamer.settings import Settings
-from streamer.sinks import AvoidListWriter, Update
 from streamer.sinks.markers import Span
+from streamer.sinks.redis import AvoidListWriter
+from streamer.sinks.updates import Update
 from streamer.testing.broker import PARTITION
 from streamer.testing.worker import finished
 

@@ -9,8 +9,8 @@ import signal
 import sys
 from types import FrameType
 
-from streamer.cli.app import app
 from streamer.cli.plain import make_plain
+from streamer.errors import DependencyMissing, needing
 
 
 def main() -> None:
@@ -18,6 +18,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _end)  # else it is not heard until a process has its own way to stop; by PID 1 never
     for stream in (sys.stdout, sys.stderr):
         make_plain(stream)
+    try:
+        with needing("worker", "the command line"):
+            from streamer.cli.app import app
+    except DependencyMissing as error:  # a serving tier has the reader alone
+        sys.exit(f"streamer: {error}")
     app(prog_name="streamer")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from streamer import __version__
 from streamer.cli import (
     check,
     demo,
@@ -56,9 +57,18 @@ def command_line() -> typer.Typer:
 app = command_line()
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"streamer {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _streamer(
     ctx: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Shows the version and exits.")
+    ] = False,
     config: Annotated[
         Path | None, typer.Option(metavar="TOML", help="Settings file; default: the one that STREAMER_CONFIG names.")
     ] = None,

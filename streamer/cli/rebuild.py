@@ -54,8 +54,9 @@ async def _rebuild(settings: Settings, owner: str, clear: bool, progress: Progre
     from streamer.engine.kafka.scan import scan
     from streamer.engine.state.position import term_of
     from streamer.errors import StateCorrupt
-    from streamer.sinks import AvoidListWriter, Outbox, Update
     from streamer.sinks.markers import Span
+    from streamer.sinks.redis import AvoidListWriter, Outbox
+    from streamer.sinks.updates import Update
 
     applied = stale = records = 0
     terms = dict.fromkeys(range(settings.partitions), 0)

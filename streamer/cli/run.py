@@ -17,7 +17,7 @@ def install(app: typer.Typer) -> None:
 def worker(ctx: typer.Context) -> None:
     """Run a signals worker: events in, changed avoid lists out. Start as many as there is work for."""
     settings = options_of(ctx).settings()
-    from agents import run_worker
+    from streamer.agents import run_worker
 
     raise typer.Exit(run_worker(settings))
 
@@ -25,7 +25,7 @@ def worker(ctx: typer.Context) -> None:
 def publisher(ctx: typer.Context) -> None:
     """Run a publisher: brings changed avoid lists to Redis."""
     settings = options_of(ctx).settings()
-    from agents import run_publisher
+    from streamer.agents import run_publisher
 
     raise typer.Exit(run_publisher(settings))
 
@@ -33,6 +33,6 @@ def publisher(ctx: typer.Context) -> None:
 def population(ctx: typer.Context) -> None:
     """Run a population agent: everybody's rates, default lists, flagged creators. A second one stands by."""
     settings = options_of(ctx).settings()
-    from agents import run_population
+    from streamer.agents import run_population
 
     raise typer.Exit(run_population(settings))

@@ -24,6 +24,7 @@ import faust
 
 from streamer.engine.kafka import transport
 from streamer.engine.kafka.connecting.security import Security
+from streamer.engine.kafka.connecting.worker_security import of_faust
 from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS
 from streamer.engine.kafka.watchdog import Watchdog
 from streamer.errors import SettingsError
@@ -106,7 +107,7 @@ def create_app(name: str, settings: Settings, **overrides: Any) -> BatchApp:
         raise SettingsError([f"data_dir: {folder} cannot be made: {error.strerror}; set data_dir"]) from None
     options: dict[str, Any] = {
         "broker": transport.broker_urls(settings.brokers),
-        "broker_credentials": Security(settings).of_faust(),
+        "broker_credentials": of_faust(Security(settings)),
         "datadir": folder,
         "autodiscover": False,
         "web_enabled": False,

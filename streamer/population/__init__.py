@@ -3,7 +3,8 @@
 A user's seals say what they change (:mod:`~streamer.population.user_delta`, made by
 :meth:`streamer.profile.Profile.take_delta`). By key (:mod:`~streamer.population.deltas`) it is told
 (:mod:`~streamer.population.telling`) and adds up to totals (:mod:`~streamer.population.totals`). From totals follow the
-rates that users are judged by (:mod:`~streamer.population.rates`), the lists of users of whom nothing is known
+rates that users are judged by (:mod:`~streamer.population.rates`), how many users are counted
+(:mod:`~streamer.population.share`), the lists of users of whom nothing is known
 (:mod:`~streamer.population.defaults`), and what creators are watched for (:mod:`~streamer.population.health`).
 """
 

@@ -31,6 +31,7 @@ class Head(Struct, array_like=True):
     ``epoch``: that of the journal entries that count (``profile/saved_sessions.py``). ``frontier``: greatest ts sealed,
     −1 if none. ``days``: those that have tiles. ``listed``: (kind, value) -> expiry (ms) of keys that were listed when
     last touched. ``population``: version of the snapshot that the last seal was judged by, 0: the constants.
+    ``counted``: whether the user is in the sums over all users; None: whoever ``population_share`` names is.
     """
 
     epoch: int
@@ -41,6 +42,7 @@ class Head(Struct, array_like=True):
     listed: dict[tuple[str, str], int]
     records: dict[RecordKey, ExplicitRecord]
     population: int = 0
+    counted: bool | None = None
 
 
 _T = TypeVar("_T")

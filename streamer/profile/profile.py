@@ -21,7 +21,7 @@ from streamer.profile.labels import Label
 from streamer.profile.lateness import take_late
 from streamer.profile.positions import session_kind
 from streamer.profile.rules import Rules
-from streamer.profile.saving import Changes, load, take_changes
+from streamer.profile.saving import Changes, load, open_sessions, take_changes
 from streamer.profile.sealing import seal
 from streamer.profile.session import Session
 from streamer.profile.state import State
@@ -109,6 +109,10 @@ class Profile(State):
     def changes(self) -> Changes:
         """What there is to save since the last call."""
         return take_changes(self)
+
+    def open_sessions(self) -> bytes:
+        """One journal entry that stands for all that were saved since the last snapshot; nothing may be unsaved."""
+        return open_sessions(self)
 
     # --- an event arrives ---------------------------------------------------------------------------------------
 

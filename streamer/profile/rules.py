@@ -64,8 +64,12 @@ class Rules:
         return self.snapshots.current
 
     def adds_up(self, user_id: str) -> bool:
-        """Whether what a user's seals change is added to the sums over all users: the same users at all times."""
-        return self.emits and xxhash.xxh64_intdigest(user_id.encode()) < self._share * 2**64
+        """Whether a user is counted in the sums over all users, from their next seal on, by the snapshot in force."""
+        return self.emits and _in_share(user_id, max(self._share, self.priors.share))
+
+    def added_up(self, user_id: str) -> bool:
+        """Whether a user is counted whose state does not say: that of before shares fell by themselves."""
+        return self.emits and _in_share(user_id, self._share)
 
     def adopt(self, priors: Priors) -> bool:
         """Takes a snapshot in; every profile of these rules goes by it from its next step on.
@@ -79,3 +83,8 @@ class Rules:
         self.scorer = Scorer(self.half_life_days, self._expiry, priors)
         self.frame.adopt(priors)
         return True
+
+
+def _in_share(user_id: str, share: float) -> bool:
+    """Whether a user is among this share: those of a lesser share are among those of a greater one."""
+    return xxhash.xxh64_intdigest(user_id.encode()) < share * 2**64

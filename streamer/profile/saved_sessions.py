@@ -58,6 +58,21 @@ def increment(epoch: int, sessions: Iterable[Session]) -> JournalEntry:
     return JournalEntry(epoch, [_changed_in(session) for session in sessions])
 
 
+def whole(epoch: int, sessions: Iterable[Session], next_number: int) -> JournalEntry:
+    """What stands for all entries of an epoch, and for its snapshot, so far: everything of its sessions is saved.
+
+    Args:
+        epoch: theirs.
+        sessions: as they are.
+        next_number: of the epoch's next session; the lesser numbers that none of these has were absorbed.
+    """
+    entry = snapshot(epoch, sessions)
+    alive = {part.number for part in entry.parts}
+    if entry.parts:
+        entry.parts[0].absorbed = [number for number in range(next_number) if number not in alive]
+    return entry
+
+
 def _changed_in(session: Session) -> Part:
     interactions, names = session.interactions, session.changed
     items = [interactions[content_id] for content_id in (sorted(names) if len(names) > 1 else names)]

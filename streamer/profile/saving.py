@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from streamer.errors import StateCorrupt
 from streamer.profile import codec
-from streamer.profile.saved_sessions import increment, restored, snapshot
+from streamer.profile.saved_sessions import increment, restored, snapshot, whole
 from streamer.profile.state import JOURNAL_BYTES, State
 
 
@@ -55,6 +55,11 @@ def take_changes(state: State) -> Changes:
     return Changes(parts, journal, fresh)
 
 
+def open_sessions(state: State) -> bytes:
+    """A journal entry that says as much as all entries of a saved profile's epoch together."""
+    return codec.JOURNAL.encode(whole(state.unsaved.epoch, state.sessions, state.unsaved.next_number))
+
+
 def _begin_epoch(state: State, parts: dict[str, bytes | None]) -> None:
     unsaved = state.unsaved
     unsaved.epoch = 0 if state.empty else unsaved.epoch + 1
@@ -63,18 +68,17 @@ def _begin_epoch(state: State, parts: dict[str, bytes | None]) -> None:
         session.number = number
         session.absorbed = []  # their numbers are another session's now, or its own
     unsaved.next_number = len(state.sessions)
-    whole = codec.JOURNAL.encode(snapshot(unsaved.epoch, state.sessions)) if state.sessions else None
-    if whole is not None or unsaved.has_snapshot:
-        parts["s"] = whole
-    unsaved.has_snapshot = whole is not None
-    unsaved.journal_room = max(JOURNAL_BYTES, len(whole or b""))
+    saved = codec.JOURNAL.encode(snapshot(unsaved.epoch, state.sessions)) if state.sessions else None
+    if saved is not None or unsaved.has_snapshot:
+        parts["s"] = saved
+    unsaved.has_snapshot = saved is not None
+    unsaved.journal_room = max(JOURNAL_BYTES, len(saved or b""))
 
 
 def _head(state: State) -> codec.Head:
     epoch, days = state.unsaved.epoch, sorted(state.rollup.tiles)
-    return codec.Head(
-        epoch, state.frontier, state.cohort, state.cohort_at, days, state.listed, state.records, state.judged_by
-    )
+    sealed = (state.frontier, state.cohort, state.cohort_at, days, state.listed, state.records, state.judged_by)
+    return codec.Head(epoch, *sealed, counted=state.counted)
 
 
 def load(
@@ -91,6 +95,7 @@ def load(
         unsaved.epoch = body.epoch
         state.frontier, state.judged_by = body.frontier, body.population
         state.cohort, state.cohort_at = body.cohort, body.cohort_at
+        state.counted = body.counted
         state.listed.update(body.listed)
         state.records = body.records
         tiles = []

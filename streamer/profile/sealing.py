@@ -20,7 +20,7 @@ from streamer.profile.tile import Tile
 def seal(state: State, session: Session, ready: Tile | None) -> bool:
     """Folds a closed session into its user's state.
 
-    1. The window moves on to the session's day: tiles that it leaves behind go, and records without effect.
+    1. Whether the user counts follows the share in force; tiles that leave the window go, and records without effect.
     2. The session's counts are formed against R as the seal before left it; labels are made of the same.
     3. What its statements contribute is added to them.
     4. The population is told, while R is as it was.
@@ -37,8 +37,9 @@ def seal(state: State, session: Session, ready: Tile | None) -> bool:
     Returns:
         Whether anything was dropped (6).
     """
+    state.follow_share()  # 1
     rules, rollup, population = state.rules, state.rollup, state.population_changes
-    population.begin_day(session.day, state.records.values())  # 1
+    population.begin_day(session.day, state.records.values())
     gone, touched = rollup.leave(session.day)
     state.unsaved.days.update(gone)
     baseline = state.baseline(session.day)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 
 from streamer.events import DAY_MS
+from streamer.population.user_delta import UserDelta
 from streamer.profile.baseline import Baseline
 from streamer.profile.crowd.population_changes import NoChanges, PopulationChanges
 from streamer.profile.explicit.contributed import Contribution
@@ -62,6 +63,7 @@ class State:
         rollup: R, the counts of sealed sessions.
         judged_by: version of the population's snapshot that the last seal went by; 0: the constants.
         labels: of the sessions sealed since they were taken; none if labels are off.
+        counted: whether the user is in the sums over all users; None: an older version's state does not say.
         population_changes: what the user has changed in the sums over all users, and nobody has taken yet.
         unsaved: what is yet to be saved.
     """
@@ -77,6 +79,7 @@ class State:
         self.records: dict[RecordKey, ExplicitRecord] = {}
         self.listed: dict[Key, int] = {}
         self.judged_by = 0
+        self.counted: bool | None = False
         self.labels: list[Label] = []
         self.unsaved = Unsaved()
         self._baseline: tuple[int, int, Baseline] | None = None
@@ -87,8 +90,27 @@ class State:
         """Makes R of these tiles; all else that is sealed must be known."""
         self.rollup = Rollup(self.rules.frame, self.listed, tiles)
         self.population_changes = NoChanges()
-        if self.rules.adds_up(self.user_id):
-            self.population_changes = PopulationChanges(self.rollup, self.rules, self.frontier // DAY_MS, self.cohort)
+        if self.rules.emits:
+            if self.counted is None:
+                self.counted = self.rules.added_up(self.user_id)
+            if self.counted:
+                self.population_changes = self._changes(None)
+
+    def _changes(self, left: UserDelta | None) -> PopulationChanges:
+        return PopulationChanges(self.rollup, self.rules, self.frontier // DAY_MS, self.cohort, left)
+
+    def follow_share(self) -> None:
+        """Joins the sums over all users, or leaves them, as the share in force has it. Before a seal."""
+        if not self.rules.emits or self.rules.adds_up(self.user_id) == self.counted:
+            return
+        before, records = self.population_changes, self.records.values()
+        if self.counted:
+            before.withdraw(records)
+            self.population_changes = NoChanges(before.take())
+        else:
+            self.population_changes = self._changes(before.take())
+            self.population_changes.enter(records)
+        self.counted = not self.counted
 
     @property
     def newest(self) -> int:

@@ -33,6 +33,8 @@ class Priors(Struct, frozen=True, gc=False, forbid_unknown_fields=False):
             for all of them.
         tags: π of tags.
         creators: π of creators.
+        share: share of the users that are counted, by a hash of their ids; 0: as many as the workers' setting says.
+        share_since: since when, ms.
     """
 
     schema: int = SCHEMA
@@ -44,6 +46,8 @@ class Priors(Struct, frozen=True, gc=False, forbid_unknown_fields=False):
     abandonments: Annotated[tuple[Probability, ...], Meta(max_length=_BUCKETS)] = ()
     tags: dict[str, Probability] = {}
     creators: dict[str, Probability] = {}
+    share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    share_since: Annotated[int, Meta(ge=0)] = 0
 
     def prior_of(self, kind: str, value: str) -> float:
         """π of a tag or creator.

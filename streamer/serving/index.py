@@ -70,16 +70,21 @@ class Moment:
         return Moment(self._index, self.now_ms, {**self.context, **context})
 
     def product(self, item: Candidate) -> float:
-        """The multipliers of all the entries that the item meets, multiplied; 0 if and only if one is hard."""
+        """The multipliers of what the item meets, multiplied, of its tags the least; 0 if and only if one is hard.
+
+        Tags go together, so that each of several says much of what the others do.
+        """
         names, tags = self._names, self._tags
         product = 1.0
         if (content_id := item.content_id) in names:
             product = self._contents[content_id]
         if (creator_id := item.creator_id) in names:
             product *= self._creators[creator_id]
+        least = 1.0
         for tag in item.tags:
-            if tag in names:
-                product *= tags[tag]
+            if tag in names and tags[tag] < least:
+                least = tags[tag]
+        product *= least
         if self._durations and (duration_s := item.duration_s) is not None:
             for cap_s, factor in self._durations:
                 if duration_s > cap_s:

@@ -189,7 +189,13 @@ class Settings(KafkaConnection):
         0.25,
         gt=0,
         le=1,
-        description="share of users who are added up, by a hash of their ids; 1 below some 10,000 users",
+        description="least share of users who are added up, by a hash of their ids; all are while they are few",
+    )
+    population_users: int = Field(
+        10_000,
+        ge=0,
+        description="users counted of the tag or creator that most have, beyond which the share counted falls by half; "
+        "0: it is the least from the start",
     )
     population_keys: int = Field(
         10_000, ge=0, le=1_000_000, description="tags, and creators, whose own rate a snapshot names"

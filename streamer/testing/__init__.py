@@ -7,6 +7,9 @@ job.send(Dislike(user_id="u1", ts=1_760_000_000_000, action="dislike", content_i
 job.reader().get("u1").penalty(Candidate("c1"))  # 0.0: excluded
 """
 
-from streamer.testing.job import Rejected, StreamerJob
+from streamer.errors import needing
+
+with needing("worker", "the job in memory"):
+    from streamer.testing.job import Rejected, StreamerJob
 
 __all__ = ["Rejected", "StreamerJob"]

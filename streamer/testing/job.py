@@ -16,8 +16,8 @@ from streamer.scoring import document
 from streamer.scoring.document import Document
 from streamer.scoring.priors import DEFAULT, Priors
 from streamer.settings import Settings, load
-from streamer.sinks import Update
 from streamer.sinks.keys import Keys, is_reserved
+from streamer.sinks.updates import Update
 from streamer.testing.broker import PARTITION, MemoryBroker
 from streamer.testing.reader import AsyncMemoryReader, MemoryReader
 from streamer.testing.worker import MemoryWorker

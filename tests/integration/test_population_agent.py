@@ -11,7 +11,7 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
-import agents
+from streamer import agents
 from streamer.cli.app import app
 from streamer.embedded import EmbeddedRedis
 from streamer.engine.kafka.compacted import PARTITION

@@ -10,8 +10,9 @@ import redis
 
 from lab.simulation.redis import Redis
 from streamer.embedded import EmbeddedRedis
-from streamer.sinks import AvoidListWriter, Update, Written
 from streamer.sinks.keys import Keys
+from streamer.sinks.redis import AvoidListWriter
+from streamer.sinks.updates import Update, Written
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from streamer.errors import RedisShared
 from streamer.scoring.document import encode
 from streamer.scoring.priors import Priors
 from streamer.serving import AvoidListReader
-from streamer.sinks import AvoidListWriter, Outbox, Update, Written
 from streamer.sinks.address import RedisAddress
 from streamer.sinks.keys import Keys
 from streamer.sinks.markers import Span
 from streamer.sinks.population import PopulationWriter, figures_of
+from streamer.sinks.redis import AvoidListWriter, Outbox
 from streamer.sinks.trial import oddities, population_rights, problems, publisher_rights
+from streamer.sinks.updates import Update, Written
 from tests.avoid_lists import document, entry
 
 ONE, OTHER = Outbox("avoid-lists", "the one"), Outbox("try-avoid-lists", "the other")

@@ -17,9 +17,10 @@ from streamer.engine.kafka.records import Record
 from streamer.errors import RedisUnavailable, StateCorrupt
 from streamer.events import DAY_MS
 from streamer.scoring.document import encode
-from streamer.sinks import AvoidListWriter, Update, Written
 from streamer.sinks.keys import Keys
 from streamer.sinks.markers import Span
+from streamer.sinks.redis import AvoidListWriter
+from streamer.sinks.updates import Update, Written
 from tests.avoid_lists import TODAY, document, entry
 from tests.backends.ports import free_port
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from kafka import KafkaProducer
 
-import agents
+from streamer import agents
 from streamer.engine.kafka.truncation import Truncation
 from streamer.errors import BrokerUnavailable
 from streamer.events import DAY_MS, Dislike, Feedback

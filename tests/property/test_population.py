@@ -9,10 +9,11 @@ from lab.oracle import population as oracle_population
 from lab.oracle.oracle import Oracle, UserOracle
 from lab.oracle.population import totals as totals_of
 from lab.simulation.sums import in_oracle_s_words
-from streamer.events import Event, Impression, Play
+from streamer.events import DAY_MS, Event, Impression, Play
 from streamer.population import Deltas, Key, Totals
 from streamer.population.bins import BINS
 from streamer.population.rates import STEP, snapshot
+from streamer.population.share import share_counted
 from streamer.population.sums import CohortSums, CreatorSums, EveryoneSums, TagSums
 from streamer.profile import Profile, Rules
 from streamer.scoring.buckets import ALL_EDGES
@@ -36,11 +37,12 @@ class Pair:
         self.profile = Profile("u", Rules(world, snapshot))
         self.oracle: UserOracle = Oracle(world, snapshot).run([])
         self.saved = Saved()
+        self.sealed = 0
 
     def take(self, step: Event | int) -> None:
         if isinstance(step, int):
             watermark = max(self.profile.watermark, watermark_at(step))
-            self.profile.advance(watermark)
+            self.sealed += len(self.profile.advance(watermark))
             self.oracle.step(watermark)
         else:
             self.profile.apply(step, self.profile.watermark)
@@ -108,6 +110,44 @@ def test_what_seals_emit_adds_up_in_any_order_to_the_totals_from_scratch(
     assert in_oracle_s_words(again) == in_oracle_s_words(totals)
 
 
+@settings(deadline=None, max_examples=150)
+@given(
+    world=st.sampled_from(EMITTING),
+    arrivals=steps,
+    shares=st.lists(st.sampled_from((0.0, 1.0)), min_size=1, max_size=6),
+    taken_every=st.integers(1, 4),
+    reload_every=st.integers(1, 9),
+)
+def test_the_sums_hold_who_is_in_the_share_as_of_their_last_seal_and_nobody_else(
+    world: Settings, arrivals: list[Event | int], shares: list[float], taken_every: int, reload_every: int
+) -> None:
+    """The share changes every five steps. What a creator's items met with stays, whoever leaves."""
+    few = world.model_copy(update={"population_share": 1e-9})
+    pair, totals, counted = Pair(few, Priors(version=1, share=shares[0])), Totals(), False
+    for number, step in enumerate([*arrivals, 10**4]):
+        if number and number % 5 == 0:
+            pair.adopt(Priors(version=1 + number, share=shares[number // 5 % len(shares)]))
+        sealed = pair.sealed
+        pair.take(step)
+        if pair.sealed > sealed:
+            counted = bool(pair.profile.rules.priors.share)
+        if number % taken_every == 0:
+            for record in pair.emitted().take():
+                totals.take_in(*record)
+            expected = totals_of([pair.oracle.sealed()] if counted else [])
+            assert without_outcomes(in_oracle_s_words(totals)) == without_outcomes(expected), f"step {number}"
+            if number % reload_every == 0:
+                pair.restart()
+
+
+def without_outcomes(sums: dict[tuple[str, ...], dict[str, int]]) -> dict[tuple[str, ...], dict[str, int]]:
+    """The sums without what creators' items met with."""
+    kept = {
+        key: {n: v for n, v in own.items() if key[0] != "creator" or n.startswith("bin_")} for key, own in sums.items()
+    }
+    return {key: own for key, own in kept.items() if own}
+
+
 def test_who_is_forgotten_and_comes_back_with_older_events_is_taken_out_of_the_sums_of_all() -> None:
     """An event of day 6 is past the window as it comes, then one of day 0, which is past that of day 6."""
     pair, totals = Pair(EMITTING[0], Priors()), Totals()
@@ -142,6 +182,22 @@ def any_totals(draw: st.DrawFn) -> Totals:
     buckets = {edge: [number, draw(st.integers(0, number))] for edge, number in plays.items()}
     totals.add(Key("everyone"), EveryoneSums(draw(st.integers(0, theta // 1000)), theta, buckets))
     return totals
+
+
+@given(
+    totals=any_totals(),
+    before=st.sampled_from((0.0, 0.01, 0.1, 0.25, 0.3, 0.5, 1.0)),
+    since=st.integers(0, 20),
+    least=st.sampled_from((0.01, 0.1, 0.25, 1.0)),
+    enough=st.sampled_from((0, 1, 300, 10_000, 500_000)),
+)
+def test_the_share_of_any_totals_is_the_oracle_s(
+    totals: Totals, before: float, since: int, least: float, enough: int
+) -> None:
+    now, since_ms = 20 * DAY_MS, since * DAY_MS
+    made = share_counted(totals, Priors(share=before, share_since=since_ms), now, least, enough)
+    due = oracle_population.share(in_oracle_s_words(totals), before, 20 - since, least, enough)
+    assert made == (due, since_ms if due == before else now)
 
 
 @settings(deadline=None)

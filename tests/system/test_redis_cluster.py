@@ -12,11 +12,11 @@ from redis.crc import key_slot
 from streamer.scoring.document import encode
 from streamer.scoring.priors import Priors
 from streamer.serving import AvoidListReader
-from streamer.sinks import AvoidListWriter, Update
 from streamer.sinks.address import RedisAddress
 from streamer.sinks.keys import Keys
 from streamer.sinks.markers import Span
 from streamer.sinks.population import PopulationWriter, figures_of
+from streamer.sinks.redis import AvoidListWriter
 from streamer.sinks.trial import (
     CLUSTER_RIGHTS,
     oddities,
@@ -25,6 +25,7 @@ from streamer.sinks.trial import (
     publisher_rights,
     reader_rights,
 )
+from streamer.sinks.updates import Update
 from tests.avoid_lists import document
 from tests.backends.redis_cluster import RedisClusterServers
 

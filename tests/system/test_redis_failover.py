@@ -13,8 +13,9 @@ from streamer.errors import RedisUnavailable
 from streamer.scoring.document import encode
 from streamer.scoring.priors import Priors
 from streamer.serving import AsyncAvoidListReader, AvoidListReader
-from streamer.sinks import AvoidListWriter, Update
 from streamer.sinks.population import PopulationWriter, figures_of
+from streamer.sinks.redis import AvoidListWriter
+from streamer.sinks.updates import Update
 from tests.avoid_lists import document
 from tests.backends.ports import wait_until
 from tests.backends.proxy import Proxy

@@ -14,11 +14,12 @@ from streamer.errors import RedisUnavailable
 from streamer.scoring.document import encode
 from streamer.scoring.priors import Priors
 from streamer.serving import AvoidListReader
-from streamer.sinks import AvoidListWriter, Update
 from streamer.sinks.address import RedisAddress
 from streamer.sinks.keys import Keys
 from streamer.sinks.population import PopulationWriter, figures_of
+from streamer.sinks.redis import AvoidListWriter
 from streamer.sinks.trial import oddities, population_rights, problems, publisher_rights, reader_rights
+from streamer.sinks.updates import Update
 from tests.avoid_lists import document
 from tests.backends.ports import free_port, wait_until
 from tests.backends.redis import RedisServer

@@ -25,7 +25,7 @@ from faust.types import TP
 
 from streamer.engine.kafka import fetching, positions
 from streamer.engine.kafka.connecting import bootstrap
-from streamer.engine.kafka.connecting.security import context_of
+from streamer.engine.kafka.connecting.worker_security import context_of
 from streamer.engine.kafka.records import Fetched, Record
 
 

@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from streamer.engine.kafka import fetching
 from streamer.engine.kafka.connecting import bootstrap
 from streamer.engine.kafka.connecting.security import Security
+from streamer.engine.kafka.connecting.worker_security import of_aiokafka
 from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS, look_up_leaders
 from streamer.engine.kafka.records import Record
 from streamer.errors import BrokerUnavailable
@@ -133,7 +134,7 @@ async def scanner(
         request_timeout_ms=round(settings.broker_timeout * 1000),
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
         isolation_level=fetching.READ_COMMITTED if committed_only else "read_uncommitted",
-        **security.of_aiokafka(),
+        **of_aiokafka(security),
     )
     bootstrap.choose(consumer._client, settings.broker_timeout, security.context)
     try:

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from streamer.engine.kafka.connecting import bootstrap
 from streamer.engine.kafka.connecting.security import Security
+from streamer.engine.kafka.connecting.worker_security import of_aiokafka
 from streamer.engine.kafka.identities import Identities
 from streamer.engine.kafka.positions import METADATA_MAX_AGE_MS
 from streamer.engine.kafka.pulse import Pulse, guard
@@ -55,7 +56,7 @@ async def open_sender(settings: Settings, pulse: Pulse, codec: str | None = CODE
         max_request_size=BUILDER_BYTES,
         request_timeout_ms=round(max(settings.broker_timeout, 10.0) * 1000),
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
-        **security.of_aiokafka(),
+        **of_aiokafka(security),
     )
     identities = Identities.of(producer)
     guard(producer.client, pulse)

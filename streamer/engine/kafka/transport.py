@@ -35,7 +35,7 @@ from faust.types import TP, ConsumerMessage, Message, StreamT
 
 from streamer.engine.kafka import fetching, positions
 from streamer.engine.kafka.connecting import bootstrap
-from streamer.engine.kafka.connecting.security import context_of
+from streamer.engine.kafka.connecting.worker_security import context_of
 from streamer.engine.kafka.fetch_thread import BatchConsumerThread, FetchedRecords
 from streamer.engine.kafka.records import Batch, Fetched
 from streamer.engine.kafka.watchdog import Reading

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 
 from streamer.engine.kafka.connecting import bootstrap
 from streamer.engine.kafka.connecting.security import Security
+from streamer.engine.kafka.connecting.worker_security import of_aiokafka
 from streamer.settings import Settings
 
 log: Final = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Truncation:
     async def _delete(self, before: Mapping[TopicPartition, int]) -> None:
         security = Security(self._settings)
         admin = AIOKafkaAdminClient(
-            bootstrap_servers=self._settings.brokers, request_timeout_ms=_TIMEOUT_MS, **security.of_aiokafka()
+            bootstrap_servers=self._settings.brokers, request_timeout_ms=_TIMEOUT_MS, **of_aiokafka(security)
         )
         bootstrap.choose(admin._client, _TIMEOUT_MS / 1000, security.context)
         try:

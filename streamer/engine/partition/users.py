@@ -199,6 +199,7 @@ class Users:
             return HotUser(Profile(user, self._rules), None)
         raw = parts.get(WRITTEN)
         profile = load_profile(user, self._rules, parts, journal)
+        profile.unsaved.journal_room -= self._store.journal.appended(user) - sum(map(len, journal))  # as it is merged
         return HotUser(profile, None if raw is None else codec.decode(user, raw))
 
     def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:
@@ -213,12 +214,14 @@ class Users:
         return Stepped(result.outcomes, result.writes, result.raw, poisoned, result.labels, result.sealed)
 
     def _shrink(self) -> None:
-        hot = self._hot
+        hot, journal = self._hot, self._store.journal
         while len(hot) > self._capacity:
             user, oldest = next(iter(hot.items()))
             if oldest.dirty:
                 return
             del hot[user]
+            if not journal.is_merged(user):
+                journal.merge(user, oldest.profile.open_sessions())
 
     # --- a step that raised ----------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from streamer.population import Totals
 from streamer.population import health as creators
 from streamer.population.defaults import default_lists
 from streamer.population.rates import snapshot
+from streamer.population.share import share_counted
 from streamer.scoring import document
 from streamer.scoring.document import must_write
 from streamer.scoring.priors import DEFAULT, Priors
@@ -49,7 +50,9 @@ def announce(totals: Totals, before: Announcement, now_ms: int, settings: Settin
 
 def _priors(totals: Totals, before: Priors, now_ms: int, settings: Settings) -> Priors:
     version = max(before.version + 1, now_ms // 1000)  # greater even than those of a topic that is gone
-    made = snapshot(totals, version, now_ms, before, settings.population_keys, settings.population_tag_rates)
+    rates = snapshot(totals, version, now_ms, before, settings.population_keys, settings.population_tag_rates)
+    counted = share_counted(totals, before, now_ms, settings.population_share, settings.population_users)
+    made = replace(rates, share=counted.share, share_since=counted.since)
     same = replace(made, version=before.version) == replace(before, as_of=now_ms)
     return replace(made, version=before.version) if same and before.version else made
 

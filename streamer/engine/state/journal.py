@@ -4,7 +4,9 @@ Faust seam: none; Faust's tables have a compacted changelog and nothing else.
 
 A user's records are raw increments of ``Profile.changes()``; what they mean, and which of them still count, is known
 to ``profile/saved_sessions.py``. Here they are kept by user, in memory, with the offset of the oldest: the oldest of
-all users is where a restart begins to read, and what lies before it is deleted (``engine/kafka/truncation.py``).
+all users is where a restart begins to read, and what lies before it is deleted (``engine/kafka/truncation.py``). A visit
+is over long before it seals, so most of what is held here is only waiting: it is packed, and one record stands for all
+once a user is not decoded any more (:meth:`Journal.merge`). The topic keeps what was appended.
 
 What must hold for it to be right:
 - A user's records are dropped no earlier than the parts that replace them are on their way to the changelog, and the
@@ -20,20 +22,42 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import cramjam
 import msgspec
 from msgspec import Struct
 
 from streamer.errors import UNREADABLE
 
 _UNPLACED: Final = -1
+_LOOSE: Final = 8
+"""Records of a user beyond which they are packed: together they are a third as large as one by one."""
+_pack_list: Final = msgspec.msgpack.Encoder().encode
+_unpack_list: Final = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class _Kept:
-    __slots__ = ("first", "records")
+    """What is kept of one user: records packed together, and those that came later."""
+
+    __slots__ = ("appended", "first", "loose", "packed")
 
     def __init__(self, first: int, raw: bytes) -> None:
         self.first = first
-        self.records = [raw]
+        self.packed = b""
+        self.loose = [raw]
+        self.appended = len(raw)
+
+    @property
+    def size(self) -> int:
+        return len(self.packed) + sum(map(len, self.loose))
+
+    def records(self) -> list[bytes]:
+        if not self.packed:
+            return self.loose.copy()
+        return [*_unpack_list(cramjam.lz4.decompress_block(self.packed)), *self.loose]
+
+    def pack(self, records: Sequence[bytes]) -> None:
+        self.packed = bytes(cramjam.lz4.compress_block(_pack_list(records)))
+        self.loose = []
 
 
 class Journal:
@@ -41,7 +65,7 @@ class Journal:
 
     Attributes:
         end: offset up to which the topic is contained; None: nothing of it has been read.
-        size: bytes of all records.
+        size: bytes that all records take here, packed as they are.
 
     >>> journal = Journal()
     >>> journal.add("ann", b"1", 7)
@@ -79,16 +103,48 @@ class Journal:
     def records(self, user: str) -> Sequence[bytes]:
         """A user's records, oldest first."""
         kept = self._kept.get(user)
-        return () if kept is None else kept.records
+        return () if kept is None else kept.records()
+
+    def appended(self, user: str) -> int:
+        """Bytes that the topic has of a user, 0 if none is needed: what a restart has to read."""
+        kept = self._kept.get(user)
+        return 0 if kept is None else kept.appended
 
     def add(self, user: str, raw: bytes, offset: int = _UNPLACED) -> None:
         """Adds a user's newest record, whose offset may be told later (:meth:`place`)."""
         kept = self._kept.get(user)
         if kept is None:
             self._kept[user] = _Kept(offset, raw)
-        else:
-            kept.records.append(raw)
+            self.size += len(raw)
+            return
+        kept.loose.append(raw)
+        kept.appended += len(raw)
         self.size += len(raw)
+        if len(kept.loose) > _LOOSE:
+            self._pack(kept, kept.records())
+
+    def is_merged(self, user: str) -> bool:
+        """Whether :meth:`merge` would gain nothing: there are no records, or nothing has come since."""
+        kept = self._kept.get(user)
+        return kept is None or not kept.loose
+
+    def merge(self, user: str, whole: bytes) -> None:
+        """One record stands for all that a user has, here and not in the topic.
+
+        >>> journal = Journal()
+        >>> for raw in (b"a", b"b"):
+        ...     journal.add("ann", raw, 7)
+        >>> journal.merge("ann", b"ab")
+        >>> journal.add("ann", b"c", 9)
+        >>> journal.begin, journal.records("ann"), journal.appended("ann")
+        (7, [b'ab', b'c'], 3)
+        """
+        self._pack(self._kept[user], [whole])
+
+    def _pack(self, kept: _Kept, records: Sequence[bytes]) -> None:
+        before = kept.size
+        kept.pack(records)
+        self.size += kept.size - before
 
     def place(self, user: str, offset: int) -> None:
         """The record added last of this user has arrived at this offset."""
@@ -101,13 +157,15 @@ class Journal:
         kept = self._kept.pop(user)
         kept.first = _UNPLACED
         self._kept[user] = kept
-        return kept.records
+        records = kept.records()
+        kept.appended = sum(map(len, records))
+        return records
 
     def drop(self, user: str) -> None:
         """A user's records are not needed any more."""
         kept = self._kept.pop(user, None)
         if kept is not None:
-            self.size -= sum(map(len, kept.records))
+            self.size -= kept.size
 
 
 class _Epoch(Struct, array_like=True):

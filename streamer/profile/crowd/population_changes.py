@@ -29,8 +29,17 @@ from streamer.scoring.counts import CREATOR, TAG, Cell
 
 
 class NoChanges:
-    """Says nothing: what a profile has while the population is off."""
+    """Says nothing: of a user who is not counted.
 
+    Args:
+        left: what was said while the user still was, and nobody has taken yet.
+    """
+
+    def __init__(self, left: UserDelta | None = None) -> None:
+        self._delta = left or UserDelta()
+
+    def enter(self, records: Collection[ExplicitRecord]) -> None: ...
+    def withdraw(self, records: Collection[ExplicitRecord]) -> None: ...
     def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None: ...
     def begin_anew(self) -> None: ...
     def join(self, cohort: str | None) -> None: ...
@@ -42,7 +51,14 @@ class NoChanges:
     def leave(self, records: Collection[ExplicitRecord]) -> None: ...
     def erase(self, day: int) -> None: ...
     def settle(self) -> None: ...
-    def take(self) -> UserDelta | None: ...
+
+    def take(self) -> UserDelta | None:
+        """What has been said since the last call; None if it is nothing."""
+        delta = self._delta
+        if delta.empty:
+            return None  # as at most checkpoints: nothing has sealed
+        self._delta = UserDelta()
+        return delta
 
 
 class PopulationChanges(NoChanges):
@@ -55,16 +71,40 @@ class PopulationChanges(NoChanges):
         rules: the deployment's constants.
         last_seal: the day of the last seal; −1: there was none.
         cohort: the cohort that the user counts in, by sealed sessions.
+        left: what was said before, and nobody has taken yet.
     """
 
-    def __init__(self, rollup: Rollup, rules: Rules, last_seal: int, cohort: str | None) -> None:
+    def __init__(
+        self, rollup: Rollup, rules: Rules, last_seal: int, cohort: str | None, left: UserDelta | None = None
+    ) -> None:
+        super().__init__(left)
         self._rollup = rollup
         self._rules = rules
         self._first_day = _first_day(last_seal, rules)
         self._cohort = cohort
         self._tags: dict[str, bool] = {}  # that are changing, and whether the user had them
         self._creators: list[str] = []  # that are changing
-        self._delta = UserDelta()
+
+    def enter(self, records: Collection[ExplicitRecord]) -> None:
+        """The user counts from now on, with all that is in R. Between two changes."""
+        for tile in self._rollup.tiles.values():
+            self._count(tile, 1)
+        for record in records:
+            if record.contributed is not None:
+                self._state(record.contributed, 1)
+        self._delta.users += [(tag, 1) for tag in self._rollup.sums[TAG] if self._has(tag)]
+        for creator in self._rollup.sums[CREATOR]:
+            now = creator_bin(self._rollup, creator, self._rules.scorer)
+            self._delta.outcomes.setdefault(creator, CreatorOutcomes(NOWHERE, now)).bin = now
+
+    def withdraw(self, records: Collection[ExplicitRecord]) -> None:
+        """The user counts no longer: all that is in R is taken out of the sums. Between two changes."""
+        self.leave(records)
+        self._delta.users += [(tag, -1) for tag, had in self._tags.items() if had]
+        for creator in self._creators:
+            self._delta.outcomes[creator].bin = NOWHERE
+        self._tags.clear()
+        self._creators.clear()
 
     def begin_day(self, day: int, records: Collection[ExplicitRecord]) -> None:
         """A seal on this day is to come: the window moves on. Before any change of that seal."""
@@ -147,14 +187,6 @@ class PopulationChanges(NoChanges):
         for creator in self._creators:
             self._delta.outcomes[creator].bin = creator_bin(self._rollup, creator, self._rules.scorer)
         self._creators.clear()
-
-    def take(self) -> UserDelta | None:
-        """What has been said since the last call; None if it is nothing."""
-        delta = self._delta
-        if delta.empty:
-            return None  # as at most checkpoints: nothing has sealed
-        self._delta = UserDelta()
-        return delta
 
     # --- counts -----------------------------------------------------------------------------------------------
 

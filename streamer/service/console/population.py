@@ -53,7 +53,8 @@ def router(pages: Pages, backends: Backends) -> APIRouter:
         found = await _announced(settings) if settings.population else Announcement()
         known = found.priors
         return pages(
-            request, "population", is_on=settings.population, known=known, share=settings.population_share,
+            request, "population", is_on=settings.population, known=known,
+            share=max(settings.population_share, known.share),
             is_old=bool(known.version) and is_stale(known.as_of, now_ms, settings),
             tags=_most(known.tags, known), creators=_most(known.creators, known), lengths=_lengths(known),
             hooks=[health.decode(raw) for raw in found.health.values()], newcomers=_newcomers(found.lists, now_ms),

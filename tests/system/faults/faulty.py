@@ -21,9 +21,9 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-import agents
-from agents import signals
-from agents.publisher import Publisher
+from streamer import agents
+from streamer.agents import signals
+from streamer.agents.publisher import Publisher
 from streamer.engine.kafka.compacted import CompactedTopic
 from streamer.engine.kafka.producer import BatchProducer
 from streamer.engine.kafka.transport import BatchConsumer
@@ -36,8 +36,8 @@ from streamer.engine.state.disk import DiskStore
 from streamer.engine.state.store import UserChange
 from streamer.profile import Profile
 from streamer.settings import load
-from streamer.sinks import AvoidListWriter
 from streamer.sinks.population import PopulationWriter
+from streamer.sinks.redis import AvoidListWriter
 
 CRASHED: Final = 77
 _TRUNCATE_S: Final = 1.0

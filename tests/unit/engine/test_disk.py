@@ -370,7 +370,7 @@ def test_a_damaged_file_found_while_running_stops_the_worker_and_the_next_one_re
 def test_without_the_extra_the_install_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "streamer.engine.state.disk")
     monkeypatch.setitem(sys.modules, "rocksdict", None)
-    with pytest.raises(DependencyMissing, match=r"pip install 'streamer\[rocksdb\]'"):
+    with pytest.raises(DependencyMissing, match=r"pip install 'streamer-avoid-lists\[rocksdb\]'"):
         open_stores(Settings(store="rocksdb"))
     assert isinstance(open_stores(Settings()), MemoryStores)
 

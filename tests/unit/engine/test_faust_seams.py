@@ -10,7 +10,7 @@ from streamer.engine.kafka import seams as faust_seams
 from streamer.engine.kafka.seams import SEAMS, Seam
 
 ENGINE = Path(streamer.engine.__file__).parent
-AGENTS = ENGINE.parents[1] / "agents"
+AGENTS = ENGINE.parent / "agents"
 PUBLIC_THOUGH_UNDERSCORED = {"_exit", "_replace"}  # of NamedTuple
 
 

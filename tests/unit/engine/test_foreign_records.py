@@ -8,8 +8,8 @@ from itertools import product
 
 import pytest
 
-from agents.publisher import Publisher
-from agents.rejects import RejectSampler
+from streamer.agents.publisher import Publisher
+from streamer.agents.rejects import RejectSampler
 from streamer.engine.kafka.compacted import newest_values
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.scan import Extent, Scanned, Scanner

@@ -16,7 +16,7 @@ from streamer.population import deltas, telling, user_delta
 from streamer.profile import codec
 from streamer.replay.resume import load_point
 from streamer.scoring import priors
-from streamer.sinks import Update
+from streamer.sinks.updates import Update
 
 PACKED = b"\x94\x01\xa1\xff\xa1\xff\xa1\xff"
 """msgpack: an array of a number and three texts that are none."""

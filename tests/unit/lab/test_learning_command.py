@@ -49,7 +49,7 @@ def test_a_package_that_is_not_there_is_told_with_what_brings_it(monkeypatch: py
     result = CliRunner().invoke(app, [command], prog_name="python -m lab")
     assert result.exit_code == 1
     told = result.stderr.replace("\n", " ")
-    assert "pyarrow, which learning needs, is not installed: run  pip install 'streamer[train]'" in told
+    assert "pyarrow, which learning needs, is not installed: run  pip install 'streamer-avoid-lists[train]'" in told
 
 
 @pytest.mark.parametrize("asked", [("--world", "moon"), ("--contender", "seer"), ("--dataset", "netflix")])

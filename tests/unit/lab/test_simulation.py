@@ -21,7 +21,7 @@ from streamer.engine.state.store import StoreIndexes
 from streamer.engine.state.untold import Untold
 from streamer.population.telling import Place
 from streamer.profile.session import Session
-from streamer.sinks import Update
+from streamer.sinks.updates import Update
 
 CHUNK: Final = 100
 """Seeds of one test: `make simulate` runs the others, 2,000 of them in .ci/run."""

@@ -26,6 +26,7 @@ LIVES = {version: lives(file.read_bytes()) for version, file in FILES.items()}
 OUTCOMES = {version: outcomes(version) for version in FILES}
 EVERYBODY = [(version, user) for version, found in LIVES.items() for user in found]
 WRITTEN = "w"
+HEAD_AS_BEFORE = msgspec.msgpack.Encoder()
 
 
 @pytest.mark.parametrize("version", FILES)
@@ -51,7 +52,7 @@ def test_stored_parts_are_read_and_written_again_byte_for_byte(version: int, use
     for name, raw in saved_in(LIVES[version][user]).parts.items():
         match name[0]:
             case "h":
-                again = HEAD.encode(HEAD.decode(raw))
+                again = _as_before(HEAD.encode(HEAD.decode(raw)))
             case "t":
                 again = TILE.encode(TILE.decode(raw))
             case "s":
@@ -83,6 +84,23 @@ def test_a_stored_user_goes_on_as_the_streamer_that_stored_it_would_have(version
     assert heads[0] == heads[1]
 
 
+def _as_before(raw: bytes) -> bytes:
+    """A head's bytes without what it did not hold then: whether the user is counted in the sums over all users."""
+    version, body = msgspec.msgpack.decode(raw, strict=False)
+    assert body[-1] is None
+    return HEAD_AS_BEFORE.encode((version, body[:-1]))
+
+
+@pytest.mark.parametrize("share", [1.0, 1e-9])
+def test_a_stored_user_is_counted_if_the_setting_named_them(share: float) -> None:
+    settings = Settings(**(WORLD | {"population_share": share}))
+    saved = saved_in(LIVES[2]["user-00000"])
+    again = saved.load("user-00000", Rules(settings))
+    assert again.counted == (share == 1.0)
+    off = saved.load("user-00000", Rules(settings.model_copy(update={"population": False})))
+    assert off.counted is None, "while the population is off, it stays unsaid"
+
+
 def _head_of(life: Life) -> Any:
     """The head in the end; keys of a map are in no order. Of an item, records of now may know more.
 
@@ -97,6 +115,7 @@ def _head_of(life: Life) -> Any:
         if record.contributed is not None:
             record.contributed = Contribution(record.contributed.ts, record.contributed.day, ())
     head.listed = {}
+    head.counted = None
     return head
 
 

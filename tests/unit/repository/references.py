@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 Found = Iterator[tuple[int, str]]
 
 ROOT: Final = Path(__file__).parents[3]
-PACKAGES: Final = ("streamer", "agents", "lab", "benchmarks", "tests")
+PACKAGES: Final = ("streamer", "lab", "benchmarks", "tests")
 WITHIN: Final = ("", "streamer", "lab", "tests")
 """Folders that a path may begin in: ``engine/state/store.py`` is ``streamer/engine/state/store.py``."""
 FILES: Final = (".py", ".md", ".toml", ".yml", ".xml", ".java")
@@ -413,11 +413,17 @@ def anchors(file: Path) -> frozenset[str]:
     return frozenset(found) | frozenset(_ANCHOR.findall(text))
 
 
+def top_of(module: ast.Module) -> Iterator[ast.stmt]:
+    """The statements at a module's top, and what it imports within ``with needing(...)``."""
+    for node in module.body:
+        yield from node.body if isinstance(node, ast.With) else (node,)
+
+
 @cache
 def names_in(file: Path) -> frozenset[str]:
     """What a module defines or imports at its top."""
     found: set[str] = set()
-    for node in ast.parse(file.read_text()).body:
+    for node in top_of(ast.parse(file.read_text())):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):

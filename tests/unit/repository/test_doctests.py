@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[3]
-PACKAGES: Final = ("streamer", "agents", "lab", "benchmarks", "tests")
+PACKAGES: Final = ("streamer", "lab", "benchmarks", "tests")
 
 
 def test_every_example_lies_where_pytest_looks() -> None:

@@ -77,14 +77,18 @@ def test_after_a_hard_entry_the_implicit_one_on_the_same_target_still_counts() -
     assert asked(*both, now_ms=TODAY + 2) == pytest.approx(0.5)
 
 
-def test_penalties_multiply() -> None:
+def test_penalties_multiply_but_of_several_tags_the_least_counts() -> None:
     assert asked(
         entry("tag", "a", "soft", 0.5), entry("tag", "b", "soft", 0.8), entry("creator", "cr1", "soft", 0.9)
-    ) == pytest.approx(0.36)
+    ) == pytest.approx(0.45)
+
+
+def test_a_hard_tag_excludes_whatever_other_tags_say() -> None:
+    assert asked(entry("tag", "a", "soft", 0.5), entry("tag", "b", "hard")) == 0.0
 
 
 def test_the_product_is_at_least_a_tenth() -> None:
-    assert asked(entry("tag", "a", "strong", 0.2), entry("tag", "b", "strong", 0.2)) == 0.1
+    assert asked(entry("tag", "a", "strong", 0.2), entry("creator", "cr1", "strong", 0.2)) == 0.1
 
 
 def test_a_multiplier_rounded_to_nothing_does_not_exclude() -> None:
@@ -126,7 +130,7 @@ def test_of_a_tags_contextual_matches_the_least_counts() -> None:
     morning = entry("tag", "a", "soft", 0.5, context={"daypart": "morning"})
     tv = entry("tag", "a", "soft", 0.3, context={"device": "tv"})
     other_tag = entry("tag", "b", "soft", 0.9, context={"device": "tv"})
-    assert asked(morning, tv, other_tag, context={"daypart": "morning", "device": "tv"}) == pytest.approx(0.27)
+    assert asked(morning, tv, other_tag, context={"daypart": "morning", "device": "tv"}) == pytest.approx(0.3)
     assert asked(morning, tv, other_tag, context={"daypart": "morning", "device": "phone"}) == 0.5
 
 
@@ -302,7 +306,17 @@ def test_the_explanation_accounts_for_the_penalty(
 ) -> None:
     lists = AvoidList(doc)
     explained = lists.explain(item, now_ms, context=context)
-    product = math.prod(match.multiplier for match in explained.matches)
+    tags = [match.entry.value for match in explained.matches if match.entry.kind == "tag"]
+    product = math.prod(match.multiplier for match in explained.matches if match.entry.kind != "tag")
+    product *= min(
+        [
+            1.0,
+            *(
+                math.prod(m.multiplier for m in explained.matches if m.entry.kind == "tag" and m.entry.value == tag)
+                for tag in tags
+            ),
+        ]
+    )
     expected = product if product in (0, 1) else 1.0 if explained.discovery else max(0.1, product)
     assert explained.penalty == pytest.approx(expected)
     assert explained.penalty == lists.penalty(item, now_ms, context=context)

@@ -12,8 +12,8 @@ from redis.crc import key_slot
 from streamer.errors import RedisUnavailable, SettingsError
 from streamer.events import DAY_MS
 from streamer.settings import load
-from streamer.sinks import expires_at_ms
 from streamer.sinks.address import RedisAddress
+from streamer.sinks.expiry import expires_at_ms
 from streamer.sinks.keys import Keys, is_reserved
 from tests.avoid_lists import TODAY, document, entry
 

@@ -1,23 +1,18 @@
-"""What protects the way to Kafka, in the words of each client: TLS, and SASL with a password or a token.
+"""What protects the way to Kafka: TLS, and SASL with a password or a token.
 
-Faust seam: its setting ``broker_credentials`` (public), which its aiokafka driver hands to every client.
+Faust seam: none; what its clients are told is in ``worker_security.py`` beside it.
 
 A token is fetched anew for every connection, so one that is renewed in its file is used once the broker asks again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-import aiokafka.abc
-import faust
 import kafka.net.sasl.oauth
-from faust.auth import OAuthCredentials
-from faust.types.auth import CredentialsT
 
 from streamer.errors import BrokerUnavailable, SettingsError
 from streamer.settings import KafkaConnection
@@ -63,14 +58,6 @@ class Token:
         return done.stdout.strip()
 
 
-class _AsyncToken(aiokafka.abc.AbstractTokenProvider):  # type: ignore[misc]
-    def __init__(self, token: Token) -> None:
-        self._token = token
-
-    async def token(self) -> str:
-        return await asyncio.to_thread(self._token.read)
-
-
 class _SyncToken(kafka.net.sasl.oauth.AbstractTokenProvider):  # type: ignore[misc]
     def __init__(self, token: Token) -> None:
         self._token = token
@@ -87,6 +74,10 @@ class Security:
 
     Attributes:
         context: for TLS; None: without.
+        protocol: of Kafka's four.
+        mechanism: of SASL; None: without.
+        username, password: for SASL.
+        token: for OAUTHBEARER.
 
     Raises:
         SettingsError: a file cannot be read, or is not what it should be.
@@ -94,55 +85,35 @@ class Security:
 
     def __init__(self, settings: KafkaConnection) -> None:
         self.context: Final = _tls(settings) if settings.uses_tls else None
-        self._protocol = settings.security_protocol
-        self._mechanism = settings.sasl_mechanism if settings.uses_sasl else None
-        self._username, self._password = settings.sasl_username, settings.sasl_password.get_secret_value()
-        if self._mechanism is not None and settings.sasl_password_file is not None:
-            self._password = _text_of("sasl_password_file", settings.sasl_password_file)
-        self._token = Token(settings.sasl_token_file, settings.sasl_token_command)
-        if self._mechanism == "OAUTHBEARER" and settings.sasl_token_file is not None:
-            self._token.read()  # whoever cannot read it is told at start
-
-    def of_aiokafka(self) -> dict[str, Any]:
-        """Arguments of a client of aiokafka."""
-        return self._arguments(_AsyncToken(self._token))
+        self.protocol = settings.security_protocol
+        self.mechanism = settings.sasl_mechanism if settings.uses_sasl else None
+        self.username, self.password = settings.sasl_username, settings.sasl_password.get_secret_value()
+        if self.mechanism is not None and settings.sasl_password_file is not None:
+            self.password = _text_of("sasl_password_file", settings.sasl_password_file)
+        self.token = Token(settings.sasl_token_file, settings.sasl_token_command)
+        if self.mechanism == "OAUTHBEARER" and settings.sasl_token_file is not None:
+            self.token.read()  # whoever cannot read it is told at start
 
     def of_kafka_python(self) -> dict[str, Any]:
         """Arguments of a client of kafka-python."""
-        return self._arguments(_SyncToken(self._token))
+        return self.arguments(_SyncToken(self.token))
 
-    def of_faust(self) -> CredentialsT | None:
-        """A Faust app's ``broker_credentials``."""
-        if self._mechanism is None:
-            return None if self.context is None else faust.SSLCredentials(self.context)
-        if self._mechanism == "OAUTHBEARER":
-            return OAuthCredentials(oauth_cb=_AsyncToken(self._token), ssl_context=self.context)
-        return faust.SASLCredentials(
-            username=self._username, password=self._password, mechanism=self._mechanism, ssl_context=self.context
-        )
+    def arguments(self, token: object) -> dict[str, Any]:
+        """Arguments of a client of aiokafka or kafka-python, which go by the same names.
 
-    def _arguments(self, token: object) -> dict[str, Any]:
-        found: dict[str, Any] = {"security_protocol": self._protocol, "ssl_context": self.context}
-        if self._mechanism == "OAUTHBEARER":
-            found |= {"sasl_mechanism": self._mechanism, "sasl_oauth_token_provider": token}
-        elif self._mechanism is not None:
+        Args:
+            token: where that client has its tokens from.
+        """
+        found: dict[str, Any] = {"security_protocol": self.protocol, "ssl_context": self.context}
+        if self.mechanism == "OAUTHBEARER":
+            found |= {"sasl_mechanism": self.mechanism, "sasl_oauth_token_provider": token}
+        elif self.mechanism is not None:
             found |= {
-                "sasl_mechanism": self._mechanism,
-                "sasl_plain_username": self._username,
-                "sasl_plain_password": self._password,
+                "sasl_mechanism": self.mechanism,
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": self.password,
             }
         return found
-
-
-def context_of(credentials: CredentialsT | None) -> ssl.SSLContext | None:
-    """The TLS context in a Faust app's ``broker_credentials``; None: without TLS."""
-    match credentials:
-        case faust.SSLCredentials():
-            return credentials.context
-        case faust.SASLCredentials() | OAuthCredentials():
-            return credentials.ssl_context
-        case _:
-            return None
 
 
 def _tls(settings: KafkaConnection) -> ssl.SSLContext:

@@ -49,6 +49,7 @@ class Deployment:
             worker_timeout=DEAD_AFTER_S,
             population=True,
             population_share=0.5,
+            population_users=0,
             population_interval=2.0,
             labels=True,
             **TIMES[clock],

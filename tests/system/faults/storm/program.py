@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-import agents
+from streamer import agents
 from streamer.engine.population.snapshots import SnapshotFollower
 from streamer.settings import load
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from faust.worker import Worker
 
-from agents import erasure, population, publisher, rejects, signals
+from streamer.agents import erasure, population, publisher, rejects, signals
 from streamer.engine.app import BatchApp, create_app
 from streamer.engine.kafka.watchdog import Watchdog
 from streamer.engine.metrics import Metrics

@@ -14,8 +14,9 @@ from streamer.engine.metrics import Metrics
 from streamer.engine.state.position import term_of
 from streamer.errors import BrokerUnavailable, RedisShared, RedisUnavailable, StateCorrupt
 from streamer.settings import Settings
-from streamer.sinks import AvoidListWriter, Update
 from streamer.sinks.markers import Span
+from streamer.sinks.redis import AvoidListWriter
+from streamer.sinks.updates import Update
 
 log: Final = logging.getLogger(__name__)
 

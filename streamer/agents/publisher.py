@@ -15,17 +15,18 @@ from typing import Final, cast
 import faust
 from faust.types import TP, StreamT
 
-from agents.restoring import Restoring
+from streamer.agents.restoring import Restoring
 from streamer.clock import wall_ms
 from streamer.engine.kafka.records import Record
 from streamer.engine.kafka.transport import BatchConsumer, Delivery, deliveries
 from streamer.engine.metrics import Metrics
 from streamer.errors import RedisReason, RedisUnavailable, StateCorrupt
 from streamer.settings import Settings
-from streamer.sinks import AvoidListWriter, Outbox, Update
 from streamer.sinks.address import RedisAddress
 from streamer.sinks.keys import Keys
+from streamer.sinks.redis import AvoidListWriter, Outbox
 from streamer.sinks.trial import oddities
+from streamer.sinks.updates import Update
 
 log: Final = logging.getLogger(__name__)
 
