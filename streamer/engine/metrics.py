@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
+from streamer import __version__
 from streamer.errors import SettingsError
 
 _FRESHNESS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -61,6 +62,10 @@ class Metrics:
     consumer_lag: Gauge = _gauge(
         "consumer_lag_records", "records at the broker and not yet fetched", "topic", "partition"
     )
+    unanswered: Gauge = _gauge(
+        "kafka_unanswered_seconds", "since the broker last said what it has", "topic", "partition"
+    )
+    build: Gauge = _gauge("build_info", "1; what runs, by version", "version")
     buffered: Gauge = _gauge("buffered_events", "events waiting for other topics", "partition")
     dirty_users: Gauge = _gauge("dirty_users", "users changed since the last checkpoint", "partition")
     stuck_users: Gauge = _gauge("stuck_users", "users whose state cannot be processed", "partition")
@@ -107,6 +112,8 @@ class Metrics:
         for name, declared in vars(Metrics).items():
             if isinstance(declared, partial):
                 setattr(self, name, declared(registry=self.registry))
+        self.build.labels(__version__).set(1)
+        ProcessCollector(registry=self.registry)
 
     def count_unreadable(self, topic: str, count: int) -> None:
         """Records of a topic cannot be unpacked, and were stepped over."""

@@ -20,6 +20,7 @@ from faust.types import TP
 from streamer.engine.kafka.ports import Consumer, Producer
 from streamer.engine.kafka.records import Batch, size_of
 from streamer.engine.metrics import Metrics
+from streamer.engine.partition.gauges import PartitionGauges
 from streamer.engine.partition.output import OutputWriter, Pending
 from streamer.engine.partition.placement import Placement
 from streamer.engine.partition.processor import PartitionProcessor
@@ -103,6 +104,7 @@ class AssignedPartition:
         self.is_leaving = False
         self._context = context
         self._topics = (*context.settings.topics.sources, context.settings.topics.erasures)
+        self._gauges = PartitionGauges(context.metrics, self._topics)
         self._processor: PartitionProcessor | None = None
         self._early: list[tuple[str, Batch]] = []
         self._early_bytes = 0
@@ -124,10 +126,12 @@ class AssignedPartition:
             processor.receive(topic, batch, context.latest_ms())
         self._early = []
         self._processor = processor
+        self._gauges.show(self.partition, processor, context.consumer)
         self.due = True
 
     def close(self) -> None:
         """The partition goes: a checkpoint that still waits for its turn finds nothing to do."""
+        self._gauges.hide(self.partition)
         self._processor = self.store = None
 
     # --- what arrives ---------------------------------------------------------------------------------------
@@ -269,9 +273,7 @@ class AssignedPartition:
             metrics.batch_events.observe(total)
 
     def _measure_checkpoint(self, taken: Taken, processor: PartitionProcessor) -> None:
-        metrics, consumer, partition = self._context.metrics, self._context.consumer, str(self.partition)
-        changes, now_ms = taken.changes, self._context.now_ms()
-        metrics.watermark_lag.labels(partition).set((now_ms - processor.clock.watermark) / 1000)
+        metrics, partition, changes = self._context.metrics, str(self.partition), taken.changes
         metrics.buffered.labels(partition).set(processor.buffered)
         metrics.dirty_users.labels(partition).set(len(changes))
         metrics.stuck_users.labels(partition).set(len(processor.users.stuck))
@@ -279,10 +281,6 @@ class AssignedPartition:
         metrics.state_bytes.labels(partition).set(taken.store.size)
         metrics.changelog_bytes.inc(sum(len(v or b"") for change in changes for v in change.parts.values()))
         metrics.journal_bytes.inc(sum(len(change.journal or b"") for change in changes))
-        for topic in self._topics:
-            fetched = consumer.fetched(TP(topic, self.partition))
-            if fetched is not None and fetched.highwater is not None:
-                metrics.consumer_lag.labels(topic, partition).set(max(0, fetched.highwater - fetched.position))
 
 
 async def _taking_turns(work: Generator[None, None, Output]) -> Output:
