@@ -274,11 +274,12 @@ class AssignedPartition:
 
     def _measure_checkpoint(self, taken: Taken, processor: PartitionProcessor) -> None:
         metrics, partition, changes = self._context.metrics, str(self.partition), taken.changes
-        metrics.buffered.labels(partition).set(processor.buffered)
-        metrics.dirty_users.labels(partition).set(len(changes))
-        metrics.stuck_users.labels(partition).set(len(processor.users.stuck))
-        metrics.users.labels(partition).set(len(taken.store))
-        metrics.state_bytes.labels(partition).set(taken.store.size)
+        if self._processor is processor:  # else it has gone meanwhile, and is another's to tell of
+            metrics.buffered.labels(partition).set(processor.buffered)
+            metrics.dirty_users.labels(partition).set(len(changes))
+            metrics.stuck_users.labels(partition).set(len(processor.users.stuck))
+            metrics.users.labels(partition).set(len(taken.store))
+            metrics.state_bytes.labels(partition).set(taken.store.size)
         metrics.changelog_bytes.inc(sum(len(v or b"") for change in changes for v in change.parts.values()))
         metrics.journal_bytes.inc(sum(len(change.journal or b"") for change in changes))
 

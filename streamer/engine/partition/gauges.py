@@ -56,7 +56,10 @@ class PartitionGauges:
 
     def hide(self, partition: int) -> None:
         """The partition is another's to tell of."""
-        self._metrics.watermark_lag.remove(str(partition))
+        metrics, name = self._metrics, str(partition)
+        held = (metrics.buffered, metrics.dirty_users, metrics.stuck_users, metrics.users, metrics.state_bytes)
+        for gauge in (metrics.watermark_lag, *held):
+            gauge.remove(name)
         for topic in self._topics:
-            self._metrics.consumer_lag.remove(topic, str(partition))
-            self._metrics.unanswered.remove(topic, str(partition))
+            metrics.consumer_lag.remove(topic, name)
+            metrics.unanswered.remove(topic, name)

@@ -59,6 +59,8 @@ def test_an_answer_is_told_by_the_next_scrape_and_a_clock_that_was_set_back_make
 
 def test_a_partition_that_is_gone_is_not_told_of() -> None:
     scene = Scene()
+    scene.metrics.stuck_users.labels("3").set(1)
+    scene.metrics.state_bytes.labels("3").set(500)
     scene.gauges.hide(3)
     scene.gauges.hide(3)
     assert 'partition="3"' not in generate_latest(scene.metrics.registry).decode()
