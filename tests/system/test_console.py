@@ -100,6 +100,16 @@ def says(browser: Chrome, text: str, selector: str = "main") -> None:
     until(browser, lambda: text in " ".join(browser.find_element(By.CSS_SELECTOR, selector).text.split()))
 
 
+def press(browser: Chrome, xpath: str) -> None:
+    """Clicks on what is found there, though the page may be drawing it anew at this moment."""
+
+    def pressed() -> bool:
+        browser.find_element(By.XPATH, xpath).click()
+        return True
+
+    until(browser, pressed)
+
+
 def open_ann(browser: Chrome, service: Service) -> None:
     def listed() -> bool:
         browser.get(f"{service.url}/console/user")
@@ -129,10 +139,10 @@ def test_somebody_is_found_and_their_list_says_why_until_when_and_how_it_ends(
 ) -> None:
     open_ann(browser, service[0])
     says(browser, "Shown much less")
-    card = browser.find_element(By.XPATH, "//article[h3='Tag “news”']")
-    told = card.text
-    assert "ignored 240 of 240 times it was seen" in told
-    assert "It ends on" in told and "Take it off" in told
+    told = ("ignored 240 of 240 times it was seen", "It ends on", "Take it off")
+    until(
+        browser, lambda: all(each in browser.find_element(By.XPATH, "//article[h3='Tag “news”']").text for each in told)
+    )
 
     def is_drawn() -> bool:  # by itself, once workers have saved it
         if "saved nothing" in browser.find_element(By.ID, "list").text:
@@ -170,10 +180,9 @@ def test_a_no_is_said_and_taken_back_and_the_page_says_what_each_has_changed(
     open_ann(browser, service[0])
     fill(browser, "say-title", action="block", kind="tag", value="gore").click()
     says(browser, "Tag “gore”: left out. It has no end: it stands until it is taken off.", "#notice")
-    card = browser.find_element(By.XPATH, "//article[h3='Tag “gore”']")
-    card.find_element(By.TAG_NAME, "button").click()
+    press(browser, "//article[h3='Tag “gore”']//button")
     says(browser, "Tag “gore” is off the list.", "#notice")
-    assert browser.find_elements(By.XPATH, "//article[h3='Tag “gore”']") == []
+    until(browser, lambda: not browser.find_elements(By.XPATH, "//article[h3='Tag “gore”']"))
     assert complaints(browser) == []
 
 
@@ -193,7 +202,7 @@ def test_the_pipeline_is_told_live_and_can_be_held(browser: Chrome, service: tup
         return tile not in ("0.0 / s", "unknown yet")
 
     until(browser, more)
-    browser.find_element(By.XPATH, "//button[.='Hold']").click()
+    press(browser, "//button[.='Hold']")
     says(browser, "Go on", "#figures-hold")
     assert complaints(browser) == []
 
@@ -212,7 +221,7 @@ def test_a_rejected_record_is_mended_and_sent_again(browser: Chrome, service: tu
 
     until(browser, rejected)
     says(browser, "A field is of another type than it should be.")
-    browser.find_element(By.CSS_SELECTOR, "article button").click()
+    press(browser, "//article//button")
     says(browser, "It was not sent")
     field = browser.find_element(By.TAG_NAME, "textarea")
     mended = Play(user_id=user, ts=wall_ms(), content_id="c7", played_s=3.0)
@@ -241,12 +250,12 @@ def test_everything_works_without_javascript(service: tuple[Service, Path]) -> N
             return "It is on the list" in told
 
         until(browser, is_answered)
-        browser.find_element(By.XPATH, "//article[h3='Creator “loud”']//button").click()
+        press(browser, "//article[h3='Creator “loud”']//button")
         says(browser, "Creator “loud” is off the list.", "#notice")
         for page in PAGES:
             browser.get(f"{service[0].url}/console/{page}")
             assert browser.find_element(By.TAG_NAME, "h1").text
-        browser.find_element(By.XPATH, "//button[contains(., 'Log out')]").click()
+        press(browser, "//button[contains(., 'Log out')]")
         until(browser, lambda: browser.find_element(By.ID, "key"))
 
 
