@@ -67,7 +67,7 @@ def test_a_serving_tier_gets_four_packages_and_reads_a_list(bare: Path, redis_se
     assert ran(str(bare), "-c", READS, redis_server.url) == "0.0 1.0\n"
 
 
-def test_the_worker_runs_beside_a_package_that_owns_the_name_agents(wheel: Path, tmp_path: Path) -> None:
+def test_the_workers_app_is_found_beside_a_package_that_owns_the_name_agents(wheel: Path, tmp_path: Path) -> None:
     with ZipFile(wheel) as packed:
         packed.extractall(tmp_path)
     assert {path.name for path in tmp_path.iterdir() if path.suffix != ".dist-info"} == {"streamer"}
