@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from benchmarks.backlog import Sample
+from benchmarks.feed import Feed
 from benchmarks.harness import Bench, main
 from benchmarks.workload import END_MS, Pair, Workload, moved
 from lab.oracle import oracle
@@ -29,7 +30,7 @@ from streamer.engine.kafka.records import Record
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.partition.work import Output
 from streamer.engine.state.store import MemoryStore, UserChange
-from streamer.events import DAY_MS, encode
+from streamer.events import DAY_MS
 from streamer.profile import Rules
 from streamer.scoring import document
 from streamer.settings import Settings
@@ -84,10 +85,8 @@ class _Job:
 
     def __init__(self, seed: int, span_s: int, batch: int) -> None:
         self._settings = settings = Settings(clock="wall")
-        topics = settings.topics
-        self._topics = (*topics.sources, topics.erasures)
         self._job = PartitionProcessor(0, settings, Rules(settings), MemoryStore(), settings.hot_users)
-        self._offsets = dict.fromkeys(self._topics, 0)
+        self._feed = Feed(settings)
         self._documents: dict[str, bytes | None] = {}
         self.events = self.writes = self.saved = 0
         noon = END_MS // DAY_MS * DAY_MS + DAY_MS // 2
@@ -133,21 +132,17 @@ class _Job:
         return found
 
     def _records(self, pairs: Iterable[Pair]) -> dict[str, list[Record]]:
-        found: dict[str, list[Record]] = {}
-        for name, event in pairs:
-            topic = self._settings.topic_prefix + name
-            offset = self._offsets[topic]
-            self._offsets[topic] += 1
+        pairs = list(pairs)
+        for _, event in pairs:
             self.sample.see(event)
-            found.setdefault(topic, []).append(Record(offset, event.user_id.encode(), encode(event), event.ts))
-        return found
+        return self._feed.records(pairs)
 
     def _receive(self, few: dict[str, list[Record]], now_ms: int) -> None:
         for topic, records in few.items():
             self._job.receive(topic, records, now_ms)
 
     def _process(self, now_ms: int) -> Output:
-        return self._job.process(now_ms, dict.fromkeys(self._topics, now_ms), _PAST_BATCH)
+        return self._job.process(now_ms, dict.fromkeys(self._feed.topics, now_ms), _PAST_BATCH)
 
     def _account(self, out: Output, changes: Iterable[UserChange]) -> None:
         self.events += out.events.total()

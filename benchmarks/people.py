@@ -29,12 +29,12 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.feed import Feed
 from benchmarks.workload import END_MS, Pair, Workload
-from streamer.engine.kafka.records import Record
 from streamer.engine.partition.processor import PartitionProcessor
 from streamer.engine.state.disk import DiskStore
 from streamer.engine.state.store import MemoryStore, PartitionStore
-from streamer.events import DAY_MS, encode
+from streamer.events import DAY_MS
 from streamer.profile import Rules
 from streamer.settings import Settings
 
@@ -97,10 +97,10 @@ class People:
         self._due: list[tuple[float, int, int, list[Pair]]] = []
         for _ in range(scene.active):
             visit = rng.choice(self._visits)
-            self._come(rng.uniform(0, self._pause_ms), rng.randrange(len(visit)), visit)
+            self._come(_BEGIN_MS + rng.uniform(0, self._pause_ms), rng.randrange(len(visit)), visit)
 
-    def second(self, end_ms: float) -> Iterator[Pair]:
-        """What they do before ``end_ms``, ms since the beginning, in the order of ts."""
+    def until(self, end_ms: float) -> Iterator[Pair]:
+        """What they do before ``end_ms``, in the order of ts."""
         while self._due[0][0] < end_ms:
             at_ms, user, number, visit = heapq.heappop(self._due)
             topic, event = visit[number]
@@ -125,20 +125,22 @@ def watch(scene: Scene, store: PartitionStore) -> Iterator[Look]:
     """Lives through the scene; looks at it ten times."""
     settings = Settings(clock="wall")
     job = PartitionProcessor(0, settings, Rules(settings), store, scene.hot_users)
-    arrivals = Arrivals(settings, People(scene))
+    people, feed = People(scene), Feed(settings)
     cpu, process = time.process_time_ns, psutil.Process()
     events = decoded = cpu_ns = checkpoint_ns = 0
     gc.collect()
     gc.freeze()
     gc.disable()  # as good as: the worker's collector sets in after a million objects
     for second in range(1, scene.minutes * 60 + 1):
-        arrived, users = arrivals.until(now_ms := _BEGIN_MS + 1000 * second)
-        decoded += sum(user not in job.users for user in users)
-        events += sum(map(len, arrived.values()))
+        now_ms = _BEGIN_MS + 1000 * second
+        pairs = list(people.until(now_ms))
+        arrived = feed.records(pairs)
+        decoded += sum(user not in job.users for user in {event.user_id for _, event in pairs})
+        events += len(pairs)
         began = cpu()
         for topic, records in arrived.items():
             job.receive(topic, records, now_ms)
-        job.process(now_ms, dict.fromkeys(arrivals.topics, now_ms), _PAST_SLICE)
+        job.process(now_ms, dict.fromkeys(feed.topics, now_ms), _PAST_SLICE)
         processed = cpu()
         if second % _CHECKPOINT_S == 0:
             changes = job.take_changes()
@@ -152,32 +154,6 @@ def watch(scene: Scene, store: PartitionStore) -> Iterator[Look]:
             yield Look(second / 60, events, *spent, rss, len(held), held.size / 1e6)
             events = decoded = cpu_ns = checkpoint_ns = 0
     gc.enable()
-
-
-class Arrivals:
-    """What people do, as records of the source topics.
-
-    Attributes:
-        topics: full names of all that a worker reads.
-    """
-
-    def __init__(self, settings: Settings, people: People) -> None:
-        self.topics = (*settings.topics.sources, settings.topics.erasures)
-        self._people = people
-        self._prefix = settings.topics.source_prefix
-        self._offsets = dict.fromkeys(self.topics, 0)
-
-    def until(self, now_ms: int) -> tuple[dict[str, list[Record]], set[str]]:
-        """By topic, what has come since the last call, and whose it is."""
-        found: dict[str, list[Record]] = {}
-        users = set()
-        for name, event in self._people.second(now_ms - _BEGIN_MS):
-            event, topic = replace(event, ts=_BEGIN_MS + event.ts), self._prefix + name
-            record = Record(self._offsets[topic], event.user_id.encode(), encode(event), event.ts)
-            self._offsets[topic] += 1
-            found.setdefault(topic, []).append(record)
-            users.add(event.user_id)
-        return found, users
 
 
 def table(scene: Scene, looks: Sequence[Look]) -> Table:
