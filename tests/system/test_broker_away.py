@@ -20,11 +20,10 @@ from tests.system.conftest import Spawn
 END_WITHIN_S = 60
 
 
+@pytest.mark.kills("kafka")
 def test_a_worker_and_a_publisher_whose_broker_is_gone_end_when_told_to(
     settings: Settings, source: Progress, outbox: Progress, kafka: Kafka, prefix: str, spawn: Spawn
 ) -> None:
-    if not kafka.killable:
-        pytest.skip("this broker is not ours to kill")
     worker, publisher = spawn("worker"), spawn("publisher")
     with SignalProducer(settings) as producer:
         producer.send(Dislike(user_id=prefix + "u", ts=NOW, action="block", scope="creator", creator_id="c"))
@@ -41,11 +40,10 @@ def test_a_worker_and_a_publisher_whose_broker_is_gone_end_when_told_to(
         kafka.start()
 
 
+@pytest.mark.kills("kafka")
 def test_a_scrape_shows_how_long_kafka_has_been_away_and_that_it_is_back(
     settings: Settings, source: Progress, kafka: Kafka, prefix: str, tmp_path: Path
 ) -> None:
-    if not kafka.killable:
-        pytest.skip("this broker is not ours to kill")
     port = free_port()
 
     def unanswered_s() -> float:

@@ -315,11 +315,10 @@ def _faults(browser: Chrome) -> list[str]:
     return found
 
 
+@pytest.mark.kills("kafka")
 def test_while_kafka_is_away_the_list_stays_and_what_cannot_be_done_is_told(
     browser: Chrome, service: tuple[Service, Path], kafka: Kafka
 ) -> None:
-    if not kafka.killable:
-        pytest.skip("this broker is not ours to kill")
     open_ann(browser, service[0])
     kafka.kill()
     try:

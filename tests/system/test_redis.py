@@ -23,9 +23,8 @@ from tests.backends.ports import free_port, wait_until
 from tests.backends.redis import RedisServer
 
 
+@pytest.mark.kills("redis_server")
 def test_a_batch_waits_until_redis_is_back(redis_server: RealRedis) -> None:
-    if not redis_server.killable:
-        pytest.skip("this Redis is not ours to kill")
     redis_server.flush()
 
     async def across_a_crash() -> tuple[Written, int]:
@@ -54,9 +53,8 @@ def test_a_batch_waits_until_redis_is_back(redis_server: RealRedis) -> None:
         assert client.get("avoid:u1") == b"two"
 
 
+@pytest.mark.kills("redis_server")
 def test_readers_outlive_a_restart(redis_server: RealRedis) -> None:
-    if not redis_server.killable:
-        pytest.skip("this Redis is not ours to kill")
     with (
         AvoidListReader(redis_server.url) as raising,
         AvoidListReader(redis_server.url, on_unavailable="empty") as empty,

@@ -24,11 +24,10 @@ def lists_waiting(settings: Settings, outbox: Progress) -> int:
     )
 
 
+@pytest.mark.kills("redis_server")
 def test_while_redis_is_away_workers_go_on_and_the_publisher_keeps_its_position(
     settings: Settings, source: Progress, outbox: Progress, redis_server: RealRedis, prefix: str, spawn: Spawn
 ) -> None:
-    if not redis_server.killable:
-        pytest.skip("this Redis is not ours to kill")
     redis_server.kill()
     users = [f"{prefix}{i}" for i in range(50)]
     with SignalProducer(settings) as producer:

@@ -16,11 +16,10 @@ from tests.processes import wait_for
 from tests.service import serving
 
 
+@pytest.mark.kills("kafka")
 def test_events_are_refused_while_kafka_is_away_lists_are_served_and_it_goes_on_when_it_is_back(
     kafka: Kafka, redis_server: RealRedis, prefix: str, tmp_path: Path
 ) -> None:
-    if not kafka.killable:
-        pytest.skip("this broker is not ours to kill")
     redis_server.flush()
     settings = settings_of(prefix, kafka.bootstrap, redis_server.url, tmp_path, clock="wall")
     topics.create(settings)

@@ -153,9 +153,8 @@ def test_events_reach_a_real_kafka_and_every_watermark_its_partition(settings: S
     assert values.count(b'{"watermark":%d}' % (TS + 300)) == 3
 
 
+@pytest.mark.kills("kafka")
 def test_events_sent_while_the_broker_is_down_arrive_once_it_is_back(kafka: Kafka, settings: Settings) -> None:
-    if not kafka.killable:
-        pytest.skip("this Kafka is not ours to kill")
     topics.create(settings)
     with SignalProducer(settings) as producer:
         producer.play(user_id="ann", ts=TS, content_id="before")
@@ -179,9 +178,8 @@ def test_events_sent_while_the_broker_is_down_arrive_once_it_is_back(kafka: Kafk
     ]
 
 
+@pytest.mark.kills("kafka")
 def test_events_the_broker_never_takes_are_reported(kafka: Kafka, settings: Settings) -> None:
-    if not kafka.killable:
-        pytest.skip("this Kafka is not ours to kill")
     topics.create(settings)
     producer = SignalProducer(settings, delivery_timeout=2.0)
     kafka.kill()

@@ -22,11 +22,10 @@ AWAY_S = 60
     ],
     ids=["crash", "restart", "stopped for a minute", "dead for a minute"],
 )
+@pytest.mark.kills("kafka")
 def test_workers_and_publishers_outlive_a_broker_that_comes_back_and_change_no_document(
     deployment: Deployed, ends: str, away_s: float
 ) -> None:
-    if not deployment.kafka.killable:
-        pytest.skip("this broker is not ours to kill")
     story = story_of(40, 5)
     feed = deployment.feed(story, rate=500)
     worker, publisher = deployment.spawn("worker"), deployment.spawn("publisher")

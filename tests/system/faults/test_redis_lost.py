@@ -20,11 +20,10 @@ AWAY_S = 60
     [0, pytest.param(AWAY_S, marks=[pytest.mark.long, pytest.mark.slowest])],
     ids=["briefly", "a minute"],
 )
+@pytest.mark.kills("redis_server")
 def test_while_redis_is_dead_workers_keep_up_and_a_rebuild_gives_the_same_bytes(
     deployment: Deployed, away_s: float
 ) -> None:
-    if not deployment.redis.killable:
-        pytest.skip("this Redis is not ours to kill")
     story = story_of(40, 5)
     port = free_port()
     worker = deployment.spawn("worker", deployment.settings.model_copy(update={"metrics_port": port}))
