@@ -104,7 +104,7 @@ class AssignedPartition:
         self.is_leaving = False
         self._context = context
         self._topics = (*context.settings.topics.sources, context.settings.topics.erasures)
-        self._gauges = PartitionGauges(context.metrics, self._topics)
+        self._gauges = PartitionGauges(partition, context.metrics, self._topics)
         self._processor: PartitionProcessor | None = None
         self._early: list[tuple[str, Batch]] = []
         self._early_bytes = 0
@@ -126,12 +126,12 @@ class AssignedPartition:
             processor.receive(topic, batch, context.latest_ms())
         self._early = []
         self._processor = processor
-        self._gauges.show(self.partition, processor, context.consumer)
+        self._gauges.show(processor, context.consumer)
         self.due = True
 
     def close(self) -> None:
         """The partition goes: a checkpoint that still waits for its turn finds nothing to do."""
-        self._gauges.hide(self.partition)
+        self._gauges.hide()
         self._processor = self.store = None
 
     # --- what arrives ---------------------------------------------------------------------------------------
@@ -273,13 +273,8 @@ class AssignedPartition:
             metrics.batch_events.observe(total)
 
     def _measure_checkpoint(self, taken: Taken, processor: PartitionProcessor) -> None:
-        metrics, partition, changes = self._context.metrics, str(self.partition), taken.changes
-        if self._processor is processor:  # else it has gone meanwhile, and is another's to tell of
-            metrics.buffered.labels(partition).set(processor.buffered)
-            metrics.dirty_users.labels(partition).set(len(changes))
-            metrics.stuck_users.labels(partition).set(len(processor.users.stuck))
-            metrics.users.labels(partition).set(len(taken.store))
-            metrics.state_bytes.labels(partition).set(taken.store.size)
+        metrics, changes = self._context.metrics, taken.changes
+        self._gauges.saved(processor, len(changes))
         metrics.changelog_bytes.inc(sum(len(v or b"") for change in changes for v in change.parts.values()))
         metrics.journal_bytes.inc(sum(len(change.journal or b"") for change in changes))
 

@@ -199,7 +199,7 @@ class Users:
             return HotUser(Profile(user, self._rules), None)
         raw = parts.get(WRITTEN)
         profile = load_profile(user, self._rules, parts, journal)
-        profile.unsaved.journal_room -= self._store.journal.appended(user) - sum(map(len, journal))  # as it is merged
+        profile.unsaved.journal_room -= self._store.journal.appended(user) - sum(map(len, journal))  # the topic has all
         return HotUser(profile, None if raw is None else codec.decode(user, raw))
 
     def _accept(self, user: str, hot: HotUser, step: Step, result: Result, poisoned: Mapping[int, str]) -> Stepped:

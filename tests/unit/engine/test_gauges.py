@@ -25,8 +25,8 @@ class Scene:
         self.answer: Fetched | None = None
         self.metrics = Metrics()
         self.processor = SimpleNamespace(clock=SimpleNamespace(watermark=BEGAN_MS - 2000))
-        self.gauges = PartitionGauges(self.metrics, ["plays"], lambda: self.now_ms)
-        self.gauges.show(3, self.processor, self)  # type: ignore[arg-type]
+        self.gauges = PartitionGauges(3, self.metrics, ["plays"], lambda: self.now_ms)
+        self.gauges.show(self.processor, self)  # type: ignore[arg-type]
 
     def fetched(self, tp: TP) -> Fetched | None:
         assert tp == TP("plays", 3)
@@ -61,8 +61,8 @@ def test_a_partition_that_is_gone_is_not_told_of() -> None:
     scene = Scene()
     scene.metrics.stuck_users.labels("3").set(1)
     scene.metrics.state_bytes.labels("3").set(500)
-    scene.gauges.hide(3)
-    scene.gauges.hide(3)
+    scene.gauges.hide()
+    scene.gauges.hide()
     assert 'partition="3"' not in generate_latest(scene.metrics.registry).decode()
 
 
