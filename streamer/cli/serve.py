@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from streamer.cli.options import options_of
-from streamer.errors import DependencyMissing, SettingsError
+from streamer.errors import SettingsError, needing
 
 
 def install(app: typer.Typer) -> None:
@@ -25,13 +25,11 @@ def serve(
 ) -> None:
     """Run the HTTP service: lists, scores, explanations and events for callers in any language (docs/service.md)."""
     settings = options_of(ctx).settings()
-    try:
+    with needing("service", "the service"):
         import uvicorn
 
         from streamer.service.app import contract, create
         from streamer.service.keys import ApiKeys
-    except ModuleNotFoundError as error:
-        raise DependencyMissing(f"{error.name}, which the service needs,", "service") from None
     if openapi:
         typer.echo(contract(), nl=False)
         return

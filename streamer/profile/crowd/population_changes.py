@@ -36,7 +36,7 @@ class NoChanges:
     """
 
     def __init__(self, left: UserDelta | None = None) -> None:
-        self._delta = left or UserDelta()
+        self._left = left
 
     def enter(self, records: Collection[ExplicitRecord]) -> None: ...
     def withdraw(self, records: Collection[ExplicitRecord]) -> None: ...
@@ -54,11 +54,8 @@ class NoChanges:
 
     def take(self) -> UserDelta | None:
         """What has been said since the last call; None if it is nothing."""
-        delta = self._delta
-        if delta.empty:
-            return None  # as at most checkpoints: nothing has sealed
-        self._delta = UserDelta()
-        return delta
+        left, self._left = self._left, None
+        return left
 
 
 class PopulationChanges(NoChanges):
@@ -77,13 +74,14 @@ class PopulationChanges(NoChanges):
     def __init__(
         self, rollup: Rollup, rules: Rules, last_seal: int, cohort: str | None, left: UserDelta | None = None
     ) -> None:
-        super().__init__(left)
+        super().__init__()
         self._rollup = rollup
         self._rules = rules
         self._first_day = _first_day(last_seal, rules)
         self._cohort = cohort
         self._tags: dict[str, bool] = {}  # that are changing, and whether the user had them
         self._creators: list[str] = []  # that are changing
+        self._delta = left or UserDelta()
 
     def enter(self, records: Collection[ExplicitRecord]) -> None:
         """The user counts from now on, with all that is in R. Between two changes."""
@@ -187,6 +185,14 @@ class PopulationChanges(NoChanges):
         for creator in self._creators:
             self._delta.outcomes[creator].bin = creator_bin(self._rollup, creator, self._rules.scorer)
         self._creators.clear()
+
+    def take(self) -> UserDelta | None:
+        """What has been said since the last call; None if it is nothing."""
+        delta = self._delta
+        if delta.empty:
+            return None  # as at most checkpoints: nothing has sealed
+        self._delta = UserDelta()
+        return delta
 
     # --- counts -----------------------------------------------------------------------------------------------
 
